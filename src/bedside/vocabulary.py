@@ -1,0 +1,311 @@
+"""The words every part of the house uses: ids, rights, states, endings, gates, journal actions.
+
+Values are what crosses a wire and what stands in a journal: once released, a value never changes
+its meaning. Sentences for people are in `bedside.language`, keyed by these values.
+"""
+
+import re
+from enum import IntEnum, StrEnum
+from typing import NewType
+
+__all__ = [
+    "AccessKind",
+    "Activity",
+    "ClockState",
+    "DeviceId",
+    "Ending",
+    "FieldClass",
+    "Gate",
+    "JournalAction",
+    "Level",
+    "MessageKind",
+    "Mode",
+    "Outcome",
+    "Permission",
+    "PersonId",
+    "PollMode",
+    "RelayName",
+    "Role",
+    "SessionId",
+    "SessionState",
+    "parse_device_id",
+    "parse_relay_name",
+    "parse_session_id",
+]
+
+DeviceId = NewType("DeviceId", str)
+"""A device's name in the fleet, as printed on it: `CI-20417`."""
+PersonId = NewType("PersonId", str)
+"""A person's permanent id in the console; never reused."""
+RelayName = NewType("RelayName", str)
+"""A relay's short name in the signed list: `a`, `eu-2`."""
+SessionId = NewType("SessionId", str)
+"""A ULID in Crockford base 32, upper case, 26 characters."""
+
+_DEVICE_ID = re.compile(r"[A-Z][A-Z0-9]{0,7}-[A-Z0-9]{1,20}\Z")
+_RELAY_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+_SESSION_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
+
+
+def parse_device_id(text: str) -> DeviceId:
+    """Return `text` as a device id, or raise ValueError."""
+    if not _DEVICE_ID.match(text):
+        raise ValueError("not a device id")
+    return DeviceId(text)
+
+
+def parse_relay_name(text: str) -> RelayName:
+    """Return `text` as a relay name, or raise ValueError."""
+    if not _RELAY_NAME.match(text):
+        raise ValueError("not a relay name")
+    return RelayName(text)
+
+
+def parse_session_id(text: str) -> SessionId:
+    """Return `text` as a session id, or raise ValueError."""
+    if not _SESSION_ID.match(text):
+        raise ValueError("not a session id")
+    return SessionId(text)
+
+
+class AccessKind(StrEnum):
+    """What is reached on the device; each is consented by itself (S58)."""
+
+    SERVICE = "service"
+    SYSTEM = "system"
+
+
+class Mode(StrEnum):
+    """Looking and acting are two consents (R11)."""
+
+    VIEW = "view"
+    CONTROL = "control"
+
+
+class Level(IntEnum):
+    """A specialist's support level (S36)."""
+
+    ONE = 1
+    TWO = 2
+    THREE = 3
+
+
+class Role(StrEnum):
+    """What a person is in the console; `bedside.policy.rights` says what each may do."""
+
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    MANAGER = "manager"
+    SITE_MANAGER = "site_manager"
+    SPECIALIST = "specialist"
+
+
+class Permission(StrEnum):
+    """`scope:resource:action`, alphabetical."""
+
+    ACCOUNTS_PERSON_MANAGE = "accounts:person:manage"
+    ACCOUNTS_PERSON_READ = "accounts:person:read"
+    DEVICES_DEVICE_ENROL = "devices:device:enrol"
+    DEVICES_DEVICE_LOCK = "devices:device:lock"
+    DEVICES_DEVICE_READ = "devices:device:read"
+    DEVICES_DEVICE_REVOKE = "devices:device:revoke"
+    JOURNAL_ENTRY_EXPORT = "journal:entry:export"
+    JOURNAL_ENTRY_READ = "journal:entry:read"
+    SESSIONS_SESSION_END = "sessions:session:end"
+    SESSIONS_SESSION_READ = "sessions:session:read"
+    SESSIONS_SESSION_REQUEST = "sessions:session:request"
+
+
+class SessionState(StrEnum):
+    """A session's life, in the words both ends use (R3)."""
+
+    REQUESTED = "requested"
+    AWAITING_SITE = "awaiting_site"
+    ROUTED = "routed"
+    AWAITING_OPERATOR = "awaiting_operator"
+    CONNECTING = "connecting"
+    AUTHENTICATING = "authenticating"
+    LIVE_VIEW = "live_view"
+    LIVE_CONTROL = "live_control"
+    ENDED = "ended"
+
+
+class Ending(StrEnum):
+    """How a session ended: a closed list, recorded once (R4)."""
+
+    BY_OPERATOR = "by_operator"
+    BY_SPECIALIST = "by_specialist"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    SITE_TERMINATED = "site_terminated"
+    REVOKED = "revoked"
+    DEVICE_LOST = "device_lost"
+    PARTNER_LOST = "partner_lost"
+    RELAY_LOST = "relay_lost"
+    FAILED = "failed"
+
+
+class Gate(StrEnum):
+    """Every requirement that can refuse, by name, wherever it is checked (S17)."""
+
+    # at the console (policy)
+    ACCOUNT = "account"
+    ROLE = "role"
+    PRODUCT_RIGHT = "product_right"
+    LEVEL = "level"
+    COUNTRY = "country"
+    ENTITLEMENT = "entitlement"
+    ACCESS_KIND = "access_kind"
+    MODE = "mode"
+    DURATION = "duration"
+    CASE = "case"
+    REASON = "reason"
+    DEVICE_STATE = "device_state"
+    LOCK = "lock"
+    # at the device
+    ORDER_MALFORMED = "order_malformed"
+    ORDER_SIGNATURE = "order_signature"
+    ORDER_DEVICE = "order_device"
+    ORDER_EXPIRED = "order_expired"
+    ORDER_REPLAYED = "order_replayed"
+    ORDER_PRODUCT = "order_product"
+    DEVICE_LOCKED = "device_locked"
+    DEVICE_BUSY = "device_busy"
+    EXAM_RUNNING = "exam_running"
+    SAFE_STATE_UNKNOWN = "safe_state_unknown"
+    JOURNAL = "journal"
+    CLOCK = "clock"
+    CONSENT = "consent"
+    CONSENT_SILENCE = "consent_silence"
+    USER_CERTIFICATE = "user_certificate"
+    SUPPORT_CREDENTIAL = "support_credential"
+    PRESENCE_CODE = "presence_code"
+    SECOND_AUTHENTICATION_LOCKED = "second_authentication_locked"
+    CHANNEL = "channel"
+    FORWARD = "forward"
+    DATA_ITEM = "data_item"
+    INBOX = "inbox"
+    VIEW_ONLY = "view_only"
+    INSTANCE = "instance"
+    # at the relay and in TLS
+    CERTIFICATE = "certificate"
+    REVOKED_CERTIFICATE = "revoked_certificate"
+    DEVICE_CLONED = "device_cloned"
+    TUNNEL_PROOF = "tunnel_proof"
+    LIMIT = "limit"
+    # at enrolment
+    ENROLMENT_CODE = "enrolment_code"
+
+
+class Activity(StrEnum):
+    """What the device's indicator shows (R12)."""
+
+    IDLE = "idle"
+    ASKED = "asked"
+    CONNECTING = "connecting"
+    VIEWING = "viewing"
+    CONTROLLING = "controlling"
+
+
+class PollMode(StrEnum):
+    """How the device polls (S15)."""
+
+    HELD = "held"
+    INTERVAL = "interval"
+
+
+class MessageKind(StrEnum):
+    """What the console sends a device, sealed, through a relay."""
+
+    CONFIGURATION = "configuration"
+    ORDER = "order"
+    RECEIPT = "receipt"
+    WITHDRAWAL = "withdrawal"
+
+
+class Outcome(StrEnum):
+    """How an act in the journal came out."""
+
+    SUCCESS = "success"
+    REFUSED = "refused"
+    FAILURE = "failure"
+
+
+class ClockState(StrEnum):
+    """What is known of the clock that stamped an entry (R54)."""
+
+    SYNCHRONISED = "synchronised"
+    UNSYNCHRONISED = "unsynchronised"
+    UNKNOWN = "unknown"
+
+
+class FieldClass(StrEnum):
+    """Who may see a journal field; an unmarked field is secret."""
+
+    PUBLIC = "public"
+    SENSITIVE = "sensitive"
+    SECRET = "secret"
+
+
+class JournalAction(StrEnum):
+    """`subject:thing:done`, alphabetical."""
+
+    ACCOUNT_LOGIN_FAILED = "account:login:failed"
+    ACCOUNT_LOGIN_LOCKED = "account:login:locked"
+    ACCOUNT_LOGIN_SUCCEEDED = "account:login:succeeded"
+    ACCOUNT_LOGOUT_DONE = "account:logout:done"
+    ACCOUNT_PERSON_CHANGED = "account:person:changed"
+    ACCOUNT_PERSON_CREATED = "account:person:created"
+    ACCOUNT_SECOND_FACTOR_CHANGED = "account:second_factor:changed"
+    ACCOUNT_TOKEN_ISSUED = "account:token:issued"
+    ACCOUNT_TOKEN_REVOKED = "account:token:revoked"
+    AGENT_PROCESS_STARTED = "agent:process:started"
+    AGENT_PROCESS_STOPPED = "agent:process:stopped"
+    AGENT_WORKER_LOST = "agent:worker:lost"
+    CONFIGURATION_DOCUMENT_APPLIED = "configuration:document:applied"
+    CONFIGURATION_DOCUMENT_REFUSED = "configuration:document:refused"
+    DEVICE_CERTIFICATE_ISSUED = "device:certificate:issued"
+    DEVICE_CERTIFICATE_RENEWED = "device:certificate:renewed"
+    DEVICE_CERTIFICATE_REVOKED = "device:certificate:revoked"
+    DEVICE_CLONE_DETECTED = "device:clone:detected"
+    DEVICE_ENROLMENT_COMPLETED = "device:enrolment:completed"
+    DEVICE_ENROLMENT_OFFERED = "device:enrolment:offered"
+    DEVICE_ENROLMENT_REFUSED = "device:enrolment:refused"
+    DEVICE_LOCK_CLEARED = "device:lock:cleared"
+    DEVICE_LOCK_SET = "device:lock:set"
+    DEVICE_PRESENCE_CHANGED = "device:presence:changed"
+    DEVICE_RECORD_CREATED = "device:record:created"
+    DEVICE_SERVICE_VERIFIED = "device:service:verified"
+    JOURNAL_DEVICE_RECEIVED = "journal:device:received"
+    JOURNAL_DEVICE_REJECTED = "journal:device:rejected"
+    JOURNAL_EXPORT_MADE = "journal:export:made"
+    JOURNAL_LOG_OPENED = "journal:log:opened"
+    JOURNAL_TAIL_REPAIRED = "journal:tail:repaired"
+    JOURNAL_WITNESS_RECORDED = "journal:witness:recorded"
+    ORDER_DOCUMENT_RECEIVED = "order:document:received"
+    ORDER_DOCUMENT_REFUSED = "order:document:refused"
+    RELAY_CONNECTION_REFUSED = "relay:connection:refused"
+    RELAY_RECORD_CREATED = "relay:record:created"
+    SESSION_AUTHENTICATION_FAILED = "session:authentication:failed"
+    SESSION_AUTHENTICATION_SUCCEEDED = "session:authentication:succeeded"
+    SESSION_CHANNEL_CLOSED = "session:channel:closed"
+    SESSION_CHANNEL_OPENED = "session:channel:opened"
+    SESSION_CHANNEL_REFUSED = "session:channel:refused"
+    SESSION_CONSENT_ASKED = "session:consent:asked"
+    SESSION_CONSENT_GIVEN = "session:consent:given"
+    SESSION_CONSENT_REFUSED = "session:consent:refused"
+    SESSION_CONSENT_UNANSWERED = "session:consent:unanswered"
+    SESSION_FILE_RECEIVED = "session:file:received"
+    SESSION_FILE_REFUSED = "session:file:refused"
+    SESSION_FILE_SENT = "session:file:sent"
+    SESSION_LIFE_ENDED = "session:life:ended"
+    SESSION_LIFE_LIVE = "session:life:live"
+    SESSION_REQUEST_ALLOWED = "session:request:allowed"
+    SESSION_REQUEST_REFUSED = "session:request:refused"
+    SESSION_REQUEST_ROUTED = "session:request:routed"
+    SESSION_REQUEST_WITHDRAWN = "session:request:withdrawn"
+    SESSION_TUNNEL_CLOSED = "session:tunnel:closed"
+    SESSION_TUNNEL_OPENED = "session:tunnel:opened"
+    SESSION_TUNNEL_REFUSED = "session:tunnel:refused"
