@@ -1,0 +1,96 @@
+# One word for each thing; `make` alone lists them.
+# Stamps (.stamps/) make second runs quick; `make reset` puts the tree back to a fresh clone.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(CURDIR)/$(BIN)
+STAMPS := .stamps
+T ?= tests
+J ?= 2
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- What people use ----
+
+.PHONY: demo demo-check
+demo: system venv assets ## the whole world on this machine, with printed next steps
+	$(RUN)/bedside demo
+
+demo-check: system venv assets ## the whole journey unattended with the real OpenSSH; exit 0 or what failed
+	$(RUN)/bedside demo check
+
+# ---- What developers use ----
+
+.PHONY: test check fmt bench docs measure reset
+test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes
+	$(RUN)/python -m pytest -n $(J) --dist loadfile $(T)
+
+check: system venv scan assets ## all that CI asks: format, lint, types, walls, catalogues, docs, tests
+	@tools/check
+
+fmt: venv ## format and fix what can be fixed
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+bench: venv system ## one benchmark: B=NAME; prints "name value unit" lines
+	@test -n "$(B)" || { echo "make bench B=NAME; NAME is one of:"; ls bench/*.py 2>/dev/null | sed 's|bench/||; s|\.py$$||; /^_/d; s/^/  /'; exit 2; }
+	@$(RUN)/python -m bench.$(B)
+
+docs: venv ## the documentation, in docs/_build/html
+	$(RUN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+measure: venv ## the sizes of STYLE: printed, never refused
+	@$(RUN)/python -m tools.measure
+
+reset: ## remove everything that is built or that the demo left
+	rm -rf .venv .venv-scan $(STAMPS) node_modules var build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis src/bedside/console/project/static/vendor
+	find src tests tools bench docs -name __pycache__ -prune -exec rm -rf {} +
+	find src -name '*.mo' -delete
+
+# ---- What the words above need ----
+
+.PHONY: venv system assets scan lock
+venv: $(STAMPS)/venv $(STAMPS)/catalogues ## .venv with the locked packages and this tree, and the compiled catalogues
+system: $(STAMPS)/system ## Debian's packages (as root), or the line that installs them
+assets: $(STAMPS)/assets ## the console's browser files, bundled from npm
+scan: $(STAMPS)/scan ## .venv-scan with sslyze and ssh-audit
+
+$(STAMPS):
+	@mkdir -p $@
+
+$(STAMPS)/venv: requirements/all.lock pyproject.toml | $(STAMPS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bedside needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/scan: requirements/scan.lock | $(STAMPS)
+	@test -x .venv-scan/bin/python || $(PYTHON) -m venv .venv-scan
+	.venv-scan/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/scan.lock
+	@touch $@
+
+$(STAMPS)/catalogues: $(STAMPS)/venv $(shell find src -name '*.po')
+	@$(RUN)/python -m tools.compile_catalogues
+	@touch $@
+
+$(STAMPS)/system: tools/system | $(STAMPS)
+	@tools/system
+	@touch $@
+
+$(STAMPS)/assets: package-lock.json tools/assets tools/assets.mjs $(shell find src/bedside/console -path '*/assets/*' -type f 2>/dev/null) | $(STAMPS) $(STAMPS)/system
+	@tools/assets
+	@touch $@
+
+lock: venv ## regenerate requirements/*.lock and package-lock.json (UPGRADE=1 takes newer versions)
+	tools/lock

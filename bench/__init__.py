@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench B=NAME` prints `name value unit` lines."""

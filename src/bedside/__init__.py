@@ -1,0 +1,3 @@
+"""Remote service for medical devices that opens only from the inside."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Journal entries, chain, tiles and checkpoints, and the offline verifier."""

@@ -1,0 +1,1 @@
+"""The manufacturer's server: people, rights, approvals, sessions, journal."""

@@ -1,0 +1,1 @@
+"""Products, sites, devices, enrolment codes and presence."""

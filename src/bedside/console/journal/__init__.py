@@ -1,0 +1,1 @@
+"""What happened: rows, the sealed log and its checkpoints."""

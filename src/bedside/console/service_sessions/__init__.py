@@ -1,0 +1,1 @@
+"""A session from its request to its ending."""

@@ -1,0 +1,1 @@
+"""The whole world on one machine, with a simulated injector."""

@@ -1,0 +1,1 @@
+"""The device's screen: consent, indicator, stop, help, journal."""

@@ -1,0 +1,1 @@
+"""Certificate names, TLS contexts, and the authority (console only)."""

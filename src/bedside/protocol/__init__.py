@@ -1,0 +1,1 @@
+"""What crosses a wire: messages, codec, poll and tunnel as pure machines."""

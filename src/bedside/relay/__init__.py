@@ -1,0 +1,1 @@
+"""Answers device polls, pairs tunnels, and splices bytes it cannot read."""

@@ -1,0 +1,1 @@
+"""The specialist's command line: log in, request, connect with plain OpenSSH."""

@@ -1,0 +1,1 @@
+"""The kit: playbook, memory transports, fake clock, simulators."""
