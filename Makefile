@@ -29,12 +29,16 @@ demo-check: system venv assets ## the whole journey unattended with the real Ope
 
 # ---- What developers use ----
 
-.PHONY: test check fmt bench docs measure reset
+.PHONY: test check messages fmt bench docs measure reset
 test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes
 	$(RUN)/python -m pytest -n $(J) --dist loadfile $(T)
 
 check: system venv scan assets ## all that CI asks: format, lint, types, walls, catalogues, docs, tests
 	@tools/check
+
+messages: venv ## add new sentences to the French catalogues, and list what waits for a translation
+	@$(RUN)/python -m tools.catalogues update
+	@$(RUN)/python -m tools.catalogues compile
 
 fmt: venv ## format and fix what can be fixed
 	$(RUN)/ruff format .
@@ -81,7 +85,7 @@ $(STAMPS)/scan: requirements/scan.lock | $(STAMPS)
 	@touch $@
 
 $(STAMPS)/catalogues: $(STAMPS)/venv $(shell find src -name '*.po')
-	@$(RUN)/python -m tools.compile_catalogues
+	@$(RUN)/python -m tools.catalogues compile
 	@touch $@
 
 $(STAMPS)/system: tools/system | $(STAMPS)
