@@ -1,0 +1,1 @@
+"""The two processes that wait: `live` (feed, reports, events) and `worker` (sealing, clocks)."""

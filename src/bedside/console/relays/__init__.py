@@ -1,0 +1,1 @@
+"""What goes to the devices through relays, and what the relays tell."""
