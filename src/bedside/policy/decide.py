@@ -1,0 +1,233 @@
+"""May this person open a session on this device now: every gate, in a fixed order, with its reason.
+
+Rules held here:
+
+1. No rule means no: a gate passes on a fact that says yes, never on the absence of one that says no.
+   The one gate of absence is the lock: no lock that holds now.
+2. Every gate is evaluated and listed, so that a page can show the whole list and not the first no.
+3. A grant always obliges: the operator's consent and the device's second authentication (N1).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bedside.policy.facts import DeviceState, Facts, LockScope, StartRule
+from bedside.policy.rights import permissions
+from bedside.vocabulary import Gate, Mode, Permission
+
+__all__ = ["GATES", "MAX_CASE", "MAX_REASON", "Decision", "Obligation", "Reason", "decide"]
+
+MAX_CASE = 64
+MAX_REASON = 500
+
+Words = dict[str, str | int]
+
+
+class Obligation(StrEnum):
+    """What must still happen at the device before a granted session is live."""
+
+    OPERATOR_CONSENT = "operator_consent"
+    SECOND_AUTHENTICATION = "second_authentication"
+    VERIFY_BEFORE_USE = "verify_before_use"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One gate, whether it let the request pass, and the facts it looked at, as (name, value)."""
+
+    gate: Gate
+    passed: bool
+    facts: tuple[tuple[str, str | int], ...] = ()
+
+    @property
+    def fields(self) -> Words:
+        """The facts as a dictionary, for a sentence."""
+        return dict(self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Allowed or not, every gate's reason in the order of `GATES`, and what a grant obliges to."""
+
+    allowed: bool
+    reasons: tuple[Reason, ...]
+    obligations: tuple[Obligation, ...]
+
+    @property
+    def refusals(self) -> tuple[Reason, ...]:
+        """The gates that refused, in order."""
+        return tuple(reason for reason in self.reasons if not reason.passed)
+
+
+def decide(facts: Facts, now_ms: int) -> Decision:
+    """Return the decision on `facts` at `now_ms` (Unix milliseconds); never raises on valid facts."""
+    reasons = tuple(_reason(gate, *check(facts, now_ms)) for gate, check in _CHECKS.items())
+    allowed = all(reason.passed for reason in reasons)
+    return Decision(allowed, reasons, _obligations(facts) if allowed else ())
+
+
+def _reason(gate: Gate, passed: bool, words: Words) -> Reason:  # noqa: FBT001 - built from a pair
+    return Reason(gate, passed, tuple(words.items()))
+
+
+def _obligations(facts: Facts) -> tuple[Obligation, ...]:
+    always = (Obligation.OPERATOR_CONSENT, Obligation.SECOND_AUTHENTICATION)
+    # R11: whoever could act leaves a device that a person must release.
+    after = (Obligation.VERIFY_BEFORE_USE,) if facts.request.mode is Mode.CONTROL else ()
+    return always + after
+
+
+Check = Callable[[Facts, int], tuple[bool, Words]]
+
+
+def _account(facts: Facts, _now: int) -> tuple[bool, Words]:
+    person = facts.person
+    missing = [
+        word
+        for word, there in (
+            ("active", person.active),
+            ("vetted", person.vetted),
+            ("second_factor", person.second_factor),
+        )
+        if not there
+    ]
+    return not missing, {"missing": " ".join(missing)}
+
+
+def _role(facts: Facts, _now: int) -> tuple[bool, Words]:
+    role = facts.person.role
+    return Permission.SESSIONS_SESSION_REQUEST in permissions(role), {"role": role or ""}
+
+
+def _product_right(facts: Facts, now: int) -> tuple[bool, Words]:
+    product = facts.device.product.id
+    rights = [right for right in facts.person.product_rights if right.product == product]
+    words: Words = {"product": product}
+    ends = [right.interval.end_ms for right in rights if right.interval.end_ms is not None]
+    if ends:
+        words["until_ms"] = max(ends)
+    return any(right.interval.holds(now) for right in rights), words
+
+
+def _for_product(facts: Facts) -> list[StartRule]:
+    product = facts.device.product.id
+    return [
+        rule
+        for rule in facts.rules
+        if rule.product in (None, product) and facts.request.mode in rule.start
+    ]
+
+
+def _level(facts: Facts, _now: int) -> tuple[bool, Words]:
+    level = facts.person.level
+    passed = any(rule.level == level for rule in _for_product(facts))
+    return passed, {"level": level or 0, "mode": facts.request.mode}
+
+
+def _country(facts: Facts, _now: int) -> tuple[bool, Words]:
+    # Where no rule lets this level start anywhere, the level gate says so; the country is then
+    # judged by itself, so that each gate names its own cause. A grant needs one rule with both.
+    person = facts.person
+    rules = _for_product(facts)
+    same_level = [rule for rule in rules if rule.level == person.level]
+    passed = any(rule.country == person.country for rule in same_level or rules)
+    return passed, {
+        "country": person.country or "",
+        "level": person.level or 0,
+        "mode": facts.request.mode,
+    }
+
+
+def _entitlement(facts: Facts, now: int) -> tuple[bool, Words]:
+    device = facts.device
+    covering = [
+        entitlement
+        for entitlement in facts.entitlements
+        if entitlement.device == device.id
+        or (entitlement.device is None and entitlement.site == device.site)
+    ]
+    words: Words = {"device": device.id, "site": device.site}
+    ends = [each.interval.end_ms for each in covering if each.interval.end_ms is not None]
+    if ends:
+        words["until_ms"] = max(ends)
+    return any(entitlement.interval.holds(now) for entitlement in covering), words
+
+
+def _access_kind(facts: Facts, _now: int) -> tuple[bool, Words]:
+    offered = facts.device.product.access
+    words: Words = {"access": facts.request.access, "offered": " ".join(sorted(offered))}
+    return facts.request.access in offered, words
+
+
+def _mode(facts: Facts, _now: int) -> tuple[bool, Words]:
+    # An access kind that is not offered has no modes of its own: judged against those of all kinds.
+    access = facts.device.product.access
+    offered = access.get(facts.request.access) or frozenset().union(*access.values())
+    words: Words = {"mode": facts.request.mode, "offered": " ".join(sorted(offered))}
+    return facts.request.mode in offered, words
+
+
+def _duration(facts: Facts, _now: int) -> tuple[bool, Words]:
+    product, asked = facts.device.product, facts.request.duration_s
+    words: Words = {
+        "duration_s": asked,
+        "min_duration_s": product.min_duration_s,
+        "max_duration_s": product.max_duration_s,
+    }
+    return product.min_duration_s <= asked <= product.max_duration_s, words
+
+
+def _case(facts: Facts, _now: int) -> tuple[bool, Words]:
+    case = facts.request.case.strip()
+    return 0 < len(case) <= MAX_CASE, {"case": case[:MAX_CASE], "limit": MAX_CASE}
+
+
+def _reason_given(facts: Facts, _now: int) -> tuple[bool, Words]:
+    return 0 < len(facts.request.reason.strip()) <= MAX_REASON, {"limit": MAX_REASON}
+
+
+def _device_state(facts: Facts, _now: int) -> tuple[bool, Words]:
+    device = facts.device
+    usable = device.state is DeviceState.ENROLLED
+    state = "never_seen" if usable and not device.seen else str(device.state)
+    return usable and device.seen, {"state": state}
+
+
+def _lock(facts: Facts, now: int) -> tuple[bool, Words]:
+    device = facts.device
+    covered: dict[LockScope, str] = {
+        LockScope.DEVICE: device.id,
+        LockScope.PERSON: facts.person.id,
+        LockScope.PRODUCT: device.product.id,
+        LockScope.SITE: device.site,
+    }
+    holding = [
+        lock
+        for lock in facts.locks
+        if lock.interval.holds(now)
+        and (lock.scope is LockScope.EVERYTHING or lock.target == covered[lock.scope])
+    ]
+    if not holding:
+        return True, {}
+    return False, {"scope": holding[0].scope, "target": holding[0].target, "why": holding[0].reason}
+
+
+_CHECKS: dict[Gate, Check] = {
+    Gate.ACCOUNT: _account,
+    Gate.ROLE: _role,
+    Gate.PRODUCT_RIGHT: _product_right,
+    Gate.LEVEL: _level,
+    Gate.COUNTRY: _country,
+    Gate.ENTITLEMENT: _entitlement,
+    Gate.ACCESS_KIND: _access_kind,
+    Gate.MODE: _mode,
+    Gate.DURATION: _duration,
+    Gate.CASE: _case,
+    Gate.REASON: _reason_given,
+    Gate.DEVICE_STATE: _device_state,
+    Gate.LOCK: _lock,
+}
+
+GATES: tuple[Gate, ...] = tuple(_CHECKS)
+"""The console's gates in the order in which every decision lists them."""
