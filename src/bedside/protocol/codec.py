@@ -1,0 +1,150 @@
+"""Strict JSON in, canonical JSON out (`docs/protocol/documents.md`, clauses 1.1 to 1.9).
+
+1. An input has a size limit that its reader names, and is UTF-8 without exception.
+2. The top is an object; nothing lies deeper than 16 levels.
+3. No key stands twice in an object.
+4. Numbers are integers between -(2^53-1) and 2^53-1; there are no fractions and no NaN.
+5. No string holds half a surrogate pair.
+6. What we write has sorted keys, no spaces, and characters beyond ASCII as themselves.
+"""
+
+import json
+import re
+from binascii import b2a_base64
+from collections.abc import Iterable
+from dataclasses import fields
+from enum import Enum
+from typing import Any, ClassVar
+
+from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError
+from bedside.protocol.fields import Fields
+
+__all__ = ["MAX_DEPTH", "MAX_INTEGER", "Fields", "Wire", "parse_json", "to_json"]
+
+MAX_DEPTH = 16
+MAX_INTEGER = 2**53 - 1
+
+# Nothing that breaks rule 4 or 5 can hide where neither of these stands.
+_SUSPECT = re.compile(rb"[0-9]{16}|\\u[dD]")
+
+
+def parse_json(data: bytes, *, limit: int) -> dict[str, Any]:
+    """Return the object that `data` (at most `limit` bytes) holds.
+
+    Raises LimitError for size or depth, MalformedError for everything else, and nothing else.
+    """
+    if len(data) > limit:
+        raise LimitError("size")
+    try:
+        value = _DECODER.decode(data.decode("utf-8"))
+    except RecursionError:
+        raise LimitError("depth") from None
+    except MalformedError:
+        raise
+    except ValueError:
+        raise MalformedError("json") from None
+    if type(value) is not dict:
+        raise MalformedError("not_an_object")
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH or _SUSPECT.search(data):
+        _check_tree(value)
+    return value
+
+
+def to_json(value: dict[str, Any]) -> bytes:
+    """Return the canonical form of `value`; raise LocalMisuseError when it has none."""
+    try:
+        _check_tree(value, written=True)
+        return _ENCODER.encode(value).encode("utf-8")
+    except (LimitError, MalformedError) as error:
+        raise LocalMisuseError(f"no canonical JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise MalformedError("duplicate_key")
+    return unique
+
+
+def _refuse_number(_text: str) -> Any:
+    raise MalformedError("not_an_integer")
+
+
+def _check_tree(top: Any, *, written: bool = False) -> None:
+    level: list[Any] = [top]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below.extend(value)
+                below.extend(value.values())
+                if written and not all(isinstance(key, str) for key in value):
+                    raise MalformedError("key")
+            elif isinstance(value, (list, tuple)):
+                below.extend(value)
+            else:
+                _check_leaf(value)
+        if not below:
+            return
+        level = below
+    if any(isinstance(value, (dict, list, tuple)) for value in level):
+        raise LimitError("depth")
+    for value in level:
+        _check_leaf(value)
+
+
+def _check_leaf(value: Any) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise MalformedError("surrogate") from None
+    elif isinstance(value, int):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise MalformedError("integer_range")
+    elif value is not None:
+        raise MalformedError("not_an_integer" if isinstance(value, float) else "type")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_refuse_number, parse_constant=_refuse_number
+)
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+)
+
+
+class Wire:
+    """A frozen dataclass that crosses a wire: `to_dict` writes its fields by their names.
+
+    `FIXED` holds what every object of the class carries besides (`v`, `kind`, `type`). Reading is
+    each class's own `from_dict`, because reading is where the rules are.
+    """
+
+    __slots__ = ()
+    FIXED: ClassVar[dict[str, str | int]] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this object as JSON's own types: bytes in base64, enums by value."""
+        plain: dict[str, Any] = dict(self.FIXED)
+        for field in fields(self):  # type: ignore[arg-type]
+            plain[field.name] = _plain(getattr(self, field.name))
+        return plain
+
+    def to_json(self) -> bytes:
+        """Return this object as canonical JSON."""
+        return to_json(self.to_dict())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Wire):
+        return value.to_dict()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, bytes):
+        return b2a_base64(value, newline=False).decode("ascii")
+    if isinstance(value, (str, int)) or value is None:
+        return value
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    raise LocalMisuseError(f"{type(value).__name__} does not cross a wire")

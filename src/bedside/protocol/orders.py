@@ -1,0 +1,359 @@
+"""The documents that are signed: what the console tells a device, and what a device answers.
+
+The clauses of `docs/protocol/documents.md`:
+
+2.1 Every field is known and present; an unknown field refuses the document.
+2.2 An order is answered after it was issued and within ten minutes of it.
+2.3 A session lasts from one minute to four hours; its idle limit is no longer than itself.
+2.4 A list of relays has at least one, no name twice, ports from 1 to 65535.
+2.5 Texts that a person reads hold no control characters and nothing that turns their direction.
+2.6 A device is locked with a reason, or not locked and without one.
+2.7 A report's entries end at or before the size that it states.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
+from bedside.protocol.errors import LocalMisuseError, MalformedError, ProtocolError
+from bedside.protocol.shapes import (
+    CERTIFICATE_LINE,
+    FINGERPRINT,
+    PRODUCT,
+    JournalHead,
+    Person,
+    Relay,
+    Site,
+    parse_relays,
+    parse_time,
+)
+from bedside.vocabulary import (
+    AccessKind,
+    DeviceId,
+    Ending,
+    Mode,
+    PollMode,
+    SessionId,
+    parse_device_id,
+    parse_session_id,
+)
+
+__all__ = [
+    "MAX_ANSWER_MS",
+    "MAX_DOCUMENT",
+    "MAX_DURATION_S",
+    "MAX_ENTRIES",
+    "MAX_ENTRY",
+    "MAX_REPORT_DOCUMENT",
+    "MIN_DURATION_S",
+    "Consent",
+    "DeviceConfiguration",
+    "DeviceReport",
+    "Document",
+    "EnrolmentBundle",
+    "Receipt",
+    "SessionOrder",
+    "Withdrawal",
+]
+
+MAX_DOCUMENT = 20 * 1024
+MAX_REPORT_DOCUMENT = 128 * 1024
+MAX_ENTRIES = 256
+MAX_ENTRY = 16 * 1024
+MAX_ANSWER_MS = 10 * 60 * 1000
+MIN_DURATION_S = 60
+MAX_DURATION_S = 14_400
+_MIN_IDLE_S = 10
+_MAX_NOTE = 4096
+_MAX_PEM = 16 * 1024
+_CODE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{5}")
+_SSH_KEY = re.compile(r"ecdsa-sha2-nistp256 [A-Za-z0-9+/]+={0,2}(?: [!-~]+)?")
+_NOTE_KEY = re.compile(r"[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
+
+
+class Document(Wire):
+    """A signed document: `to_bytes` is what is signed, `from_bytes` what a reader accepts."""
+
+    __slots__ = ()
+    FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
+    LIMIT: ClassVar[int] = MAX_DOCUMENT
+
+    @classmethod
+    def from_dict(cls, obj: dict[str, Any]) -> Self:
+        """Read a document; raises ProtocolError."""
+        fields = Fields(obj)
+        fields.version()
+        document = cls._read(fields)
+        fields.end()  # 2.1
+        return document
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        del fields
+        raise LocalMisuseError(f"{cls.__name__} is not a document")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a document's canonical JSON; raises ProtocolError."""
+        return cls.from_dict(parse_json(data, limit=cls.LIMIT))
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON; raise LocalMisuseError if no reader would accept it."""
+        data = self.to_json()
+        try:
+            self.from_bytes(data)
+        except ProtocolError as error:
+            raise LocalMisuseError(f"{type(self).__name__} would be refused: {error}") from error
+        return data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOrder(Document):
+    """The console's grant: who may ask for what on which device, why, and until when."""
+
+    session: SessionId
+    device: DeviceId
+    product: str
+    person: Person
+    access: AccessKind
+    mode: Mode
+    reason: str
+    case: str
+    ticket: str | None
+    issued_ms: int
+    answer_by_ms: int
+    duration_s: int
+    idle_s: int
+    specialist_key: str
+    proof_seed: bytes
+    max_bytes: int
+    checkpoint: str
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        order = cls(
+            session=fields.parsed("session", parse_session_id),
+            device=fields.parsed("device", parse_device_id),
+            product=fields.text("product", max=64, pattern=PRODUCT),
+            person=Person.from_fields(fields.object("person")),
+            access=fields.enum("access", AccessKind),
+            mode=fields.enum("mode", Mode),
+            reason=fields.text("reason", max=500),
+            case=fields.text("case", max=64),
+            ticket=fields.optional("ticket", fields.text, max=64),
+            issued_ms=parse_time(fields, "issued_ms"),
+            answer_by_ms=parse_time(fields, "answer_by_ms"),
+            duration_s=fields.integer("duration_s", low=MIN_DURATION_S, high=MAX_DURATION_S),
+            idle_s=fields.integer("idle_s", low=_MIN_IDLE_S, high=MAX_DURATION_S),
+            specialist_key=fields.text("specialist_key", max=50, pattern=FINGERPRINT),
+            proof_seed=fields.bytes_("proof_seed", min=32, max=32),
+            max_bytes=fields.integer("max_bytes", low=1, high=MAX_INTEGER),
+            checkpoint=fields.text("checkpoint", max=_MAX_NOTE, lines=True),
+        )
+        if not 0 < order.answer_by_ms - order.issued_ms <= MAX_ANSWER_MS:  # 2.2
+            raise MalformedError("range", "answer_by_ms")
+        if order.idle_s > order.duration_s:  # 2.3
+            raise MalformedError("range", "idle_s")
+        return order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal(Document):
+    """The console takes a session back, whatever its state."""
+
+    session: SessionId
+    device: DeviceId
+    ending: Ending
+    issued_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        return cls(
+            session=fields.parsed("session", parse_session_id),
+            device=fields.parsed("device", parse_device_id),
+            ending=fields.enum("ending", Ending),
+            issued_ms=parse_time(fields, "issued_ms"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(Document):
+    """The console has this much of the device's journal, and shows its own head (N4)."""
+
+    device: DeviceId
+    size: int
+    head: str
+    checkpoint: str
+    sent_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        return cls(
+            device=fields.parsed("device", parse_device_id),
+            size=fields.integer("size", low=0, high=MAX_INTEGER),
+            head=fields.hex("head", 64),
+            checkpoint=fields.text("checkpoint", max=_MAX_NOTE, lines=True),
+            sent_ms=parse_time(fields, "sent_ms"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceConfiguration(Document):
+    """What the manufacturer sets on a device; the highest serial applies.
+
+    Its relays extend the bundle's, which nothing overwrites.
+    """
+
+    device: DeviceId
+    serial: int
+    issued_ms: int
+    display_name: str
+    site: Site
+    product: str
+    relays: tuple[Relay, ...]
+    ssh_host_certificate: str
+    poll_mode: PollMode
+    locked: bool
+    lock_reason: str | None
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        configuration = cls(
+            device=fields.parsed("device", parse_device_id),
+            serial=fields.integer("serial", low=1, high=MAX_INTEGER),
+            issued_ms=parse_time(fields, "issued_ms"),
+            display_name=fields.text("display_name", max=120),
+            site=Site.from_fields(fields.object("site")),
+            product=fields.text("product", max=64, pattern=PRODUCT),
+            relays=parse_relays(fields),  # 2.4
+            ssh_host_certificate=fields.text(
+                "ssh_host_certificate", max=4096, pattern=CERTIFICATE_LINE
+            ),
+            poll_mode=fields.enum("poll_mode", PollMode),
+            locked=fields.boolean("locked"),
+            lock_reason=fields.optional("lock_reason", fields.text, max=200),
+        )
+        if configuration.locked is (configuration.lock_reason is None):  # 2.6
+            raise MalformedError("mismatch", "lock_reason")
+        return configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentBundle(Document):
+    """Whom a device trusts from its first day: signed by the manufacturer, kept for life."""
+
+    LIMIT: ClassVar[int] = 96 * 1024
+
+    enrolment: str
+    device: DeviceId
+    product: str
+    display_name: str
+    site: Site
+    relays: tuple[Relay, ...]
+    ca: str
+    ssh_user_ca: str
+    ssh_host_ca: str
+    order_keys: tuple[str, ...]
+    report_key: str
+    checkpoint_key: str
+    issued_ms: int
+    expires_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        bundle = cls(
+            enrolment=fields.text("enrolment", max=5, pattern=_CODE_ID),
+            device=fields.parsed("device", parse_device_id),
+            product=fields.text("product", max=64, pattern=PRODUCT),
+            display_name=fields.text("display_name", max=120),
+            site=Site.from_fields(fields.object("site")),
+            relays=parse_relays(fields),  # 2.4
+            ca=fields.text("ca", max=_MAX_PEM, lines=True),
+            ssh_user_ca=fields.text("ssh_user_ca", max=1024, pattern=_SSH_KEY),
+            ssh_host_ca=fields.text("ssh_host_ca", max=1024, pattern=_SSH_KEY),
+            order_keys=fields.texts("order_keys", min=1, max=8, each=1024, lines=True),
+            report_key=fields.text("report_key", max=1024, lines=True),
+            checkpoint_key=fields.text("checkpoint_key", max=256, pattern=_NOTE_KEY),
+            issued_ms=parse_time(fields, "issued_ms"),
+            expires_ms=parse_time(fields, "expires_ms"),
+        )
+        if bundle.expires_ms <= bundle.issued_ms:
+            raise MalformedError("range", "expires_ms")
+        return bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceReport(Document):
+    """A range of the device's journal, and the head of all of it.
+
+    `first` is the index of the first entry, counted from 0; `size` is the number of entries in the
+    journal and `head` its hash when the report was made.
+    """
+
+    LIMIT: ClassVar[int] = MAX_REPORT_DOCUMENT
+
+    device: DeviceId
+    first: int
+    entries: tuple[str, ...]
+    size: int
+    head: str
+    sent_ms: int
+
+    @property
+    def journal(self) -> JournalHead:
+        """The head of the journal when the report was made."""
+        return JournalHead(size=self.size, head=self.head)
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        report = cls(
+            device=fields.parsed("device", parse_device_id),
+            first=fields.integer("first", low=0, high=MAX_INTEGER),
+            entries=_entries(fields.list("entries", max=MAX_ENTRIES)),
+            size=fields.integer("size", low=0, high=MAX_INTEGER),
+            head=fields.hex("head", 64),
+            sent_ms=parse_time(fields, "sent_ms"),
+        )
+        if report.first + len(report.entries) > report.size:  # 2.7
+            raise MalformedError("range", "size")
+        return report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent(Document):
+    """What the person at the device allowed: signed by the device, which the console cannot do."""
+
+    session: SessionId
+    device: DeviceId
+    order: str
+    name: str
+    access: AccessKind
+    mode: Mode
+    given_ms: int
+    until_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> Self:
+        consent = cls(
+            session=fields.parsed("session", parse_session_id),
+            device=fields.parsed("device", parse_device_id),
+            order=fields.hex("order", 64),
+            name=fields.text("name", max=120),
+            access=fields.enum("access", AccessKind),
+            mode=fields.enum("mode", Mode),
+            given_ms=parse_time(fields, "given_ms"),
+            until_ms=parse_time(fields, "until_ms"),
+        )
+        if not 0 < consent.until_ms - consent.given_ms <= MAX_DURATION_S * 1000:  # 2.3
+            raise MalformedError("range", "until_ms")
+        return consent
+
+
+def _entries(items: Any) -> tuple[str, ...]:
+    # An entry is a line of canonical JSON that its own parser reads; it may quote what a hostile
+    # peer sent, so direction marks inside it are the reader's to show, not ours to refuse.
+    for item in items:
+        if type(item) is not str or not item or "\n" in item or len(item) > MAX_ENTRY:
+            raise MalformedError("entry", "entries")
+    return tuple(items)

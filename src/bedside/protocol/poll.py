@@ -1,0 +1,178 @@
+"""What a device asks a relay, and what it is told (`docs/protocol/poll.md`).
+
+These messages come from and go to peers of other versions: unknown fields are ignored here (1.6).
+What matters inside them is sealed and signed, and read strictly by `bedside.protocol.orders`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
+from bedside.protocol.shapes import MAX_MS, MESSAGE_ID, JournalHead, parse_message_id
+from bedside.vocabulary import Activity, Gate, MessageKind, PollMode
+
+__all__ = [
+    "MAX_ACKS",
+    "MAX_MESSAGES",
+    "MAX_POLL",
+    "MAX_POLL_REPLY",
+    "MAX_REFUSAL",
+    "MAX_REPORT",
+    "MAX_REPORTS",
+    "MAX_REPORT_REQUEST",
+    "MAX_SEALED",
+    "Message",
+    "PollReply",
+    "PollRequest",
+    "Refusal",
+    "ReportRequest",
+    "parse_poll",
+    "parse_poll_reply",
+    "parse_refusal",
+    "parse_report_request",
+]
+
+MAX_POLL = 8 * 1024
+MAX_ACKS = 64
+MAX_MESSAGES = 8
+MAX_SEALED = 32 * 1024
+MAX_POLL_REPLY = 512 * 1024
+MAX_REPORTS = 16
+MAX_REPORT = 192 * 1024
+MAX_REPORT_REQUEST = 260 * 1024
+MAX_REFUSAL = 1024
+_MAX_WAIT_MS = 24 * 3600 * 1000
+_VERSION = re.compile(r"[0-9A-Za-z.+!_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollRequest(Wire):
+    """One poll: who still runs, what arrived, how the device is."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
+
+    instance: str
+    sequence: int
+    mode: PollMode
+    acks: tuple[str, ...]
+    activity: Activity
+    journal: JournalHead
+    version: str
+    configuration: int
+
+    @classmethod
+    def from_dict(cls, obj: dict[str, Any]) -> "PollRequest":
+        """Read a poll; raises ProtocolError."""
+        fields = Fields(obj)
+        fields.version()
+        return cls(
+            instance=fields.hex("instance", 32),
+            sequence=fields.integer("sequence", low=0, high=MAX_INTEGER),
+            mode=fields.enum("mode", PollMode),
+            acks=fields.texts("acks", max=MAX_ACKS, each=26, pattern=MESSAGE_ID),
+            activity=fields.enum("activity", Activity),
+            journal=JournalHead.from_fields(fields.object("journal"), ignore_unknown=True),
+            version=fields.text("version", max=40, pattern=_VERSION),
+            configuration=fields.integer("configuration", low=0, high=MAX_INTEGER),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Wire):
+    """One sealed document on its way to a device."""
+
+    id: str
+    kind: MessageKind
+    sealed: bytes
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Message":
+        """Read a message."""
+        return cls(
+            id=fields.parsed("id", parse_message_id),
+            kind=fields.enum("kind", MessageKind),
+            sealed=fields.bytes_("sealed", min=1, max=MAX_SEALED),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollReply(Wire):
+    """The answer: messages, when to poll again, how long the next poll may be held."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
+
+    messages: tuple[Message, ...]
+    next_in_ms: int
+    hold_ms: int
+    now_ms: int
+
+    @classmethod
+    def from_dict(cls, obj: dict[str, Any]) -> "PollReply":
+        """Read an answer; raises ProtocolError."""
+        fields = Fields(obj)
+        fields.version()
+        return cls(
+            messages=tuple(
+                Message.from_fields(item) for item in fields.objects("messages", max=MAX_MESSAGES)
+            ),
+            next_in_ms=fields.integer("next_in_ms", low=0, high=_MAX_WAIT_MS),
+            hold_ms=fields.integer("hold_ms", low=0, high=_MAX_WAIT_MS),
+            now_ms=fields.integer("now_ms", low=0, high=MAX_MS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Wire):
+    """The body of an answer that is not 200: which gate refused, and when to ask again."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
+
+    gate: Gate
+    retry_in_ms: int
+
+    @classmethod
+    def from_dict(cls, obj: dict[str, Any]) -> "Refusal":
+        """Read a refusal; raises ProtocolError."""
+        fields = Fields(obj)
+        fields.version()
+        return cls(
+            gate=fields.enum("gate", Gate),
+            retry_in_ms=fields.integer("retry_in_ms", low=0, high=_MAX_WAIT_MS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest(Wire):
+    """Ranges of the device's journal on their way to the console, sealed to it."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
+
+    reports: tuple[bytes, ...]
+
+    @classmethod
+    def from_dict(cls, obj: dict[str, Any]) -> "ReportRequest":
+        """Read reports; raises ProtocolError."""
+        fields = Fields(obj)
+        fields.version()
+        return cls(reports=fields.blobs("reports", max=MAX_REPORTS, each=MAX_REPORT))
+
+
+def parse_poll(body: bytes) -> PollRequest:
+    """Return the poll in a request's body; raises ProtocolError."""
+    return PollRequest.from_dict(parse_json(body, limit=MAX_POLL))
+
+
+def parse_poll_reply(body: bytes) -> PollReply:
+    """Return the answer in a response's body; raises ProtocolError."""
+    return PollReply.from_dict(parse_json(body, limit=MAX_POLL_REPLY))
+
+
+def parse_report_request(body: bytes) -> ReportRequest:
+    """Return the reports in a request's body; raises ProtocolError."""
+    return ReportRequest.from_dict(parse_json(body, limit=MAX_REPORT_REQUEST))
+
+
+def parse_refusal(body: bytes) -> Refusal:
+    """Return the refusal in a response's body; raises ProtocolError."""
+    return Refusal.from_dict(parse_json(body, limit=MAX_REFUSAL))

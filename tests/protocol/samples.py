@@ -1,0 +1,153 @@
+"""One valid object of each kind, to be bent in tests."""
+
+from dataclasses import replace
+
+from bedside.language import Language
+from bedside.protocol.orders import (
+    Consent,
+    DeviceConfiguration,
+    DeviceReport,
+    EnrolmentBundle,
+    Receipt,
+    SessionOrder,
+    Withdrawal,
+)
+from bedside.protocol.poll import Message, PollReply, PollRequest
+from bedside.protocol.shapes import JournalHead, Person, Relay, Site
+from bedside.vocabulary import (
+    AccessKind,
+    Activity,
+    DeviceId,
+    Ending,
+    Level,
+    MessageKind,
+    Mode,
+    PollMode,
+    RelayName,
+    SessionId,
+)
+
+NOW = 1_760_000_000_000
+DEVICE = DeviceId("CI-20417")
+SESSION = SessionId("01JABCDEFGHJKMNPQRSTVWXYZ0")
+HEAD = "5e" * 32
+NOTE = "bedside.example/log\n12\nXl5eXg==\n\n— bedside.example/log AAAAAA==\n"
+LINE_KEY = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY="
+
+PERSON = Person(
+    id="01JABCDEFGHJKMNPQRSTVWXYZ1",
+    name="Marie Tremblay",
+    employer="Bayard Imaging",
+    level=Level.TWO,
+    country="US",
+)
+SITE = Site(
+    id="notre-dame",
+    name="Hôpital Notre-Dame",
+    language=Language.FRENCH,
+    timezone="America/Toronto",
+    country="CA",
+)
+RELAY = Relay(
+    name=RelayName("a"), host="192.0.2.1", server_name="a.relay.example", ports=(443, 17001)
+)
+RELAYS = (
+    RELAY,
+    Relay(name=RelayName("b"), host="2001:db8::1", server_name="b.relay.example", ports=(443,)),
+)
+ORDER = SessionOrder(
+    session=SESSION,
+    device=DEVICE,
+    product="contrast-injector",
+    person=PERSON,
+    access=AccessKind.SYSTEM,
+    mode=Mode.CONTROL,
+    reason="Défaut de pression E12 après une panne de courant",
+    case="C-88213",
+    ticket=None,
+    issued_ms=NOW,
+    answer_by_ms=NOW + 120_000,
+    duration_s=1800,
+    idle_s=600,
+    specialist_key="SHA256:" + "A" * 43,
+    proof_seed=bytes(range(32)),
+    max_bytes=2**33,
+    checkpoint=NOTE,
+)
+WITHDRAWAL = Withdrawal(session=SESSION, device=DEVICE, ending=Ending.BY_SPECIALIST, issued_ms=NOW)
+RECEIPT = Receipt(device=DEVICE, size=12, head=HEAD, checkpoint=NOTE, sent_ms=NOW)
+CONFIGURATION = DeviceConfiguration(
+    device=DEVICE,
+    serial=1,
+    issued_ms=NOW,
+    display_name="Injecteur, salle 3",
+    site=SITE,
+    product="contrast-injector",
+    relays=RELAYS,
+    ssh_host_certificate="ecdsa-sha2-nistp256-cert-v01@openssh.com AAAA CI-20417",
+    poll_mode=PollMode.HELD,
+    locked=False,
+    lock_reason=None,
+)
+LOCKED = replace(CONFIGURATION, serial=2, locked=True, lock_reason="Enquête en cours")
+PEM = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+BUNDLE = EnrolmentBundle(
+    enrolment="7K3QF",
+    device=DEVICE,
+    product="contrast-injector",
+    display_name="Injecteur, salle 3",
+    site=SITE,
+    relays=RELAYS,
+    ca=PEM,
+    ssh_user_ca=LINE_KEY,
+    ssh_host_ca=LINE_KEY,
+    order_keys=(PEM,),
+    report_key=PEM,
+    checkpoint_key="bedside.example/log+00000000+AAAA",
+    issued_ms=NOW,
+    expires_ms=NOW + 86_400_000,
+)
+REPORT = DeviceReport(
+    device=DEVICE,
+    first=3,
+    entries=('{"action":"agent:process:started"}',),
+    size=4,
+    head=HEAD,
+    sent_ms=NOW,
+)
+CONSENT = Consent(
+    session=SESSION,
+    device=DEVICE,
+    order=HEAD,
+    name="Julie Gagnon",
+    access=AccessKind.SYSTEM,
+    mode=Mode.CONTROL,
+    given_ms=NOW,
+    until_ms=NOW + 1_800_000,
+)
+DOCUMENTS = (
+    ORDER,
+    WITHDRAWAL,
+    RECEIPT,
+    CONFIGURATION,
+    LOCKED,
+    BUNDLE,
+    REPORT,
+    CONSENT,
+)
+POLL = PollRequest(
+    instance="0f" * 16,
+    sequence=7,
+    mode=PollMode.HELD,
+    acks=("01JABCDEFGHJKMNPQRSTVWXYZ2",),
+    activity=Activity.IDLE,
+    journal=JournalHead(size=4, head=HEAD),
+    version="0.1.0",
+    configuration=1,
+)
+REPLY = PollReply(
+    messages=(Message("01JABCDEFGHJKMNPQRSTVWXYZ2", MessageKind.ORDER, b"sealed"),),
+    next_in_ms=0,
+    hold_ms=30_000,
+    now_ms=NOW,
+)

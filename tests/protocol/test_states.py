@@ -1,0 +1,68 @@
+import itertools
+
+import pytest
+
+from bedside.protocol.errors import MalformedError
+from bedside.protocol.states import (
+    ENDINGS_FROM,
+    LIVE,
+    TRANSITIONS,
+    check_ending,
+    check_transition,
+    render,
+    state_after,
+)
+from bedside.vocabulary import Ending, JournalAction, Mode, SessionState
+
+S = SessionState
+
+
+def test_the_tables_are_whole():
+    assert set(TRANSITIONS) == set(ENDINGS_FROM) == set(S)
+    assert all(S.ENDED in TRANSITIONS[state] for state in S if state is not S.ENDED)
+    assert set().union(*ENDINGS_FROM.values()) == set(Ending)
+
+
+def test_a_session_reads_as_a_life():
+    life = [
+        S.REQUESTED,
+        S.ROUTED,
+        S.AWAITING_OPERATOR,
+        S.CONNECTING,
+        S.AUTHENTICATING,
+        S.LIVE_CONTROL,
+        S.ENDED,
+    ]
+    for old, new in itertools.pairwise(life):
+        check_transition(old, new)
+
+
+def test_nothing_goes_live_without_authentication_and_nothing_returns_from_the_end():
+    for old in S:
+        for new in LIVE:
+            if old is not S.AUTHENTICATING:
+                with pytest.raises(MalformedError):
+                    check_transition(old, new)
+        with pytest.raises(MalformedError):
+            check_transition(S.ENDED, old)
+
+
+def test_endings_belong_to_states():
+    check_ending(S.AWAITING_OPERATOR, Ending.UNANSWERED)
+    for state, ending in ((S.LIVE_VIEW, Ending.UNANSWERED), (S.ROUTED, Ending.IDLE)):
+        with pytest.raises(MalformedError) as refused:
+            check_ending(state, ending)
+        assert refused.value.code == "ending"
+
+
+def test_entries_lead_to_states():
+    assert state_after(JournalAction.SESSION_LIFE_LIVE, Mode.VIEW) is S.LIVE_VIEW
+    assert state_after(JournalAction.SESSION_LIFE_LIVE, Mode.CONTROL) is S.LIVE_CONTROL
+    assert state_after(JournalAction.SESSION_CONSENT_GIVEN, Mode.VIEW) is S.CONNECTING
+    assert state_after(JournalAction.SESSION_CHANNEL_OPENED, Mode.VIEW) is None
+
+
+def test_the_rendering_names_every_state():
+    page = render()
+    assert "    authenticating --> live_view\n" in page
+    assert all(state in page for state in S)
