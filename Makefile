@@ -73,7 +73,7 @@ $(STAMPS):
 
 $(STAMPS)/venv: requirements/all.lock pyproject.toml | $(STAMPS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bedside needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/system python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
