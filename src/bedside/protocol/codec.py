@@ -143,7 +143,7 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, bytes):
         return b2a_base64(value, newline=False).decode("ascii")
-    if isinstance(value, (str, int)) or value is None:
+    if isinstance(value, (str, int, dict)) or value is None:
         return value
     if isinstance(value, Iterable):
         return [_plain(item) for item in value]
