@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from bedside.audit.entry import ENTRY_KEYS, Act, EntryError, read_object
+from bedside.audit.entry import Act, EntryError
+from bedside.audit.form import read_place
 
 __all__ = [
     "GENESIS",
@@ -106,83 +107,67 @@ def verify(
 
 
 class _Walk:
-    """The state of one verification."""
+    """The state of one verification, kept in plain values: a million entries pass through here."""
 
     def __init__(self, start: ChainHead, lines: Iterator[bytes]) -> None:
-        self.head = start
+        self.size, self.hash = start.size, start.hash.encode()
         self.backward_steps = 0
-        self._start = start
+        self._start = start.size
         self._lines = lines
         self._newlines = False
-        self._time = ""
+
+    @property
+    def head(self) -> ChainHead:
+        return ChainHead(self.size, self.hash.decode())
 
     def run(self, expect: ChainHead | None) -> Fault | None:
         """Walk to the end or to the first fault, and leave `head` at the last vouched entry."""
-        before = self.head
+        before, last_time = self.hash, b""
+        stop, stop_hash = (expect.size, expect.hash.encode()) if expect else (-1, b"")
         for raw in self._lines:
             line = raw.removesuffix(b"\n")
             try:
-                prev, time = self._read(raw, line)
-            except _FaultFound as found:
-                return found.fault
-            if prev != self.head.hash:
+                seq, prev, time = read_place(line)
+            except EntryError as error:
+                kind = FaultKind.TORN_TAIL if self._is_torn(raw) else FaultKind.MALFORMED
+                return Fault(self.size, kind, str(error))
+            if seq != self.size:
+                words = f"entry {seq} stands in its place"
+                return Fault(self.size, FaultKind.SEQUENCE, words)
+            if prev != self.hash:
                 return self._changed(line, before)
             self._newlines = line is not raw
-            before = self.head
-            self.head = ChainHead(before.size + 1, sha256(line).hexdigest())
-            self.backward_steps += time < self._time
-            self._time = time
-            if expect and expect.size == self.head.size and expect.hash != self.head.hash:
-                self.head = before
-                words = "the witnessed head is another one"
-                return Fault(before.size, FaultKind.CHANGED, words)
-        if expect and self.head.size < expect.size:
-            words = f"a witness saw {expect.size} entries"
-            return Fault(self.head.size, FaultKind.SHORTENED, words)
+            before, self.hash = self.hash, sha256(line).hexdigest().encode()
+            self.size += 1
+            if time < last_time:
+                self.backward_steps += 1
+            last_time = time
+            if self.size == stop and self.hash != stop_hash:
+                self.size, self.hash = self.size - 1, before
+                return Fault(self.size, FaultKind.CHANGED, "the witnessed head is another one")
+        if self.size < stop:
+            return Fault(self.size, FaultKind.SHORTENED, f"a witness saw {stop} entries")
         return None
-
-    def _read(self, raw: bytes, line: bytes) -> tuple[str, str]:
-        place = self.head.size
-        try:
-            obj = read_object(line)
-            seq, prev, time = obj["seq"], obj["prev"], obj["time"]
-            if obj.keys() != ENTRY_KEYS or not isinstance(time, str):
-                raise EntryError("fields are not those of an entry")
-        except KeyError as error:
-            raise _FaultFound(place, FaultKind.MALFORMED, f"field {error} is missing") from error
-        except EntryError as error:
-            kind = FaultKind.TORN_TAIL if self._is_torn(raw) else FaultKind.MALFORMED
-            raise _FaultFound(place, kind, str(error)) from error
-        if seq != place or isinstance(seq, bool):
-            raise _FaultFound(place, FaultKind.SEQUENCE, f"entry {seq} stands in its place")
-        return prev, time
 
     def _is_torn(self, raw: bytes) -> bool:
         # In a file every whole line ends in a newline; lines from a message have none at all.
         last = next(self._lines, None) is None
-        in_file = self._newlines or self.head == self._start
+        in_file = self._newlines or self.size == self._start
         return last and in_file and not raw.endswith(b"\n")
 
-    def _changed(self, line: bytes, before: ChainHead) -> Fault:
+    def _changed(self, line: bytes, before: bytes) -> Fault:
         # The link between two entries is broken: the entry after them shows which one moved.
-        place = self.head.size
         following = next(self._lines, None)
-        vouched = following is not None and _prev_of(following) == line_hash(line)
-        if place > self._start.size and (vouched or following is None):
-            self.head = before
+        vouched = following is not None and _prev_of(following) == line_hash(line).encode()
+        if self.size > self._start and (vouched or following is None):
+            self.size, self.hash = self.size - 1, before
             words = "the entries after it vouch for other bytes"
-            return Fault(before.size, FaultKind.CHANGED, words)
-        return Fault(place, FaultKind.CHANGED, "it does not follow the entry before it")
+            return Fault(self.size, FaultKind.CHANGED, words)
+        return Fault(self.size, FaultKind.CHANGED, "it does not follow the entry before it")
 
 
-class _FaultFound(Exception):  # noqa: N818 - control flow inside this module, not an error
-    def __init__(self, sequence: int, kind: FaultKind, words: str) -> None:
-        super().__init__(words)
-        self.fault = Fault(sequence, kind, words)
-
-
-def _prev_of(raw: bytes) -> object:
+def _prev_of(raw: bytes) -> bytes | None:
     try:
-        return read_object(raw.removesuffix(b"\n")).get("prev")
+        return read_place(raw.removesuffix(b"\n"))[1]
     except EntryError:
         return None

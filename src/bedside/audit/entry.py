@@ -32,7 +32,6 @@ __all__ = [
     "EntryError",
     "Thing",
     "parse_entry",
-    "read_object",
     "short",
     "time_ms",
     "time_text",
@@ -215,13 +214,13 @@ def parse_entry(line: bytes) -> Entry:
 
     Accepts canonical bytes only: the same entry has one spelling, so a hash names one entry.
     """
-    entry = Entry.from_dict(read_object(line))
+    entry = Entry.from_dict(_read_object(line))
     if entry.to_line() != line:
         raise EntryError("not in canonical form")
     return entry
 
 
-def read_object(line: bytes) -> dict[str, Any]:
+def _read_object(line: bytes) -> dict[str, Any]:
     """Return the JSON object in `line`: at most 8 KiB, strict UTF-8, no float."""
     if len(line) > MAX_LINE_BYTES:
         raise EntryError("line is over 8 KiB")
@@ -279,8 +278,7 @@ def _refuse_number(text: str) -> NoReturn:
     raise EntryError(f"not an integer: {text[:20]}")
 
 
-# A field that stands twice, `-0` and the like fail the comparison with the canonical form: hooks for
-# them would cost more than all the rest of verifying a million entries.
+# A field that stands twice, `-0` and the like fail the comparison with the canonical form.
 _DECODER = json.JSONDecoder(
     parse_float=_refuse_number,
     parse_constant=_refuse_number,
