@@ -27,6 +27,7 @@ __all__ = [
     "Act",
     "Actor",
     "ActorKind",
+    "Deed",
     "DetailValue",
     "Entry",
     "EntryError",
@@ -104,15 +105,12 @@ class Thing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Act:
-    """What happened, before it has a place in a journal.
+class Deed:
+    """What was done, before anybody looked at a clock; a journal stamps it under its lock.
 
-    `time` is `time_text` of the moment; `clock` is what is known of the clock that gave it (R54).
     Raises EntryError where a value could not stand in an entry.
     """
 
-    time: str
-    clock: ClockState
     actor: Actor
     action: JournalAction
     object: Thing
@@ -123,7 +121,6 @@ class Act:
     detail: Mapping[str, DetailValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        time_ms(self.time)
         _check_text("actor.id", self.actor.id, 200)
         _check_text("actor.name", self.actor.name, 200)
         _check_match("object.kind", self.object.kind, _KIND)
@@ -133,6 +130,23 @@ class Act:
         if self.case is not None:
             _check_text("case", self.case, 64)
         _check_detail(self.detail)
+
+    def stamped(self, time: str, clock: ClockState) -> "Act":
+        """Return this deed at a moment; `time` is `time_text` of it, `clock` its state (R54)."""
+        values = {name: getattr(self, name) for name in Deed.__dataclass_fields__}
+        return Act(time=time, clock=clock, **values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act(Deed):
+    """A deed at its moment, before it has a place in a journal."""
+
+    time: str
+    clock: ClockState
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        time_ms(self.time)
 
     def at(self, seq: int, prev: str | None) -> "Entry":
         """Return this act as entry number `seq` (from 0) after the entry whose hash is `prev`."""

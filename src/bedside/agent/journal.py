@@ -1,0 +1,409 @@
+"""The device's journal on disk: chained lines, on stable storage before an act is acknowledged.
+
+Rules held here:
+
+1. `append` returns after the line is written and synced; before that nobody may act on it.
+2. Supervisor and worker both write: each append holds the folder's lock, reads what the other
+   wrote, and continues that chain.
+3. A torn tail (power cut, kill) loses no acknowledged entry: a whole line is completed, the rest is
+   moved to a `torn-…` file beside the journal, and an entry says so. Nothing is destroyed.
+4. A journal that cannot be continued (broken chain, entries missing that the console acknowledged,
+   no space) raises JournalError; the caller opens no session then (fail closed).
+5. A reserve file keeps room for the entries that end a session on a full disk (`closing=True`).
+
+Opening verifies the last `VERIFY_AT_OPEN` bytes; `verify` reads everything. Only the standard
+library is imported: the idle supervisor loads this module.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+from bedside.agent.clock import Stamp, read_stamp
+from bedside.audit.chain import GENESIS, ChainHead, Fault, Verdict, extend, line_hash, verify
+from bedside.audit.entry import MAX_LINE_BYTES, SYSTEM, Deed, EntryError, Thing
+from bedside.audit.form import read_place
+from bedside.vocabulary import JournalAction
+
+__all__ = ["Journal", "JournalError"]
+
+VERIFY_AT_OPEN = 4 * 1024 * 1024
+RESERVE_BYTES = 256 * 1024
+_CHUNK = 64 * 1024
+
+
+class JournalError(Exception):
+    """The journal cannot be continued; no session may be opened (gate `journal`)."""
+
+
+class Journal:
+    """The journal in `folder`, made there if it does not exist.
+
+    Args:
+        folder: the device's own, mode 0700; holds `journal.jsonl`, `cursor`, `lock`, `reserve`.
+        stamp: gives the moment and the clock's state; read under the lock, so that the order of
+            the entries and their times agree.
+
+    Raises:
+        JournalError: when the journal that is there cannot be continued.
+    """
+
+    def __init__(self, folder: Path, *, stamp: Callable[[], Stamp] = read_stamp) -> None:
+        self._folder = folder
+        self._stamp = stamp
+        self._threads = threading.Lock()
+        self._end = 0
+        self._head = GENESIS
+        self._failed = False
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(
+                self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+            with self._held():
+                self._open()
+        except OSError as error:
+            raise JournalError(f"the journal cannot be opened: {error.strerror}") from error
+
+    @property
+    def path(self) -> Path:
+        """The file of lines."""
+        return self._folder / "journal.jsonl"
+
+    def close(self) -> None:
+        """Release the files; the journal is as it was."""
+        os.close(self._file)
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, *deeds: Deed, closing: bool = False) -> ChainHead:
+        """Write the deeds, in order, and return the head once they are on stable storage.
+
+        Args:
+            deeds: what was done; all of them stand, or none.
+            closing: they end something that is open: written from the reserve if need be.
+
+        Raises:
+            JournalError: nothing was acknowledged.
+            EntryError: a deed is too large for a line.
+        """
+        try:
+            with self._held():
+                self._catch_up()
+                if not closing:
+                    self._check_space()
+                return self._write(deeds, closing=closing)
+        except OSError as error:
+            raise JournalError(f"the journal cannot be written: {error.strerror}") from error
+
+    def head(self) -> ChainHead:
+        """Return the head, with what the other process wrote."""
+        try:
+            with self._held():
+                self._catch_up()
+                return self._head
+        except OSError as error:
+            raise JournalError(f"the journal cannot be read: {error.strerror}") from error
+
+    def entries(self, first: int, limit: int, *, max_bytes: int = 128 * 1024) -> list[bytes]:
+        """Return up to `limit` lines from entry `first` on, at most `max_bytes` but at least one."""
+        if first >= self.head().size or limit <= 0:
+            return []
+        lines: list[bytes] = []
+        for line in self._lines_from(self._place_of(first), self._end):
+            max_bytes -= len(line)
+            if len(lines) == limit or (lines and max_bytes < 0):
+                break
+            lines.append(line.removesuffix(b"\n"))
+        return lines
+
+    def verify(self) -> Verdict:
+        """Verify every entry, and that the journal passes through what the console acknowledged."""
+        self.head()
+        return verify(self._lines_from(0, self._end), expect=self.acknowledged())
+
+    def acknowledged(self) -> ChainHead:
+        """Return the last head for which the console sent a receipt."""
+        try:
+            obj = json.loads((self._folder / "cursor").read_bytes())
+            return ChainHead(int(obj["size"]), str(obj["head"]))
+        except FileNotFoundError:
+            return GENESIS
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError("the cursor is malformed") from error
+
+    def acknowledge(self, head: ChainHead) -> bool:
+        """Move the cursor to a head from a receipt; say whether it moved.
+
+        A head that is not after the cursor moves nothing; one that this journal never had raises
+        JournalError.
+        """
+        if head.size <= self.acknowledged().size:
+            return False
+        line = self.entries(head.size - 1, 1)
+        if not line or line_hash(line[0]) != head.hash:
+            raise JournalError("the receipt is for another journal")
+        text = json.dumps({"head": head.hash, "size": head.size}, sort_keys=True)
+        with self._held():
+            self._replace("cursor", text.encode())
+        return True
+
+    # ---- under the lock ----
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._threads:
+            if self._failed:
+                raise JournalError("the journal failed before and must be opened again")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _open(self) -> None:
+        size = os.fstat(self._file).st_size
+        if size == 0 and not (self._folder / "cursor").exists():
+            self._make_reserve()
+            self._sync_folder()
+            self._write((_opening(),), closing=True)
+            return
+        self._begin_at_tail(size)
+        self._catch_up()
+        self._check_cursor()
+        with suppress(OSError):
+            self._make_reserve()
+
+    def _begin_at_tail(self, size: int) -> None:
+        # Far from the beginning, the first whole line after this place is believed for its link.
+        place = max(0, size - VERIFY_AT_OPEN)
+        if place == 0:
+            return
+        line, at = self._line_after(place)
+        try:
+            seq, prev, _ = read_place(line)
+        except EntryError as error:
+            raise JournalError(f"the journal is broken at byte {at}") from error
+        self._end, self._head = at, ChainHead(seq, (prev or b"").decode())
+
+    def _check_cursor(self) -> None:
+        seen = self.acknowledged()
+        if seen == GENESIS:
+            return
+        missing = seen.size > self._head.size
+        line = b"" if missing else self._one_line(seen.size - 1)
+        if missing or line_hash(line) != seen.hash:
+            raise JournalError(f"the console acknowledged {seen.size} entries that are not here")
+
+    def _catch_up(self) -> None:
+        """Take in what stands after `_end`: the other process's entries, and a torn tail."""
+        size = os.fstat(self._file).st_size
+        if size == self._end:
+            return
+        if size < self._end:
+            raise JournalError("the journal was cut")
+        whole = self._last_newline(size)
+        if whole > self._end:
+            verdict = verify(self._lines_from(self._end, whole), start=self._head)
+            if verdict.fault:
+                raise JournalError(_sentence(verdict.fault))
+            self._end, self._head = whole, verdict.head
+        if whole < size:
+            self._repair(os.pread(self._file, size - whole, whole))
+
+    def _repair(self, torn: bytes) -> None:
+        verdict = verify([torn], start=self._head)
+        if verdict.good:
+            # The whole line is here and only its newline is missing.
+            os.write(self._file, b"\n")
+            self._sync()
+            self._end, self._head = self._end + len(torn) + 1, verdict.head
+            return
+        name = self._keep_torn(torn)
+        os.ftruncate(self._file, self._end)
+        self._write((_repaired(name, torn),), closing=True)
+
+    def _keep_torn(self, torn: bytes) -> str:
+        number = 0
+        while True:
+            name = f"torn-{self._head.size}-{number}"
+            try:
+                file = os.open(
+                    self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+                )
+            except FileExistsError:
+                number += 1
+                continue
+            try:
+                _write_all(file, torn)
+                os.fsync(file)
+            finally:
+                os.close(file)
+            self._sync_folder()
+            return name
+
+    def _write(self, deeds: tuple[Deed, ...], *, closing: bool) -> ChainHead:
+        stamp, head, data = self._stamp(), self._head, b""
+        for deed in deeds:
+            line, head = extend(head, deed.stamped(stamp.time, stamp.clock))
+            data += line + b"\n"
+        try:
+            self._write_or_undo(data)
+        except OSError as error:
+            if not closing or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            os.truncate(self._folder / "reserve", 0)
+            self._write_or_undo(data)
+        self._sync()
+        self._end, self._head = self._end + len(data), head
+        return head
+
+    def _write_or_undo(self, data: bytes) -> None:
+        try:
+            _write_all(self._file, data)
+        except OSError:
+            os.ftruncate(self._file, self._end)
+            raise
+
+    def _sync(self) -> None:
+        try:
+            os.fsync(self._file)
+        except OSError:
+            # After a failed sync nobody knows what is on the disk: only reading it again tells.
+            self._failed = True
+            raise
+
+    def _sync_folder(self) -> None:
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _check_space(self) -> None:
+        state = os.statvfs(self._folder)
+        if state.f_bavail * state.f_frsize < RESERVE_BYTES or not self._has_reserve():
+            self._make_reserve()
+            state = os.statvfs(self._folder)
+            if state.f_bavail * state.f_frsize < RESERVE_BYTES:
+                raise JournalError("no space is left for the journal")
+
+    def _has_reserve(self) -> bool:
+        try:
+            return (self._folder / "reserve").stat().st_size == RESERVE_BYTES
+        except FileNotFoundError:
+            return False
+
+    def _make_reserve(self) -> None:
+        file = os.open(self._folder / "reserve", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(file, 0, RESERVE_BYTES)
+        finally:
+            os.close(file)
+
+    def _replace(self, name: str, data: bytes) -> None:
+        draft = self._folder / f"{name}.new"
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(file, data)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        draft.replace(self._folder / name)
+        self._sync_folder()
+
+    # ---- reading ----
+
+    def _lines_from(self, place: int, end: int) -> Iterator[bytes]:
+        """Yield the lines from byte `place` to `end`, each with its newline if it has one."""
+        rest = b""
+        while place < end:
+            chunk = os.pread(self._file, min(_CHUNK, end - place), place)
+            if not chunk:
+                break
+            place += len(chunk)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line + b"\n"
+            if len(rest) > MAX_LINE_BYTES + 1:
+                break
+        if rest:
+            yield rest
+
+    def _last_newline(self, size: int) -> int:
+        """Return the place after the last newline, not before `_end`."""
+        place = size
+        while place > self._end:
+            begin = max(self._end, place - _CHUNK)
+            found = os.pread(self._file, place - begin, begin).rfind(b"\n")
+            if found >= 0:
+                return begin + found + 1
+            place = begin
+        return self._end
+
+    def _line_after(self, place: int) -> tuple[bytes, int]:
+        """Return the first line that begins after byte `place`, and where it begins."""
+        data = os.pread(self._file, 2 * (MAX_LINE_BYTES + 1), place)
+        begin = data.find(b"\n") + 1
+        return data[begin : data.find(b"\n", begin)], place + begin
+
+    def _place_of(self, sequence: int) -> int:
+        """Return the byte at which entry `sequence` begins, by halving."""
+        low, high = 0, self._end
+        while high - low > _CHUNK:
+            middle = (low + high) // 2
+            line, at = self._line_after(middle)
+            if read_place(line)[0] <= sequence:
+                low = at
+            else:
+                high = middle
+        for line in self._lines_from(low, self._end):
+            if read_place(line.removesuffix(b"\n"))[0] == sequence:
+                return low
+            low += len(line)
+        raise JournalError(f"entry {sequence} is not here")
+
+    def _one_line(self, sequence: int) -> bytes:
+        line = next(self._lines_from(self._place_of(sequence), self._end))
+        return line.removesuffix(b"\n")
+
+
+def _opening() -> Deed:
+    return Deed(
+        actor=SYSTEM,
+        action=JournalAction.JOURNAL_LOG_OPENED,
+        object=Thing("journal", "device"),
+        detail={"log": os.urandom(16).hex()},
+    )
+
+
+def _repaired(name: str, torn: bytes) -> Deed:
+    return Deed(
+        actor=SYSTEM,
+        action=JournalAction.JOURNAL_TAIL_REPAIRED,
+        object=Thing("journal", "device"),
+        detail={"file": name, "sha256": sha256(torn).hexdigest(), "torn_bytes": len(torn)},
+    )
+
+
+def _sentence(fault: Fault) -> str:
+    return f"entry {fault.sequence} is bad ({fault.kind}): {fault.words}"
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
