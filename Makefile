@@ -29,7 +29,7 @@ demo-check: system venv assets ## the whole journey unattended with the real Ope
 
 # ---- What developers use ----
 
-.PHONY: test check messages fmt bench docs measure reset
+.PHONY: test check messages fmt bench docs measure fuzz reset
 test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes
 	$(RUN)/python -m pytest -n $(J) --dist loadfile $(T)
 
@@ -55,6 +55,10 @@ docs: venv ## the documentation, in docs/_build/html
 measure: venv ## the sizes of STYLE: printed, never refused
 	@$(RUN)/python -m tools.measure
 
+FUZZ_SECONDS = $(or $(S),60)
+fuzz: venv ## feed one parser what nobody would send: F=NAME, S=SECONDS
+	@$(RUN)/python -m tools.fuzz $(F) --seconds $(FUZZ_SECONDS)
+
 reset: ## remove everything that is built or that the demo left
 	rm -rf .venv .venv-scan $(STAMPS) node_modules var build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis src/bedside/console/project/static/vendor
 	find src tests tools bench docs -name __pycache__ -prune -exec rm -rf {} +
@@ -75,13 +79,13 @@ $(STAMPS)/venv: requirements/all.lock pyproject.toml | $(STAMPS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bedside needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/system python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
-	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(RUN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
+	$(RUN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(STAMPS)/scan: requirements/scan.lock | $(STAMPS)
 	@test -x .venv-scan/bin/python || $(PYTHON) -m venv .venv-scan
-	.venv-scan/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/scan.lock
+	.venv-scan/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements/scan.lock
 	@touch $@
 
 $(STAMPS)/catalogues: $(STAMPS)/venv $(shell find src -name '*.po')
