@@ -1,0 +1,138 @@
+"""Who people are and what they may do: every guarded door of this app is here."""
+
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+
+from bedside.audit.entry import Actor, ActorKind
+from bedside.console.accounts.models import ApiToken, Organisation, User
+from bedside.console.accounts.second_factor import has_second_factor
+from bedside.console.accounts.tokens import digest
+from bedside.console.journal.actions import now_ms, person
+from bedside.policy.rights import permissions
+from bedside.vocabulary import Permission, Role
+
+__all__ = [
+    "Acting",
+    "access_person",
+    "actor_of",
+    "check_permission",
+    "employer",
+    "has_permission",
+    "role_of",
+    "terminal",
+    "token_of",
+    "user_from_bearer",
+    "user_from_cookies",
+    "visible_people",
+]
+
+Acting = User | Actor
+"""Who changes something: a signed-in person, or the console's own hand (a command, the worker)."""
+
+
+def actor_of(acting: Acting) -> Actor:
+    """Return the journal's actor for whoever acts."""
+    return acting if isinstance(acting, Actor) else person(acting.pk, acting.name)
+
+
+def terminal(login: str) -> Actor:
+    """Return the actor for a command typed at the console's own machine by the account `login`."""
+    return Actor(ActorKind.SYSTEM, "terminal", f"terminal ({login})"[:200])
+
+
+def role_of(user: User) -> Role | None:
+    """Return the person's role; None where there is none, which may do nothing."""
+    return Role(user.role) if user.role else None
+
+
+def has_permission(user: User, permission: Permission) -> bool:
+    """Whether the person may do this now, by role; an account that is closed may do nothing."""
+    return user.is_active and permission in permissions(role_of(user))
+
+
+def check_permission(user: User, permission: Permission) -> None:
+    """Raise PermissionDenied unless the person has `permission`."""
+    if not has_permission(user, permission):
+        raise PermissionDenied(permission)
+
+
+def employer(user: User) -> str:
+    """Return the name of the organisation that the person works for."""
+    return user.organisation.name
+
+
+def visible_people(user: User) -> QuerySet[User]:
+    """Return the people that `user` may see: a site's own people see their colleagues only."""
+    people = User.objects.select_related("organisation")
+    if not has_permission(user, Permission.ACCOUNTS_PERSON_READ):
+        return people.filter(pk=user.pk)
+    return people.filter(organisation_id=user.site) if user.site else people
+
+
+def access_person(user: User, person_id: str) -> User:
+    """Return a person that `user` may see; one of another organisation is as unknown (Http404)."""
+    found = visible_people(user).filter(pk=person_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def organisations(user: User) -> QuerySet[Organisation]:
+    """Return the organisations that `user` may see."""
+    everything = Organisation.objects.all()
+    if not user.site:
+        return everything
+    return everything.filter(Q(pk=user.site) | Q(kind=Organisation.Kind.MANUFACTURER))
+
+
+def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
+    """Return the token that a bearer text is, with its person, if it still holds at `at_ms`."""
+    if not bearer or len(bearer) > 200:
+        return None
+    return (
+        ApiToken.objects.select_related("person__organisation")
+        .filter(
+            digest=digest(bearer),
+            expires_ms__gt=at_ms,
+            revoked_ms__isnull=True,
+            person__is_active=True,
+            person__locked_until_ms__lte=at_ms,
+        )
+        .first()
+    )
+
+
+def user_from_bearer(bearer: str) -> User | None:
+    """Return the person whose token this is, or None; rights are asked afresh at every call."""
+    token = token_of(bearer, at_ms=now_ms())
+    return None if token is None else token.person
+
+
+def user_from_cookies(cookies: Mapping[str, str] | str) -> User | None:
+    """Return the person signed in with these cookies, within the limits of a page, or None.
+
+    For the `live` process, which runs without Django's middleware.
+    """
+    if isinstance(cookies, str):
+        cookies = {name: morsel.value for name, morsel in SimpleCookie(cookies).items()}
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    if not isinstance(user, User) or not has_second_factor(user):
+        return None
+    limits, moment = settings.CONFIG.sign_in, now_ms()
+    idle = moment - request.session.get("seen_ms", 0)
+    age = moment - request.session.get("signed_in_ms", 0)
+    if idle > limits.idle_minutes * 60_000 or age > limits.absolute_hours * 3_600_000:
+        return None
+    return user

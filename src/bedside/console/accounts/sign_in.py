@@ -1,0 +1,51 @@
+"""Sign-in by e-mail and password: closed to sign-up, and an account locks after wrong attempts."""
+
+from typing import Any, ClassVar
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from bedside.console.accounts.models import User
+from bedside.console.journal.actions import now_ms
+
+__all__ = ["ClosedAccountAdapter", "LockingBackend"]
+
+_WRONG = _(
+    "The e-mail address or the password is not right. "
+    "After several wrong attempts an account is locked for a while; an administrator can unlock it."
+)
+
+
+class LockingBackend(AuthenticationBackend):  # type: ignore[misc]
+    """Refuses a locked account whatever the password: the answer is the one for a wrong password."""
+
+    def authenticate(
+        self, request: HttpRequest | None, **credentials: Any
+    ) -> AbstractBaseUser | None:
+        """Return the person, or None."""
+        user: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if isinstance(user, User) and user.locked_until_ms > now_ms():
+            return None
+        return user
+
+
+class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """No sign-up page; one sentence for every failed sign-in, so that accounts cannot be guessed."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _WRONG,
+        "too_many_login_attempts": _WRONG,
+        "account_inactive": _WRONG,
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Return False: an administrator makes accounts."""
+        del request
+        return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send nothing: the console has no mail of allauth's."""

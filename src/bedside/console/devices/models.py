@@ -1,0 +1,68 @@
+"""What stands in hospitals: devices, and the profiles of their products."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from bedside.console.accounts.models import Organisation
+from bedside.console.journal.actions import now_ms
+from bedside.policy.facts import DeviceState
+from bedside.vocabulary import PollMode
+
+__all__ = ["Device", "Product"]
+
+_STATE_NAMES = {
+    DeviceState.REGISTERED: _("registered"),
+    DeviceState.ENROLLED: _("enrolled"),
+    DeviceState.CLONED: _("cloned"),
+    DeviceState.REVOKED: _("revoked"),
+}
+
+
+class Product(models.Model):
+    """A product and its profile: what exists on such a device, as TOML."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    title = models.CharField(max_length=120)
+    profile = models.TextField()
+    imported_ms = models.BigIntegerField(default=now_ms)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Device(models.Model):
+    """One device, by the name printed on it."""
+
+    id = models.CharField(primary_key=True, max_length=30)
+    product = models.ForeignKey(Product, models.PROTECT, related_name="devices")
+    site = models.ForeignKey(Organisation, models.PROTECT, related_name="devices")
+    display_name = models.CharField(max_length=80)
+    room = models.CharField(max_length=80, blank=True)
+    state = models.CharField(
+        max_length=12,
+        choices=[(state.value, name) for state, name in _STATE_NAMES.items()],
+        default=DeviceState.REGISTERED.value,
+    )
+    poll_mode = models.CharField(
+        max_length=8,
+        choices=[(mode.value, mode.value) for mode in PollMode],
+        default=PollMode.HELD.value,
+    )
+    lock_reason = models.CharField(max_length=200, blank=True)
+    """Why this device alone is locked, copied from its lock; it goes into its configuration."""
+    created_ms = models.BigIntegerField(default=now_ms)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [
+            models.Index(fields=["site", "id"], name="device_site"),
+            models.Index(fields=["state", "id"], name="device_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id

@@ -1,0 +1,234 @@
+"""What an installation decides: one TOML file, read once; a missing value fails at start by name.
+
+`BEDSIDE_CONSOLE_CONFIG` names the file (`bedside console --config F` sets it);
+`BEDSIDE_DATABASE_URL` may replace `database`, so that a password need not stand in the file.
+"""
+
+import dataclasses
+import os
+import secrets
+import stat
+import tomllib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "ConfigError",
+    "ConsoleConfig",
+    "SessionLimits",
+    "SignInLimits",
+    "database_settings",
+    "load_config",
+    "parse_config",
+    "read_secret_key",
+    "read_standin_config",
+]
+
+CONFIG_VARIABLE = "BEDSIDE_CONSOLE_CONFIG"
+_DATABASE_VARIABLE = "BEDSIDE_DATABASE_URL"
+_MEMORY = "sqlite:///:memory:"
+_T = TypeVar("_T")
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used; the sentence names the value and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLimits:
+    """`[sign_in]`: how long a sign-in lasts and what wrong attempts cost."""
+
+    idle_minutes: int = 30
+    absolute_hours: int = 10
+    token_hours: int = 12
+    failures: int = 10
+    """Wrong passwords or codes in a row that lock an account."""
+    lock_minutes: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """`[sessions]`: what an order to a device says of time and bytes."""
+
+    answer_seconds: int = 180
+    """How long the site has to answer; silence is a no."""
+    idle_seconds: int = 900
+    max_bytes: int = 4 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleConfig:
+    """Everything an installation decides; `docs/reference/console-config.md` explains each value."""
+
+    public_url: str
+    """Where people reach the console: `https://console.example.com`."""
+    data_dir: Path
+    """Keys, journal tiles, database: a folder of the console's own."""
+    listen: str = "127.0.0.1:8000"
+    """Where `web` listens; a proxy with TLS stands before it."""
+    live_listen: str = "127.0.0.1:8001"
+    """Where `live` listens for relays and event streams."""
+    live_url: str = ""
+    """Where relays and browsers reach `live`; empty: behind the same name as `public_url`."""
+    web_workers: int = 1
+    database: str = ""
+    """`sqlite:///PATH` (empty: `console.sqlite3` in data_dir) or `postgresql://USER:PASSWORD@HOST/NAME`."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names beside public_url's own under which the console answers."""
+    trusted_proxies: int = 0
+    """How many proxies stand before `web`: their X-Forwarded-* headers are believed."""
+    manufacturer: str = "Manufacturer"
+    """The name that stands on every page and in the second factor's app."""
+    language: str = "en"
+    sign_in: SignInLimits = SignInLimits()
+    sessions: SessionLimits = SessionLimits()
+
+    @property
+    def secure(self) -> bool:
+        """Whether people arrive over HTTPS."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def public_host(self) -> str:
+        """The host name of public_url, without a port."""
+        return urlsplit(self.public_url).hostname or ""
+
+
+def load_config() -> ConsoleConfig:
+    """Return the configuration of the file that the environment names.
+
+    Raises:
+        ConfigError: the file is missing, unreadable or wrong; names the value.
+    """
+    path = os.environ.get(CONFIG_VARIABLE)  # noqa: TID251 - this is the config module
+    if not path:
+        return read_standin_config()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    config = parse_config(data, where=path)
+    database = os.environ.get(_DATABASE_VARIABLE)  # noqa: TID251 - this is the config module
+    return dataclasses.replace(config, database=database) if database else config
+
+
+def read_standin_config() -> ConsoleConfig:
+    """Return a configuration that touches no disk, for makemigrations and type checks; it warns."""
+    warnings.warn(
+        f"{CONFIG_VARIABLE} names no file: a stand-in without a database is used", stacklevel=2
+    )
+    return ConsoleConfig(
+        public_url="http://localhost:8000", data_dir=Path("var/console"), database=_MEMORY
+    )
+
+
+def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
+    """Return the configuration that a TOML file states; `where` names it in errors.
+
+    Raises:
+        ConfigError: not TOML, a missing, unknown or impossible value.
+    """
+    try:
+        tables = tomllib.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{where}: {error}") from error
+    values = dict(tables)
+    sign_in = _table(SignInLimits, values.pop("sign_in", {}), f"{where}: [sign_in]")
+    sessions = _table(SessionLimits, values.pop("sessions", {}), f"{where}: [sessions]")
+    for name in ("public_url", "data_dir"):
+        if not values.get(name):
+            raise ConfigError(f"{where}: {name} is missing")
+    if isinstance(values.get("allowed_hosts"), list):
+        values["allowed_hosts"] = tuple(values["allowed_hosts"])
+    values["data_dir"] = Path(str(values["data_dir"]))
+    config: ConsoleConfig = _table(
+        ConsoleConfig, {**values, "sign_in": sign_in, "sessions": sessions}, where
+    )
+    _check(config, where)
+    return config
+
+
+def _table(cls: type[_T], values: object, where: str) -> _T:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} must be a table")
+    known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"{where}: {name} is not a value of this file")
+        kind = known[name].type
+        if kind is int and (type(value) is not int or value < 0):
+            raise ConfigError(f"{where}: {name} must be a number, zero or more")
+        if kind is str and not isinstance(value, str):
+            raise ConfigError(f"{where}: {name} must be text")
+    return cls(**values)
+
+
+def _check(config: ConsoleConfig, where: str) -> None:
+    url = urlsplit(config.public_url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
+        raise ConfigError(f"{where}: public_url must be like https://console.example.com")
+    if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ConfigError(f"{where}: public_url must be https; only this machine may use http")
+    if config.language not in ("en", "fr"):
+        raise ConfigError(f"{where}: language must be en or fr")
+    if not all(isinstance(host, str) and host for host in config.allowed_hosts):
+        raise ConfigError(f"{where}: allowed_hosts must be a list of names")
+    database_settings(config, where=where)
+
+
+def database_settings(config: ConsoleConfig, *, where: str = "configuration") -> dict[str, Any]:
+    """Return Django's settings of the database that `config` names, or raise ConfigError."""
+    if not config.database:
+        return _sqlite(str(config.data_dir / "console.sqlite3"))
+    if config.database == _MEMORY:
+        return _sqlite(":memory:")
+    url = urlsplit(config.database)
+    if url.scheme == "sqlite" and len(url.path) > 1:
+        return _sqlite(url.path)
+    if url.scheme == "postgresql" and url.hostname and len(url.path) > 1:
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": url.hostname,
+            "PORT": str(url.port or ""),
+            "NAME": url.path[1:],
+            "USER": unquote(url.username or ""),
+            "PASSWORD": unquote(url.password or ""),
+            "CONN_MAX_AGE": 60,
+        }
+    raise ConfigError(f"{where}: database must be sqlite:///PATH or postgresql://USER@HOST/NAME")
+
+
+def _sqlite(name: str) -> dict[str, Any]:
+    pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+    return {
+        "ENGINE": "bedside.console.project.sqlite",
+        "NAME": name,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
+    }
+
+
+def read_secret_key(config: ConsoleConfig) -> str:
+    """Return the key that signs cookies; made at the first start, 0600 in data_dir.
+
+    Raises:
+        ConfigError: others may read the file.
+    """
+    if config.database == _MEMORY:
+        return secrets.token_urlsafe(64)
+    path = config.data_dir / "secret.key"
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ConfigError(f"{path}: others may read it; chmod 600 it") from None
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(64))
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,1 @@
+"""Django's SQLite with a fair queue of writers: see `base`."""

@@ -1,0 +1,1 @@
+"""What all REST routes share: problems, keyset cursors, and who is asking."""

@@ -1,0 +1,10 @@
+"""The service_sessions app."""
+
+from django.apps import AppConfig
+
+
+class ServiceSessionsConfig(AppConfig):
+    """A session from request to end."""
+
+    name = "bedside.console.service_sessions"
+    label = "service_sessions"

@@ -1,0 +1,86 @@
+"""A session's record and its time line; `protocol.states` rules what may follow what."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from bedside.console.accounts.models import User
+from bedside.console.devices.models import Device
+from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
+
+__all__ = ["ServiceSession", "TimelineRow"]
+
+
+class ServiceSession(models.Model):
+    """One request and what became of it; a refused request is a session that ended at once."""
+
+    id = models.CharField(primary_key=True, max_length=26)
+    device = models.ForeignKey(Device, models.PROTECT, related_name="sessions")
+    person = models.ForeignKey(User, models.PROTECT, related_name="sessions")
+    # Copied as text: the order and the journal say who the person was then.
+    person_name = models.CharField(max_length=120)
+    person_employer = models.CharField(max_length=120)
+    person_level = models.PositiveSmallIntegerField(null=True)
+    person_country = models.CharField(max_length=2)
+
+    access = models.CharField(max_length=8, choices=[(a.value, a.value) for a in AccessKind])
+    mode = models.CharField(max_length=8, choices=[(m.value, m.value) for m in Mode])
+    duration_s = models.PositiveIntegerField()
+    idle_s = models.PositiveIntegerField()
+    max_bytes = models.BigIntegerField()
+    case = models.CharField(max_length=64)
+    reason = models.CharField(max_length=500)
+    ticket = models.CharField(max_length=64, blank=True)
+    public_key = models.CharField(max_length=200)
+    """The specialist's one-session key, an OpenSSH ecdsa-sha2-nistp256 line."""
+
+    state = models.CharField(
+        max_length=20,
+        choices=[(s.value, s.value) for s in SessionState],
+        default=SessionState.REQUESTED.value,
+    )
+    ending = models.CharField(
+        max_length=16, choices=[(e.value, e.value) for e in Ending], blank=True
+    )
+    gate = models.CharField(max_length=32, choices=[(g.value, g.value) for g in Gate], blank=True)
+    decision = models.JSONField(default=dict)
+    """Every gate, whether it passed and what it looked at, as decided at the request."""
+
+    requested_ms = models.BigIntegerField()
+    answer_by_ms = models.BigIntegerField()
+    expires_ms = models.BigIntegerField(null=True)
+    """The absolute end, known once the operator has consented."""
+    live_ms = models.BigIntegerField(null=True)
+    ended_ms = models.BigIntegerField(null=True)
+    relay = models.CharField(max_length=31, blank=True)
+    operator = models.CharField(max_length=120, blank=True)
+    """The name given at the panel with the consent."""
+    bytes_from_device = models.BigIntegerField(default=0)
+    bytes_from_specialist = models.BigIntegerField(default=0)
+    # Seeds of the one-use tunnel proofs: needed while the session lives, wiped when it ends.
+    device_proof_seed = models.BinaryField(max_length=32, default=bytes)
+    specialist_proof_seed = models.BinaryField(max_length=32, default=bytes)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["device", "-id"], name="session_device"),
+            models.Index(fields=["person", "-id"], name="session_person"),
+            models.Index(fields=["state", "-id"], name="session_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class TimelineRow(models.Model):
+    """A state the session reached, and when; the words are chosen in the reader's language."""
+
+    session = models.ForeignKey(ServiceSession, models.CASCADE, related_name="timeline")
+    at_ms = models.BigIntegerField()
+    state = models.CharField(max_length=20, choices=[(s.value, s.value) for s in SessionState])
+    note = models.CharField(max_length=200, blank=True)
+    """What a person gave with it: the operator's name."""
+
+    class Meta:
+        ordering: ClassVar = ["id"]
