@@ -7,17 +7,12 @@ from django.conf import settings
 
 from bedside.pki.keystore import FileKeyStore, KeyStore
 
-__all__ = ["data_dir", "key_store"]
-
-
-def data_dir() -> Path:
-    """Return the folder that holds the console's keys, tiles and database."""
-    return Path(settings.BEDSIDE_DATA_DIR)
+__all__ = ["key_store"]
 
 
 def key_store() -> KeyStore:
     """Return the key store of this console; the same object for the same folder."""
-    return _open(data_dir() / "keys")
+    return _open(Path(settings.BEDSIDE_DATA_DIR) / "keys")
 
 
 @lru_cache(maxsize=4)

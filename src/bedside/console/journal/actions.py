@@ -8,6 +8,7 @@ from django.db import connection
 
 from bedside.audit.entry import Act, Actor, ActorKind, DetailValue, Thing, time_text
 from bedside.console.journal.models import JournalRow
+from bedside.console.wake import wake_on_commit
 from bedside.vocabulary import ClockState, Gate, JournalAction, Outcome, SessionId
 
 __all__ = ["device_actor", "now_ms", "person", "record", "relay_actor", "worker_actor"]
@@ -80,6 +81,7 @@ def record(
         gate=gate or "",
         entry=act.at(0, None).to_line(),
     )
+    wake_on_commit()
     return row.pk
 
 

@@ -117,6 +117,8 @@ def leaf(row: JournalRow) -> bytes:
 
     The first match is the entry's own: quotes inside text are escaped, and no detail is null.
     """
+    if row.sequence is None:
+        raise ValueError("the row has no place in the log yet")
     place = b'"prev":null,"seq":%d,' % row.sequence
     return bytes(row.entry).replace(b'"prev":null,"seq":0,', place, 1)
 

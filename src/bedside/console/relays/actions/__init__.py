@@ -1,0 +1,49 @@
+"""What changes between the console and its relays; call each inside the change's transaction."""
+
+from bedside.console.relays.actions.messages import (
+    do_expire_messages,
+    do_note_delivered,
+    do_send_message,
+    do_withdraw_messages,
+)
+from bedside.console.relays.actions.presence import (
+    PresenceChange,
+    do_note_absent,
+    do_note_presence,
+)
+from bedside.console.relays.actions.records import (
+    do_accept_batch,
+    do_add_relay,
+    do_forget_old,
+    do_use_assertion,
+)
+from bedside.console.relays.actions.refusals import (
+    do_refuse_device,
+    do_restore_device,
+    do_revoke_certificates,
+)
+from bedside.console.relays.actions.tunnels import (
+    do_end_tunnel,
+    do_note_tunnel_opened,
+    do_open_tunnel,
+)
+
+__all__ = [
+    "PresenceChange",
+    "do_accept_batch",
+    "do_add_relay",
+    "do_end_tunnel",
+    "do_expire_messages",
+    "do_forget_old",
+    "do_note_absent",
+    "do_note_delivered",
+    "do_note_presence",
+    "do_note_tunnel_opened",
+    "do_open_tunnel",
+    "do_refuse_device",
+    "do_restore_device",
+    "do_revoke_certificates",
+    "do_send_message",
+    "do_use_assertion",
+    "do_withdraw_messages",
+]

@@ -1,0 +1,83 @@
+"""The relays themselves: who they are, what they have said before, what may be forgotten."""
+
+from django.db import IntegrityError, transaction
+
+from bedside.audit.entry import Actor, Thing
+from bedside.console.journal.actions import record
+from bedside.console.relays.models import (
+    Assertion,
+    Batch,
+    DeviceMessage,
+    FeedEvent,
+    Relay,
+    RevokedCertificate,
+    Tunnel,
+)
+from bedside.protocol.shapes import Relay as RelayAddress
+from bedside.vocabulary import JournalAction
+
+__all__ = ["do_accept_batch", "do_add_relay", "do_forget_old", "do_use_assertion"]
+
+_DAY_MS = 24 * 3600 * 1000
+
+
+def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now: int) -> None:
+    """Enter a relay into the signed list, or replace its address and key.
+
+    Args:
+        address: what devices and specialists dial.
+        assertion_key: the public key (PEM, P-256) by which the relay proves itself at the feed.
+        actor: who adds it.
+        now: Unix milliseconds.
+    """
+    Relay.objects.update_or_create(
+        name=address.name,
+        defaults={
+            "host": address.host,
+            "server_name": address.server_name,
+            "ports": ",".join(map(str, address.ports)),
+            "assertion_key": assertion_key,
+            "created_ms": now,
+        },
+    )
+    record(
+        JournalAction.RELAY_RECORD_CREATED,
+        actor=actor,
+        thing=Thing("relay", address.name),
+        detail={"host": address.host, "server_name": address.server_name},
+        at_ms=now,
+    )
+
+
+def do_accept_batch(relay: str, boot: str, sequence: int, *, now: int) -> bool:
+    """Return whether this batch is new; the answer is given once for each number of a run."""
+    run, _ = Batch.objects.select_for_update().get_or_create(
+        relay=relay, boot=boot, defaults={"sequence": -1, "at_ms": now}
+    )
+    if sequence <= run.sequence:
+        return False
+    run.sequence = sequence
+    run.at_ms = now
+    run.save(update_fields=["sequence", "at_ms"])
+    return True
+
+
+def do_use_assertion(relay: str, jti: str, *, expires_ms: int, now: int) -> bool:
+    """Return whether this assertion is used for the first time, and note that the relay lives."""
+    try:
+        with transaction.atomic():
+            Assertion.objects.create(relay=relay, jti=jti, expires_ms=expires_ms)
+            Relay.objects.filter(pk=relay).update(seen_ms=now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def do_forget_old(*, now: int) -> None:
+    """Drop what no relay needs any more: a relay with a cursor older than that takes a snapshot."""
+    Assertion.objects.filter(expires_ms__lt=now - _DAY_MS // 24).delete()
+    Batch.objects.filter(at_ms__lt=now - 30 * _DAY_MS).delete()
+    FeedEvent.objects.filter(at_ms__lt=now - _DAY_MS).delete()
+    DeviceMessage.objects.filter(closed_ms__lt=now - _DAY_MS).delete()
+    Tunnel.objects.filter(not_after_ms__lt=now - _DAY_MS).delete()
+    RevokedCertificate.objects.filter(not_after_ms__lt=now).delete()

@@ -1,0 +1,256 @@
+"""What a relay is told, and what pages know of relays and presence."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bedside.console.relays.models import (
+    DeviceMessage,
+    DevicePresence,
+    FeedEvent,
+    FeedHead,
+    RefusedDevice,
+    Relay,
+    RevokedCertificate,
+    Tunnel,
+)
+from bedside.protocol.feed import (
+    DeviceRefused,
+    DeviceRestored,
+    Event,
+    FeedReply,
+    MessageOffered,
+    MessageWithdrawn,
+    Revoked,
+    TunnelEnded,
+    TunnelOffered,
+)
+from bedside.protocol.shapes import Relay as RelayAddress
+from bedside.vocabulary import (
+    Activity,
+    DeviceId,
+    Ending,
+    Gate,
+    MessageKind,
+    PollMode,
+    RelayName,
+    SessionId,
+)
+
+__all__ = [
+    "DeviceSeen",
+    "assertion_key",
+    "feed_head",
+    "feed_since",
+    "presence",
+    "presences",
+    "relay",
+    "relays",
+    "snapshot",
+]
+
+_CURSOR = re.compile(r"(\d{1,18})(?:\.([0-9A-Z]{26}))?", re.ASCII)
+_SERIALS_EACH = 1000
+# So many of the longest messages stay within the feed's limit of eight MiB.
+_AT_ONCE = 160
+
+
+@dataclass(frozen=True)
+class DeviceSeen:
+    """Where a device was last seen and what it said of itself; `at_ms` of its last change."""
+
+    device: DeviceId
+    relay: RelayName
+    online: bool
+    at_ms: int
+    activity: Activity
+    mode: PollMode
+    version: str
+    configuration: int
+    address: str
+    journal_size: int
+    journal_head: str
+
+
+def presence(device: str) -> DeviceSeen | None:
+    """Return where a device was last seen, None if never."""
+    return presences([device]).get(DeviceId(device))
+
+
+def presences(devices: Iterable[str]) -> dict[DeviceId, DeviceSeen]:
+    """Return where these devices were last seen; who never was is absent."""
+    return {
+        DeviceId(row.device): DeviceSeen(
+            device=DeviceId(row.device),
+            relay=RelayName(row.relay),
+            online=row.online,
+            at_ms=row.at_ms,
+            activity=Activity(row.activity),
+            mode=PollMode(row.mode),
+            version=row.version,
+            configuration=row.configuration,
+            address=row.address,
+            journal_size=row.journal_size,
+            journal_head=row.journal_head,
+        )
+        for row in DevicePresence.objects.filter(pk__in=list(devices))
+    }
+
+
+def relays() -> tuple[RelayAddress, ...]:
+    """Return every relay of the signed list, by name."""
+    return tuple(_address(row) for row in Relay.objects.order_by("name"))
+
+
+def relay(name: str) -> RelayAddress | None:
+    """Return one relay's address, None where there is none of this name."""
+    row = Relay.objects.filter(pk=name).first()
+    return _address(row) if row else None
+
+
+def assertion_key(name: str) -> str | None:
+    """Return the public key (PEM) by which a relay proves itself, None for an unknown relay."""
+    return Relay.objects.filter(pk=name).values_list("assertion_key", flat=True).first()
+
+
+def feed_head() -> int:
+    """Return the newest cursor."""
+    return FeedHead.objects.filter(pk=1).values_list("cursor", flat=True).first() or 0
+
+
+def feed_since(name: str, cursor: str, *, now: int) -> FeedReply:
+    """Return what relay `name` must hear after `cursor`.
+
+    A cursor that is empty, foreign or older than what is kept gets a snapshot. What has been
+    overtaken in the meantime (delivered, withdrawn, ended, expired) is passed over.
+    """
+    head = feed_head()
+    match = _CURSOR.fullmatch(cursor)
+    place = int(match[1]) if match else -1
+    if match is None or place > head or not _kept_since(place, head):
+        return snapshot(name, now=now)
+    if match[2]:
+        return _more_messages(name, place, match[2], now)
+    news = FeedEvent.objects.filter(cursor__gt=place, cursor__lte=head, relay__in=["", name])
+    rows = list(news.order_by("cursor")[:_AT_ONCE])
+    events = tuple(event for row in rows if (event := _event(row, name, now)))
+    reached = rows[-1].cursor if len(rows) == _AT_ONCE else head
+    return FeedReply(cursor=str(reached), snapshot=False, events=events)
+
+
+def snapshot(name: str, *, now: int) -> FeedReply:
+    """Return everything that is valid for relay `name`: tunnels before the messages they serve.
+
+    The cursor is read first: what commits meanwhile is told again, which changes nothing. Where
+    more messages wait than one answer holds, the cursor says where the next one goes on.
+    """
+    head = feed_head()
+    serials = list(
+        RevokedCertificate.objects.filter(not_after_ms__gt=now).values_list("serial", flat=True)
+    )
+    events: list[Event] = [
+        Revoked(serials=tuple(serials[at : at + _SERIALS_EACH]))
+        for at in range(0, len(serials), _SERIALS_EACH)
+    ]
+    events += [
+        DeviceRefused(device=DeviceId(row.device), gate=Gate(row.gate))
+        for row in RefusedDevice.objects.all()
+    ]
+    open_tunnels = Tunnel.objects.filter(relay=name, ending="", not_after_ms__gt=now)
+    events += [_tunnel(row) for row in open_tunnels]
+    more = _more_messages(name, head, "", now)
+    return replace(more, snapshot=True, events=(*events, *more.events))
+
+
+def _more_messages(name: str, head: int, after: str, now: int) -> FeedReply:
+    waiting = DeviceMessage.objects.filter(relay=name, closed_ms=None, expires_ms__gt=now)
+    rows = list(waiting.filter(id__gt=after).order_by("id")[: _AT_ONCE + 1])
+    cursor = f"{head}.{rows[_AT_ONCE - 1].id}" if len(rows) > _AT_ONCE else str(head)
+    events = tuple(_message(row) for row in rows[:_AT_ONCE])
+    return FeedReply(cursor=cursor, snapshot=False, events=events)
+
+
+def _kept_since(place: int, head: int) -> bool:
+    return place == head or FeedEvent.objects.filter(cursor=place + 1).exists()
+
+
+def _event(row: FeedEvent, name: str, now: int) -> Event | None:
+    return _READERS[row.kind](row.key, name, now)
+
+
+def _read_message(key: str, name: str, now: int) -> Event | None:
+    row = DeviceMessage.objects.filter(
+        pk=key, relay=name, closed_ms=None, expires_ms__gt=now
+    ).first()
+    return _message(row) if row else None
+
+
+def _read_withdrawn(key: str, name: str, _now: int) -> Event | None:
+    row = DeviceMessage.objects.filter(pk=key).first()
+    if row is None or (row.relay == name and row.closed_ms is None):
+        return None
+    return MessageWithdrawn(device=DeviceId(row.device), id=row.id)
+
+
+def _read_tunnel(key: str, name: str, now: int) -> Event | None:
+    row = Tunnel.objects.filter(pk=key, relay=name, ending="", not_after_ms__gt=now).first()
+    return _tunnel(row) if row else None
+
+
+def _read_tunnel_ended(key: str, _name: str, _now: int) -> Event | None:
+    row = Tunnel.objects.filter(pk=key).exclude(ending="").first()
+    return TunnelEnded(session=SessionId(key), ending=Ending(row.ending)) if row else None
+
+
+def _read_revoked(key: str, _name: str, _now: int) -> Event | None:
+    return Revoked(serials=(key,))
+
+
+def _read_refused(key: str, _name: str, _now: int) -> Event | None:
+    row = RefusedDevice.objects.filter(pk=key).first()
+    return DeviceRefused(device=DeviceId(key), gate=Gate(row.gate)) if row else None
+
+
+def _read_restored(key: str, _name: str, _now: int) -> Event | None:
+    refused = RefusedDevice.objects.filter(pk=key).exists()
+    return None if refused else DeviceRestored(device=DeviceId(key))
+
+
+_READERS = {
+    "message": _read_message,
+    "message_withdrawn": _read_withdrawn,
+    "tunnel": _read_tunnel,
+    "tunnel_ended": _read_tunnel_ended,
+    "revoked": _read_revoked,
+    "device_refused": _read_refused,
+    "device_restored": _read_restored,
+}
+
+
+def _tunnel(row: Tunnel) -> TunnelOffered:
+    return TunnelOffered(
+        session=SessionId(row.session),
+        device=DeviceId(row.device),
+        device_proofs=tuple(row.device_proofs),
+        specialist_proofs=tuple(row.specialist_proofs),
+        not_after_ms=row.not_after_ms,
+        idle_s=row.idle_s,
+        max_bytes=row.max_bytes,
+    )
+
+
+def _message(row: DeviceMessage) -> MessageOffered:
+    return MessageOffered(
+        device=DeviceId(row.device),
+        id=row.id,
+        message_kind=MessageKind(row.kind),
+        sealed=bytes(row.sealed),
+        expires_ms=row.expires_ms,
+    )
+
+
+def _address(row: Relay) -> RelayAddress:
+    ports = tuple(int(port) for port in row.ports.split(","))
+    return RelayAddress(
+        name=RelayName(row.name), host=row.host, server_name=row.server_name, ports=ports
+    )

@@ -1,0 +1,34 @@
+"""Short ways to say what happens at a relay, shared by the tests."""
+
+from bedside.audit.entry import SYSTEM
+from bedside.console.relays.actions import do_add_relay
+from bedside.protocol.feed import Presence
+from bedside.protocol.shapes import JournalHead, Relay
+from bedside.vocabulary import Activity, DeviceId, PollMode, RelayName
+
+DEVICE = "CI-20417"
+SESSION = "01JD0000000000000000000000"
+NOW = 1_763_900_000_000
+GENESIS = "0" * 64
+
+
+def add_relays(*names: str) -> None:
+    for name in names:
+        address = Relay(
+            name=RelayName(name), host="127.0.0.1", server_name=f"{name}.example", ports=(443,)
+        )
+        do_add_relay(address, "PEM", actor=SYSTEM, now=NOW)
+
+
+def seen(at_ms: int = NOW, *, device: str = DEVICE, instance: str = "a", size: int = 0) -> Presence:
+    return Presence(
+        device=DeviceId(device),
+        instance=instance * 32,
+        at_ms=at_ms,
+        mode=PollMode.HELD,
+        activity=Activity.IDLE,
+        version="0.1.0",
+        configuration=1,
+        journal=JournalHead(size=size, head=GENESIS),
+        address="192.0.2.7",
+    )
