@@ -1,0 +1,158 @@
+"""The sentences for the vocabulary's words: every member has one, a test sees to it."""
+
+from bedside.language.gates import ADVICE, GATES
+from bedside.language.tongues import N_, Language, translator
+from bedside.vocabulary import AccessKind, Ending, Gate, JournalAction, Mode, SessionState
+
+__all__ = [
+    "access_name",
+    "action_sentence",
+    "country_name",
+    "ending_sentence",
+    "gate_advice",
+    "gate_sentence",
+    "mode_name",
+    "state_sentence",
+]
+
+_ACCESS = {
+    AccessKind.SERVICE: N_("service application"),
+    AccessKind.SYSTEM: N_("operating system"),
+}
+_MODES = {Mode.VIEW: N_("view"), Mode.CONTROL: N_("control")}
+_STATES = {
+    SessionState.REQUESTED: N_("Requested"),
+    SessionState.AWAITING_SITE: N_("Waiting for the site's approval"),
+    SessionState.ROUTED: N_("On its way to the device"),
+    SessionState.AWAITING_OPERATOR: N_("Waiting for the operator at the device"),
+    SessionState.CONNECTING: N_("Allowed at the device, connecting"),
+    SessionState.AUTHENTICATING: N_("Second authentication"),
+    SessionState.LIVE_VIEW: N_("Live, view"),
+    SessionState.LIVE_CONTROL: N_("Live, control"),
+    SessionState.ENDED: N_("Ended"),
+}
+_ENDINGS = {
+    Ending.BY_OPERATOR: N_("Ended by the operator."),
+    Ending.BY_SPECIALIST: N_("Ended by the specialist."),
+    Ending.REFUSED: N_("Refused."),
+    Ending.UNANSWERED: N_("Nobody answered in time."),
+    Ending.IDLE: N_("Ended: nothing was sent for too long."),
+    Ending.EXPIRED: N_("Ended: its time was over."),
+    Ending.SITE_TERMINATED: N_("Ended by the site."),
+    Ending.REVOKED: N_("Ended: the authorization was withdrawn."),
+    Ending.DEVICE_LOST: N_("Ended: the device was lost."),
+    Ending.PARTNER_LOST: N_("Ended: the other side was lost."),
+    Ending.RELAY_LOST: N_("Ended: the relay was lost."),
+    Ending.FAILED: N_("Ended by a fault."),
+}
+_COUNTRIES = {
+    "BE": N_("Belgium"),
+    "CA": N_("Canada"),
+    "CH": N_("Switzerland"),
+    "DE": N_("Germany"),
+    "FR": N_("France"),
+    "GB": N_("United Kingdom"),
+    "IN": N_("India"),
+    "MX": N_("Mexico"),
+    "US": N_("United States"),
+}
+_ACTIONS = {
+    JournalAction.ACCOUNT_LOGIN_FAILED: N_("Login failed"),
+    JournalAction.ACCOUNT_LOGIN_LOCKED: N_("Account locked after failed logins"),
+    JournalAction.ACCOUNT_LOGIN_SUCCEEDED: N_("Logged in"),
+    JournalAction.ACCOUNT_LOGOUT_DONE: N_("Logged out"),
+    JournalAction.ACCOUNT_PERSON_CHANGED: N_("Person changed"),
+    JournalAction.ACCOUNT_PERSON_CREATED: N_("Person created"),
+    JournalAction.ACCOUNT_SECOND_FACTOR_CHANGED: N_("Second factor changed"),
+    JournalAction.ACCOUNT_TOKEN_ISSUED: N_("Access token issued"),
+    JournalAction.ACCOUNT_TOKEN_REVOKED: N_("Access token revoked"),
+    JournalAction.AGENT_PROCESS_STARTED: N_("Agent started"),
+    JournalAction.AGENT_PROCESS_STOPPED: N_("Agent stopped"),
+    JournalAction.AGENT_WORKER_LOST: N_("Worker process lost"),
+    JournalAction.CONFIGURATION_DOCUMENT_APPLIED: N_("Configuration applied"),
+    JournalAction.CONFIGURATION_DOCUMENT_REFUSED: N_("Configuration refused"),
+    JournalAction.DEVICE_CERTIFICATE_ISSUED: N_("Device certificate issued"),
+    JournalAction.DEVICE_CERTIFICATE_RENEWED: N_("Device certificate renewed"),
+    JournalAction.DEVICE_CERTIFICATE_REVOKED: N_("Device certificate revoked"),
+    JournalAction.DEVICE_CLONE_DETECTED: N_("Copy of the device detected"),
+    JournalAction.DEVICE_ENROLMENT_COMPLETED: N_("Device enrolled"),
+    JournalAction.DEVICE_ENROLMENT_OFFERED: N_("Enrolment code made"),
+    JournalAction.DEVICE_ENROLMENT_REFUSED: N_("Enrolment refused"),
+    JournalAction.DEVICE_LOCK_CLEARED: N_("Device unlocked"),
+    JournalAction.DEVICE_LOCK_SET: N_("Device locked"),
+    JournalAction.DEVICE_PRESENCE_CHANGED: N_("Presence changed"),
+    JournalAction.DEVICE_RECORD_CREATED: N_("Device registered"),
+    JournalAction.DEVICE_SERVICE_VERIFIED: N_("Device verified after service"),
+    JournalAction.JOURNAL_DEVICE_RECEIVED: N_("Device journal received"),
+    JournalAction.JOURNAL_DEVICE_REJECTED: N_("Device journal rejected"),
+    JournalAction.JOURNAL_EXPORT_MADE: N_("Journal exported"),
+    JournalAction.JOURNAL_LOG_OPENED: N_("Journal opened"),
+    JournalAction.JOURNAL_TAIL_REPAIRED: N_("Torn end of the journal repaired"),
+    JournalAction.JOURNAL_WITNESS_RECORDED: N_("The other journal's head recorded"),
+    JournalAction.ORDER_DOCUMENT_RECEIVED: N_("Order received"),
+    JournalAction.ORDER_DOCUMENT_REFUSED: N_("Order refused"),
+    JournalAction.RELAY_CONNECTION_REFUSED: N_("Connection refused at the relay"),
+    JournalAction.RELAY_RECORD_CREATED: N_("Relay registered"),
+    JournalAction.SESSION_AUTHENTICATION_FAILED: N_("Second authentication failed"),
+    JournalAction.SESSION_AUTHENTICATION_SUCCEEDED: N_("Second authentication passed"),
+    JournalAction.SESSION_CHANNEL_CLOSED: N_("Channel closed"),
+    JournalAction.SESSION_CHANNEL_OPENED: N_("Channel opened"),
+    JournalAction.SESSION_CHANNEL_REFUSED: N_("Channel refused"),
+    JournalAction.SESSION_CONSENT_ASKED: N_("Operator asked"),
+    JournalAction.SESSION_CONSENT_GIVEN: N_("Operator allowed"),
+    JournalAction.SESSION_CONSENT_REFUSED: N_("Operator refused"),
+    JournalAction.SESSION_CONSENT_UNANSWERED: N_("Operator did not answer"),
+    JournalAction.SESSION_FILE_RECEIVED: N_("File received"),
+    JournalAction.SESSION_FILE_REFUSED: N_("File refused"),
+    JournalAction.SESSION_FILE_SENT: N_("File sent"),
+    JournalAction.SESSION_LIFE_ENDED: N_("Session ended"),
+    JournalAction.SESSION_LIFE_LIVE: N_("Session live"),
+    JournalAction.SESSION_REQUEST_ALLOWED: N_("Request allowed"),
+    JournalAction.SESSION_REQUEST_REFUSED: N_("Request refused"),
+    JournalAction.SESSION_REQUEST_ROUTED: N_("Request sent to the device"),
+    JournalAction.SESSION_REQUEST_WITHDRAWN: N_("Request withdrawn"),
+    JournalAction.SESSION_TUNNEL_CLOSED: N_("Tunnel closed"),
+    JournalAction.SESSION_TUNNEL_OPENED: N_("Tunnel opened"),
+    JournalAction.SESSION_TUNNEL_REFUSED: N_("Tunnel refused"),
+}
+
+
+def gate_sentence(gate: Gate, language: Language) -> str:
+    """Return what refused, as a whole sentence."""
+    return translator(language)(GATES[gate])
+
+
+def gate_advice(gate: Gate, language: Language) -> str:
+    """Return what a person can do about it, as a whole sentence."""
+    return translator(language)(ADVICE[gate])
+
+
+def ending_sentence(ending: Ending, language: Language) -> str:
+    """Return how a session ended, as a whole sentence."""
+    return translator(language)(_ENDINGS[ending])
+
+
+def state_sentence(state: SessionState, language: Language) -> str:
+    """Return how far a session is."""
+    return translator(language)(_STATES[state])
+
+
+def access_name(kind: AccessKind, language: Language) -> str:
+    """Return the name of an access kind, to stand inside a sentence."""
+    return translator(language)(_ACCESS[kind])
+
+
+def mode_name(mode: Mode, language: Language) -> str:
+    """Return the name of a mode, to stand inside a sentence."""
+    return translator(language)(_MODES[mode])
+
+
+def action_sentence(action: JournalAction, language: Language) -> str:
+    """Return what a journal entry records, as a heading."""
+    return translator(language)(_ACTIONS[action])
+
+
+def country_name(code: str, language: Language) -> str:
+    """Return a country's name for its ISO 3166 code, or the code where we have no name."""
+    name = _COUNTRIES.get(code)
+    return translator(language)(name) if name else code

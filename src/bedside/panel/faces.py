@@ -1,0 +1,301 @@
+"""What the panel shows, face by face: one question each, large enough for a gloved hand.
+
+A face is built from one status of the agent and holds no state of its own but what a person is
+typing. Colour is never alone: each state has its word and its shape.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Button, Digits, Input, Label, ProgressBar, Static
+
+from bedside.language import N_, Language, access_name, country_name, gate_sentence, translator
+from bedside.protocol import local
+from bedside.vocabulary import Activity, Mode
+
+__all__ = ["Asked", "Code", "Face", "Idle", "Live", "Lost", "Verify", "face_of", "indicator"]
+
+SHAPES = {
+    Activity.IDLE: "●",
+    Activity.ASKED: "◆",
+    Activity.CONNECTING: "◈",
+    Activity.VIEWING: "◉",
+    Activity.CONTROLLING: "▲",
+}
+WORDS = {
+    Activity.IDLE: N_("Nobody is connected."),
+    Activity.ASKED: N_("Somebody asks to come in."),
+    Activity.CONNECTING: N_("Allowed. Waiting for the specialist."),
+    Activity.VIEWING: N_("OBSERVATION: a specialist is looking at this device."),
+    Activity.CONTROLLING: N_("CONTROL: a specialist is working on this device."),
+}
+LONGEST_NAME = 80
+
+
+def indicator(activity: Activity, language: Language) -> str:
+    """Return the shape and the words of what is going on, for every face (R12)."""
+    return f"{SHAPES[activity]} {translator(language, 'bedside-panel')(WORDS[activity])}"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a face is drawn from: the agent's status and the language of the reader."""
+
+    status: local.Status
+    language: Language
+
+    def say(self, text: str, **fields: str | int) -> str:
+        """Return `text` in the reader's language with its fields filled in."""
+        return translator(self.language, "bedside-panel")(text).format(**fields)
+
+
+class Face(Vertical):
+    """One face of the panel; `key` tells whether a new status needs a new face."""
+
+    def __init__(self, sight: Sight) -> None:
+        super().__init__(classes=f"face {type(self).__name__.lower()}")
+        self.sight = sight
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return what makes this face this one: the same key is updated in place."""
+        return (type(self), self.sight.language)
+
+    def renew(self, sight: Sight) -> None:
+        """Take a new status that has the same key."""
+        self.sight = sight
+
+    def tick(self, now_ms: int) -> None:
+        """Let time pass on this face (unix milliseconds by the agent's clock)."""
+
+
+class Lost(Vertical):
+    """The agent does not answer: say so, and what that means."""
+
+    def __init__(self, language: Language) -> None:
+        super().__init__(classes="face lost")
+        self._say = translator(language, "bedside-panel")
+
+    def compose(self) -> ComposeResult:
+        """Draw the face."""
+        yield Label("✖ " + self._say(N_("The remote service of this device does not answer.")))
+        yield Static(self._say(N_("Nobody can connect. The device itself keeps working.")))
+
+
+class Idle(Face):
+    """Nobody is connected; who could be, and whether the lines are up."""
+
+    def compose(self) -> ComposeResult:
+        """Draw the face."""
+        yield Label(self.sight.status.device.name, classes="device-name")
+        yield Label(f"{self.sight.status.device.id} · {self.sight.status.site.name}")
+        yield Label(indicator(Activity.IDLE, self.sight.language), classes="state")
+        yield Static(self._lines(), id="lines")
+
+    def renew(self, sight: Sight) -> None:
+        """Show the new lines."""
+        super().renew(sight)
+        self.query_one("#lines", Static).update(self._lines())
+
+    def _lines(self) -> str:
+        say, connection = self.sight.say, self.sight.status.connection
+        lines = []
+        if self.sight.status.fault is not None:
+            lines.append("✖ " + gate_sentence(self.sight.status.fault, self.sight.language))
+        elif self.sight.status.locked:
+            lines.append("✖ " + say(N_("Remote service is locked for this device.")))
+        if connection.relay is None:
+            lines.append("✖ " + say(N_("No relay answers. Nobody can ask to connect.")))
+        else:
+            lines.append("✓ " + say(N_("Relay {relay} answers."), relay=connection.relay))
+        return "\n".join(lines)
+
+
+class Asked(Face):
+    """Who asks, why, which access, how long; allow with a name, or refuse."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """A new request is a new face; the same one keeps what was typed."""
+        return (*super().key, self.request.session)
+
+    @property
+    def request(self) -> local.AskedRequest:
+        """The request shown."""
+        assert self.sight.status.request is not None
+        return self.sight.status.request
+
+    def compose(self) -> ComposeResult:
+        """Draw the face."""
+        say, asked = self.sight.say, self.request
+        with VerticalScroll(classes="facts"):
+            yield Label(self._who(), classes="who")
+            yield Label(self._what(), classes=f"what {asked.mode.value}")
+            yield Static(say(N_("Why: {reason}"), reason=asked.reason), markup=False)
+            yield Static(self._references(), markup=False)
+            yield Static(
+                say(N_("At most {minutes} minutes."), minutes=asked.duration_s // 60),
+                markup=False,
+            )
+        yield ProgressBar(
+            total=max(1, asked.answer_by_ms - self.sight.status.now_ms),
+            show_percentage=False,
+            show_eta=False,
+            id="left",
+        )
+        yield Label("", id="left-words")
+        yield Label(say(N_("Your name (to allow):")))
+        yield Input(id="name", max_length=LONGEST_NAME)
+        with Horizontal(classes="choices"):
+            yield Button("✖ " + say(N_("Refuse")), id="refuse", classes="large refuse")
+            yield Button("⌨", id="keyboard", classes="large narrow")
+            yield Button("✓ " + say(N_("Allow")), id="allow", classes="large allow", disabled=True)
+
+    def _who(self) -> str:
+        who = self.request.person
+        return self.sight.say(
+            N_("{name}, {employer}, level {level}, {country}"),
+            name=who.name,
+            employer=who.employer,
+            level=int(who.level),
+            country=country_name(who.country, self.sight.language),
+        )
+
+    def _what(self) -> str:
+        access = access_name(self.request.access, self.sight.language)
+        if self.request.mode is Mode.CONTROL:
+            return "▲ " + self.sight.say(N_("asks to CONTROL this device: {access}"), access=access)
+        return "◉ " + self.sight.say(N_("asks to OBSERVE this device: {access}"), access=access)
+
+    def _references(self) -> str:
+        words = self.sight.say(N_("Case: {case}"), case=self.request.case)
+        if self.request.ticket:
+            ticket = self.sight.say(N_("Change ticket: {ticket}"), ticket=self.request.ticket)
+            words = f"{words} · {ticket}"
+        return words
+
+    def tick(self, now_ms: int) -> None:
+        """Show how long is left; when nothing is left the answer is no."""
+        left_ms = max(0, self.request.answer_by_ms - now_ms)
+        self.query_one("#left", ProgressBar).update(progress=left_ms)
+        self.query_one("#left-words", Label).update(
+            self.sight.say(
+                N_("{seconds} s left. Without an answer, nobody comes in."),
+                seconds=left_ms // 1000,
+            )
+        )
+
+
+class Code(Face):
+    """The presence code, to be read out on the telephone."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """A new code is a new face."""
+        return (*super().key, self.sight.status.presence_code)
+
+    def compose(self) -> ComposeResult:
+        """Draw the face."""
+        code = self.sight.status.presence_code or ""
+        yield Label(indicator(Activity.CONNECTING, self.sight.language), classes="state")
+        yield Digits(f"{code[:3]} {code[3:]}", id="code")
+        yield Label(self.sight.say(N_("Read this to the specialist on the telephone.")))
+        yield Label(self.sight.say(N_("Never type it anywhere.")), classes="warning")
+
+
+class Live(Face):
+    """Who is connected, since when, what they are doing now."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Viewing and controlling look different."""
+        return (*super().key, self.sight.status.activity)
+
+    def compose(self) -> ComposeResult:
+        """Draw the face."""
+        status = self.sight.status
+        yield Label(indicator(status.activity, self.sight.language), classes="state")
+        yield Static(self._words(status.now_ms), id="words", markup=False)
+
+    def renew(self, sight: Sight) -> None:
+        """Show what they are doing now."""
+        super().renew(sight)
+        self.tick(sight.status.now_ms)
+
+    def tick(self, now_ms: int) -> None:
+        """Show how long is left."""
+        self.query_one("#words", Static).update(self._words(now_ms))
+
+    def _words(self, now_ms: int) -> str:
+        live, say = self.sight.status.session, self.sight.say
+        if live is None:
+            return ""
+        who = live.person
+        lines = [
+            f"{who.name}, {who.employer}, {country_name(who.country, self.sight.language)}",
+            access_name(live.access, self.sight.language),
+            say(
+                N_("Since {since}, {minutes} minutes left."),
+                since=_clock(live.since_ms),
+                minutes=max(0, live.until_ms - now_ms) // 60_000,
+            ),
+        ]
+        if live.doing:
+            lines.append(say(N_("Now: {doing}"), doing=live.doing))
+        if self.sight.status.presence_code:
+            lines.append(say(N_("Code: {code}"), code=self.sight.status.presence_code))
+        return "\n".join(lines)
+
+
+class Verify(Face):
+    """After control: verify before clinical use; a name clears it (R11)."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """One face per finished session."""
+        left = self.sight.status.verification
+        return (*super().key, left.session if left else None)
+
+    def compose(self) -> ComposeResult:
+        """Draw the face."""
+        left, say = self.sight.status.verification, self.sight.say
+        assert left is not None
+        yield Label(
+            "▲ " + say(N_("Service was performed. Verify before clinical use.")), classes="state"
+        )
+        with VerticalScroll(classes="facts"):
+            yield Static(f"{left.person} · {_clock(left.at_ms)}", markup=False)
+            for change in left.changes:
+                yield Static(f"• {change}", markup=False)
+        yield Label(say(N_("Your name, once you have verified the device:")))
+        yield Input(id="name", max_length=LONGEST_NAME)
+        with Horizontal(classes="choices"):
+            yield Button("⌨", id="keyboard", classes="large narrow")
+            yield Button(
+                "✓ " + say(N_("Verified")), id="verified", classes="large allow", disabled=True
+            )
+
+
+def _clock(at_ms: int) -> str:
+    # The panel stands beside the device: its own zone is the site's.
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC).astimezone():%H:%M}"
+
+
+_FACES: tuple[tuple[Callable[[local.Status], bool], type[Face]], ...] = (
+    (lambda status: status.request is not None, Asked),
+    (lambda status: status.activity in (Activity.VIEWING, Activity.CONTROLLING), Live),
+    (lambda status: status.presence_code is not None, Code),
+    (lambda status: status.verification is not None, Verify),
+)
+
+
+def face_of(status: local.Status, language: Language) -> Face:
+    """Return the face that answers what this status asks of the person in front of it."""
+    sight = Sight(status, language)
+    for fits, face in _FACES:
+        if fits(status):
+            return face(sight)
+    return Idle(sight)

@@ -1,0 +1,327 @@
+"""`bedside`: the specialist's command line. Log in, ask, connect with plain `ssh`, end."""
+
+import os
+import subprocess
+import sys
+import webbrowser
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console as Terminal
+from rich.table import Table
+
+from bedside.language import (
+    N_,
+    access_name,
+    ending_sentence,
+    mode_name,
+    state_sentence,
+    translator,
+)
+from bedside.specialist import opening, ssh_config
+from bedside.specialist.api import Console, Json
+from bedside.specialist.audit_cli import audit_app
+from bedside.specialist.config import SpecialistConfig
+from bedside.specialist.errors import CliError, ExitCode, NotLoggedInError
+from bedside.specialist.store import (
+    Login,
+    SessionFolder,
+    forget_login,
+    load_login,
+    save_login,
+    session_folders,
+)
+from bedside.specialist.waiting import session_over, wait_until_open
+from bedside.vocabulary import AccessKind, Ending, Mode, SessionState
+
+__all__ = ["main"]
+
+CONFIG = SpecialistConfig.from_environment()
+_ = translator(CONFIG.language, "bedside-cli")
+OUT = Terminal()
+ERR = Terminal(stderr=True)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=_(N_("Remote service that opens only from the inside.")),
+)
+app.add_typer(audit_app, name="audit")
+
+
+def _console() -> Console:
+    login = load_login(CONFIG.login)
+    if login is None:
+        raise NotLoggedInError(_(N_("You are not logged in. Run: bedside login")))
+    return Console(login, language=CONFIG.language)
+
+
+def _time(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000).astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+@app.command(help=_(N_("Log in with your browser: password, and passkey or code.")))
+def login(
+    console: Annotated[str, typer.Argument(help=_(N_("The console's address.")))],
+    ca: Annotated[
+        str | None, typer.Option(help=_(N_("A file with the CA of the console's certificate.")))
+    ] = None,
+    browser: Annotated[bool, typer.Option(help=_(N_("Open the browser by itself.")))] = True,
+) -> None:
+    """Log in by the device authorization grant (RFC 8628), so that passkeys work."""
+    address = console.rstrip("/")
+    asking = Console(Login(address, "", ca), language=CONFIG.language)
+    begun = asking.begin_login()
+    OUT.print(_(N_("Open this page in your browser and confirm the code:")))
+    OUT.print(f"  {begun['verification_uri']}", highlight=False)
+    OUT.print(f"  [bold]{begun['user_code']}[/bold]", highlight=False)
+    if browser:
+        webbrowser.open(begun["verification_uri_complete"])
+    with OUT.status(_(N_("Waiting for your confirmation in the browser"))):
+        token = asking.await_login(begun)
+    save_login(CONFIG.login, Login(address, token, ca))
+    me = _console().get("/me")
+    OUT.print("✓ " + _(N_("Logged in as {name}.")).format(name=me["name"]))
+
+
+@app.command(help=_(N_("Log out of the console on this computer.")))
+def logout() -> None:
+    """Give the token back and forget it."""
+    if load_login(CONFIG.login) is not None:
+        try:
+            _console().post("/logout", {})
+        finally:
+            forget_login(CONFIG.login)
+    OUT.print("✓ " + _(N_("Logged out.")))
+
+
+@app.command(help=_(N_("List devices.")))
+def devices(
+    search: Annotated[str, typer.Argument(help=_(N_("Part of an id, a name or a site.")))] = "",
+    limit: Annotated[int, typer.Option(help=_(N_("How many at the most.")), min=1)] = 50,
+) -> None:
+    """Show the devices that this person may see."""
+    table = _table(N_("Device"), N_("Name"), N_("Site"), N_("Product"), N_("Presence"))
+    params = {"search": search} if search else {}
+    for number, device in enumerate(_console().pages("/devices", **params)):
+        if number >= limit:
+            break
+        table.add_row(
+            device["id"],
+            device["name"],
+            device["site"],
+            device["product"],
+            device["presence_words"],
+        )
+    OUT.print(table)
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(_(name))
+    return table
+
+
+@app.command(help=_(N_("Ask for access to a device, and wait for the person at it.")))
+def request(
+    device: Annotated[str, typer.Argument(help=_(N_("The device's id.")))],
+    case: Annotated[str, typer.Option(help=_(N_("The support case.")))],
+    reason: Annotated[str, typer.Option(help=_(N_("Why, in words the operator reads.")))],
+    access: Annotated[AccessKind, typer.Option(help=_(N_("Which access.")))] = AccessKind.SERVICE,
+    mode: Annotated[Mode, typer.Option(help=_(N_("Look, or act.")))] = Mode.VIEW,
+    minutes: Annotated[int, typer.Option(help=_(N_("How long at the most.")))] = 30,
+    ticket: Annotated[str | None, typer.Option(help=_(N_("The change ticket.")))] = None,
+    wait: Annotated[bool, typer.Option(help=_(N_("Wait until somebody answers.")))] = True,
+) -> None:
+    """Ask; show what the request waits for; write the configuration for `ssh`."""
+    console = _console()
+    wanted: Json = {
+        "device": device.upper(),
+        "access": access.value,
+        "mode": mode.value,
+        "duration_minutes": minutes,
+        "case": case,
+        "reason": reason,
+    }
+    session, folder = opening.begin(
+        console, CONFIG, {**wanted, "ticket": ticket} if ticket else wanted
+    )
+    if not wait:
+        OUT.print(_(N_("Asked. Session {session}.")).format(session=session["id"]))
+        return
+    try:
+        wait_until_open(console, session, terminal=OUT, language=CONFIG.language)
+    except CliError:
+        opening.close(CONFIG, folder)
+        raise
+    except KeyboardInterrupt:
+        console.post(f"/sessions/{session['id']}/end", {})
+        opening.close(CONFIG, folder)
+        raise CliError(_(N_("You withdrew the request."))) from None
+    opening.connect(console, CONFIG, folder)
+    _say_ready(device)
+
+
+def _say_ready(device: str) -> None:
+    host = ssh_config.host_of(device)
+    OUT.print(
+        "✓ " + _(N_("Allowed at the device. Connect with: bedside ssh {host}")).format(host=host)
+    )
+
+
+@app.command(help=_(N_("List sessions.")))
+def sessions(
+    everything: Annotated[bool, typer.Option("--all", help=_(N_("Ended ones too.")))] = False,
+    limit: Annotated[int, typer.Option(help=_(N_("How many at the most.")), min=1)] = 50,
+) -> None:
+    """Show sessions, newest first."""
+    table = _table(
+        N_("Session"), N_("Device"), N_("Who"), N_("Access"), N_("State"), N_("Asked at")
+    )
+    params = {} if everything else {"state": "open"}
+    for number, session in enumerate(_console().pages("/sessions", **params)):
+        if number >= limit:
+            break
+        table.add_row(
+            session["id"],
+            session["device"]["id"],
+            session["person"]["name"],
+            f"{access_name(AccessKind(session['access']), CONFIG.language)}, "
+            f"{mode_name(Mode(session['mode']), CONFIG.language)}",
+            _state_words(session),
+            _time(session["requested_ms"]),
+        )
+    OUT.print(table)
+
+
+def _state_words(session: Json) -> str:
+    if session["state"] == SessionState.ENDED:
+        return ending_sentence(Ending(session["ending"]), CONFIG.language)
+    return state_sentence(SessionState(session["state"]), CONFIG.language)
+
+
+def _open_folder(device: str) -> SessionFolder:
+    """Return the newest session for `device` on this computer, connected if it can be."""
+    found = [
+        folder
+        for folder in session_folders(CONFIG.sessions)
+        if folder.description()["device"] == device.upper()
+    ]
+    if not found:
+        raise CliError(
+            _(
+                N_("There is no session for {device} on this computer. Ask first: bedside request")
+            ).format(device=device.upper())
+        )
+    folder = found[-1]
+    if not (folder.path / "connection.json").exists():
+        console = _console()
+        session = console.get(f"/sessions/{folder.session}")
+        if session["state"] == SessionState.ENDED:
+            opening.close(CONFIG, folder)
+            raise session_over(session, CONFIG.language)
+        wait_until_open(console, session, terminal=ERR, language=CONFIG.language)
+        opening.connect(console, CONFIG, folder)
+    return folder
+
+
+@app.command(
+    help=_(N_("Connect to a device with OpenSSH.")),
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def ssh(
+    context: typer.Context,
+    device: Annotated[str, typer.Argument(help=_(N_("The device's id.")))],
+) -> None:
+    """Run the real `ssh` with our configuration; what follows the device goes to it unchanged."""
+    _open_folder(device)
+    ssh_config.write(CONFIG)
+    host = ssh_config.host_of(device)
+    command = ["ssh", "-F", str(CONFIG.ssh_config), host, *context.args]
+    try:
+        code = subprocess.call(command)
+    except FileNotFoundError:
+        raise CliError(
+            _(N_("OpenSSH is not installed: install the package openssh-client."))
+        ) from None
+    raise typer.Exit(code)
+
+
+@app.command(
+    "ssh-config",
+    help=_(N_("Write the configuration for ssh, scp, sftp, rsync and editors.")),
+)
+def write_ssh_config(
+    install: Annotated[
+        bool, typer.Option(help=_(N_("Also include it from your own ~/.ssh/config.")))
+    ] = False,
+) -> None:
+    """Write the configuration; with `--install`, make OpenSSH read it by itself."""
+    _forget_ended()
+    for folder in session_folders(CONFIG.sessions):
+        if not (folder.path / "connection.json").exists():
+            opening.connect(_console(), CONFIG, folder)
+    path = ssh_config.write(CONFIG)
+    if install:
+        ssh_config.install(CONFIG)
+        OUT.print("✓ " + _(N_("Installed. From now on: ssh, scp, sftp and rsync by device id.")))
+    else:
+        OUT.print(
+            _(N_("Written: {path}. Add this line on top of ~/.ssh/config:")).format(path=path)
+        )
+        OUT.print(f"  {ssh_config.include_line(CONFIG)}", highlight=False, soft_wrap=True)
+
+
+def _forget_ended() -> None:
+    folders = session_folders(CONFIG.sessions)
+    if not folders:
+        return
+    console = _console()
+    over = {
+        folder.session
+        for folder in folders
+        if console.get(f"/sessions/{folder.session}")["state"] == SessionState.ENDED
+    }
+    opening.prune(CONFIG, folders, over)
+
+
+@app.command(help=_(N_("End a session: by its id, or by the device's.")))
+def end(
+    which: Annotated[str, typer.Argument(help=_(N_("A session's or a device's id.")))],
+) -> None:
+    """End a session at the console, and forget its key here."""
+    console = _console()
+    folders = session_folders(CONFIG.sessions)
+    mine = [
+        folder
+        for folder in folders
+        if which.upper() in (folder.session, folder.description()["device"])
+    ]
+    session = mine[-1].session if mine else which.upper()
+    console.post(f"/sessions/{session}/end", {})
+    for folder in mine:
+        if folder.session == session:
+            opening.close(CONFIG, folder)
+    OUT.print("✓ " + _(N_("Ended.")))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (`bedside.specialist.errors`)."""
+    os.umask(0o077)
+    try:
+        app(args=list(argv) if argv is not None else None, prog_name="bedside")
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else ExitCode.FAILED
+    except CliError as error:
+        for sentence in error.sentences:
+            ERR.print(f"✖ {sentence}", style="red", highlight=False, markup=False)
+        return error.exit_code
+    return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""What can go wrong, as the specialist is told it: a sentence, an exit code, what to do next.
+
+| Exit code | Meaning |
+|---|---|
+| 0 | done |
+| 1 | something else went wrong |
+| 2 | the command was not understood |
+| 3 | a journal does not verify, or a part is not installed |
+| 4 | not logged in |
+| 5 | refused by the console's rules |
+| 6 | the session ended before it was live: refused at the device, unanswered, expired |
+| 7 | the console or the relay cannot be reached |
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+__all__ = [
+    "CliError",
+    "ExitCode",
+    "NotLoggedInError",
+    "RefusedError",
+    "SessionOverError",
+    "UnreachableError",
+]
+
+
+class ExitCode(IntEnum):
+    """The command line's exit codes: stable."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    BAD_JOURNAL = 3
+    NOT_LOGGED_IN = 4
+    REFUSED = 5
+    SESSION_OVER = 6
+    UNREACHABLE = 7
+
+
+class CliError(Exception):
+    """Ends the command with a sentence for the person, and what to do next.
+
+    Attributes:
+        sentences: one line each, already in the person's language.
+        exit_code: what the shell sees.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, *sentences: str) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences: Sequence[str] = sentences
+
+
+class NotLoggedInError(CliError):
+    """No token, or one that the console no longer takes."""
+
+    exit_code = ExitCode.NOT_LOGGED_IN
+
+
+class RefusedError(CliError):
+    """The console's rules refused; each sentence names a gate and what to do."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class SessionOverError(CliError):
+    """The session ended while the person waited for it."""
+
+    exit_code = ExitCode.SESSION_OVER
+
+
+class UnreachableError(CliError):
+    """The console or the relay does not answer."""
+
+    exit_code = ExitCode.UNREACHABLE

@@ -1,0 +1,27 @@
+"""The one-session key: born on the specialist's computer, gone with the session."""
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bedside.specialist.store import SessionFolder
+
+__all__ = ["new_key", "save_key"]
+
+
+def new_key() -> tuple[bytes, str]:
+    """Return a fresh P-256 key: the private key in PEM, the public key as an OpenSSH line."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    line = private.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return pem, line.decode()
+
+
+def save_key(folder: SessionFolder, pem: bytes) -> None:
+    """Keep the session's private key, 0600, in a folder that only this person enters."""
+    folder.write("key", pem)

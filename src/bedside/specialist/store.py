@@ -1,0 +1,140 @@
+"""What the command line keeps: the login, and a folder for each session. All of it 0600.
+
+Session ids come from the console and become folder names only after the vocabulary's parser.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedside.vocabulary import SessionId, parse_session_id
+
+__all__ = ["Login", "SessionFolder", "forget_login", "load_login", "save_login", "session_folders"]
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as writable:
+        writable.write(data)
+    fresh.replace(path)
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where this person is logged in.
+
+    Attributes:
+        console: the console's address, `https://console.example`.
+        token: the access token; it goes into no log and no URL.
+        ca: a file with the CA of the console's certificate, or None for the system's.
+    """
+
+    console: str
+    token: str
+    ca: str | None = None
+
+
+def load_login(path: Path) -> Login | None:
+    """Return the saved login, or None where there is none that can be read."""
+    try:
+        return Login(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def save_login(path: Path, login: Login) -> None:
+    """Keep `login` for the next command, readable by this person only."""
+    _write_private(path, json.dumps(vars(login)).encode())
+
+
+def forget_login(path: Path) -> None:
+    """Remove the saved login."""
+    path.unlink(missing_ok=True)
+
+
+class SessionFolder:
+    """One session on this computer: its key, what the console gave for it, proofs used."""
+
+    def __init__(self, sessions: Path, session: str) -> None:
+        self.session: SessionId = parse_session_id(session)
+        self.path = sessions / self.session
+
+    @property
+    def key(self) -> Path:
+        """The one-session private key, for `ssh` and for the tunnel."""
+        return self.path / "key"
+
+    @property
+    def ssh_certificate(self) -> Path:
+        """The user certificate, where OpenSSH looks for it."""
+        return self.path / "key-cert.pub"
+
+    @property
+    def known_hosts(self) -> Path:
+        """The host CA, for this device only."""
+        return self.path / "known_hosts"
+
+    @property
+    def client_certificate(self) -> Path:
+        """The certificate for the relay."""
+        return self.path / "client.pem"
+
+    @property
+    def ca(self) -> Path:
+        """The manufacturer's CA."""
+        return self.path / "ca.pem"
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file of the folder, 0600."""
+        _write_private(self.path / name, data)
+
+    def connection(self) -> dict[str, Any]:
+        """Return what the console gave to connect; raises FileNotFoundError before that."""
+        read: dict[str, Any] = json.loads((self.path / "connection.json").read_bytes())
+        return read
+
+    def description(self) -> dict[str, Any]:
+        """Return device, access and mode of the session."""
+        read: dict[str, Any] = json.loads((self.path / "session.json").read_bytes())
+        return read
+
+    @contextmanager
+    def _locked(self) -> Iterator[Path]:
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield self.path / "proofs-used"
+        finally:
+            os.close(handle)
+
+    def take_proof_index(self) -> int:
+        """Return the next unused proof's index; two `ssh` at once never get the same."""
+        with self._locked() as counter:
+            used = int(counter.read_text()) if counter.exists() else 0
+            _write_private(counter, str(used + 1).encode())
+        return used
+
+    def remove(self) -> None:
+        """Remove the session's key and all else of it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def session_folders(sessions: Path) -> list[SessionFolder]:
+    """Return the sessions known on this computer, oldest first."""
+    found = []
+    for entry in sorted(sessions.iterdir()) if sessions.is_dir() else []:
+        try:
+            folder = SessionFolder(sessions, entry.name)
+        except ValueError:
+            continue
+        if (folder.path / "session.json").exists():
+            found.append(folder)
+    return found

@@ -1,0 +1,115 @@
+"""What a person sees while a request waits: what is settled, what it waits for, for how long."""
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console as Terminal
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from bedside.language import (
+    N_,
+    Language,
+    access_name,
+    country_name,
+    ending_sentence,
+    gate_advice,
+    gate_sentence,
+    mode_name,
+    state_sentence,
+    translator,
+)
+from bedside.specialist.api import Console, Json
+from bedside.specialist.errors import SessionOverError
+from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
+
+__all__ = ["READY", "session_over", "wait_until_open"]
+
+READY = frozenset(
+    {
+        SessionState.CONNECTING,
+        SessionState.AUTHENTICATING,
+        SessionState.LIVE_VIEW,
+        SessionState.LIVE_CONTROL,
+    }
+)
+POLL_S = 1.0
+"""How often the command line asks how a request stands (seconds)."""
+
+
+def session_over(session: Json, language: Language) -> SessionOverError:
+    """Return the error that says how a session ended, and at which gate."""
+    sentences = [ending_sentence(Ending(session["ending"]), language)]
+    if session.get("gate"):
+        gate = Gate(session["gate"])
+        sentences.append(f"{gate_sentence(gate, language)} {gate_advice(gate, language)}")
+    return SessionOverError(*sentences)
+
+
+class _Picture:
+    """The table of a request, drawn anew at each look."""
+
+    def __init__(self, session: Json, language: Language) -> None:
+        self.session = session
+        self._language = language
+        self._say = translator(language, "bedside-cli")
+        self._spinner = Spinner("dots")
+
+    def __rich__(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name, value in self._facts():
+            table.add_row(Text(name, style="bold"), Text(value))
+        for line in self.session["timeline"]:
+            table.add_row(Text("✓", style="green"), Text(line["words"]))
+        if self.session["state"] not in READY and self.session["state"] != SessionState.ENDED:
+            table.add_row(self._spinner, Text(self._waiting()))
+        return table
+
+    def _facts(self) -> list[tuple[str, str]]:
+        session, device, you = self.session, self.session["device"], self.session["person"]
+        where = " · ".join(filter(None, (device["id"], device["name"], device["site"])))
+        wanted = " · ".join(
+            (
+                access_name(AccessKind(session["access"]), self._language),
+                mode_name(Mode(session["mode"]), self._language),
+            )
+        )
+        level = self._say(N_("level {level}")).format(level=you["level"])
+        who = " · ".join((you["name"], level, country_name(you["country"], self._language)))
+        return [
+            (self._say(N_("Device")), where),
+            (self._say(N_("You")), who),
+            (self._say(N_("Access")), wanted),
+        ]
+
+    def _waiting(self) -> str:
+        words = state_sentence(SessionState(self.session["state"]), self._language)
+        left_s = max(0, self.session["answer_by_ms"] // 1000 - int(time.time()))
+        left = self._say(N_("{minutes} min {seconds} s left")).format(
+            minutes=left_s // 60, seconds=left_s % 60
+        )
+        return f"{words} · {left}"
+
+
+def wait_until_open(
+    console: Console,
+    session: Json,
+    *,
+    terminal: Terminal,
+    language: Language,
+    wait: Callable[[float], None] = time.sleep,
+) -> Json:
+    """Show how the request stands until somebody lets the person in.
+
+    Returns the session once it can be connected to; raises SessionOverError when it ends first.
+    """
+    picture = _Picture(session, language)
+    with Live(picture, console=terminal, refresh_per_second=8):
+        while (state := SessionState(picture.session["state"])) not in READY:
+            if state is SessionState.ENDED:
+                raise session_over(picture.session, language)
+            wait(POLL_S)
+            picture.session = console.get(f"/sessions/{session['id']}")
+    return picture.session
