@@ -32,19 +32,16 @@ class SpecialistConfig:
     def from_environment(cls) -> "SpecialistConfig":
         """Read XDG folders and the locale; `BEDSIDE_HOME` puts everything in one folder."""
         home = Path.home()
-        if together := os.environ.get("BEDSIDE_HOME"):
+        given = os.environ  # noqa: TID251 - this is the config module
+        if together := given.get("BEDSIDE_HOME"):
             config, state = Path(together) / "config", Path(together) / "state"
             ssh_folder = Path(together) / "ssh"
         else:
-            config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "bedside"
-            state = Path(os.environ.get("XDG_STATE_HOME") or home / ".local/state") / "bedside"
+            config = Path(given.get("XDG_CONFIG_HOME") or home / ".config") / "bedside"
+            state = Path(given.get("XDG_STATE_HOME") or home / ".local/state") / "bedside"
             ssh_folder = home / ".ssh"
         spoken = next(
-            (
-                os.environ[name]
-                for name in ("LC_ALL", "LC_MESSAGES", "LANG")
-                if os.environ.get(name)
-            ),
+            (given[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if given.get(name)),
             "en",
         )
         return cls(config, state, ssh_folder, parse_language(spoken))
