@@ -16,7 +16,7 @@ __all__ = ["DETAIL_CLASSES", "FIELD_CLASSES", "class_of", "view"]
 _PUBLIC = [
     "access",
     "accepted_ms",
-    "acknowledged_hash",
+    "acknowledged_head",
     "acknowledged_size",
     "activity",
     "attempt",
