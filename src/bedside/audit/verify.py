@@ -149,6 +149,7 @@ class _LogWalk:
     def __init__(self, archive: Archive, checkpoint: Checkpoint, roots_at: Collection[int]) -> None:
         self.backward_steps = 0
         self.roots: dict[int, bytes] = {}
+        self._time = b""
         self._archive = archive
         self._checkpoint = checkpoint
         self._stops = sorted({size for size in roots_at if 0 < size <= checkpoint.size})
@@ -170,7 +171,6 @@ class _LogWalk:
         return self._judge(frontier.root(), first_difference)
 
     def _leaves(self, batch: list[bytes], base: int) -> list[bytes]:
-        last = b""
         leaves = []
         for seq, line in enumerate(batch, base):
             try:
@@ -180,9 +180,9 @@ class _LogWalk:
             if stated != seq or prev is not None:
                 words = f"entry {stated} stands in its place"
                 raise _BadLine(Fault(seq, FaultKind.SEQUENCE, words))
-            if time < last:
+            if time < self._time:
                 self.backward_steps += 1
-            last = time
+            self._time = time
             leaves.append(sha256(b"\0" + line).digest())
         return leaves
 
