@@ -189,7 +189,7 @@ class PanelApp(App[None]):
         else:
             await self.query_one("#stage", Container).mount(Keyboard())
 
-    def _name(self) -> str:
+    def _typed_name(self) -> str:
         return self.query_one("#name", Input).value.strip()
 
     async def _send(self, command: local.FromPanel) -> None:
@@ -201,10 +201,10 @@ class PanelApp(App[None]):
             self._notice(say(N_("The remote service of this device does not answer.")))
 
     async def _allow(self) -> None:
-        if self.status and self.status.request and self._name():
+        if self.status and self.status.request and self._typed_name():
             session = self.status.request.session
             await self._send(
-                local.Accept(id=self._link.next_id(), session=session, name=self._name())
+                local.Accept(id=self._link.next_id(), session=session, name=self._typed_name())
             )
 
     async def _refuse(self) -> None:
@@ -213,10 +213,10 @@ class PanelApp(App[None]):
             await self._send(local.Refuse(id=self._link.next_id(), session=session))
 
     async def _verified(self) -> None:
-        if self.status and self.status.verification and self._name():
+        if self.status and self.status.verification and self._typed_name():
             session = self.status.verification.session
             await self._send(
-                local.Verified(id=self._link.next_id(), session=session, name=self._name())
+                local.Verified(id=self._link.next_id(), session=session, name=self._typed_name())
             )
 
     async def action_stop(self) -> None:

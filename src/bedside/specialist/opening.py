@@ -7,6 +7,7 @@ from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.store import SessionFolder
+from bedside.vocabulary import SessionId
 
 __all__ = ["begin", "close", "connect", "prune"]
 
@@ -54,7 +55,7 @@ def close(config: SpecialistConfig, folder: SessionFolder) -> None:
     ssh_config.write(config)
 
 
-def prune(config: SpecialistConfig, folders: list[SessionFolder], over: set[str]) -> None:
+def prune(config: SpecialistConfig, folders: list[SessionFolder], over: set[SessionId]) -> None:
     """Forget every session in `over`."""
     for folder in folders:
         if folder.session in over:

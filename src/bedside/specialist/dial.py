@@ -1,0 +1,115 @@
+"""The specialist's leg of a tunnel: dial the relay, show one proof, be paired.
+
+Standard library only, so that `ssh` waits for as little Python as can be.
+"""
+
+import base64
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bedside.protocol import tunnel
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.http import HttpLimits, ResponseReader
+from bedside.vocabulary import Gate, SessionId
+
+__all__ = ["DialError", "Leg", "TunnelRefusedError", "dial"]
+
+CONNECT_S = 10.0
+PAIRED_S = 40.0
+"""How long to wait for the answer: the relay gives up on an unpaired leg after 30 s."""
+TRIES = 4
+_HEAD = 16 * 1024
+
+
+class DialError(ConnectionError):
+    """No relay could be reached on any of its ports."""
+
+
+class TunnelRefusedError(ConnectionError):
+    """The relay refused the leg; `gate` says why."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(gate.value)
+        self.gate = gate
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A paired tunnel: the socket, and the bytes that came right behind the 101."""
+
+    socket: ssl.SSLSocket
+    early: bytes
+
+
+def dial(
+    connection: dict[str, Any],
+    session: SessionId,
+    *,
+    context: ssl.SSLContext,
+    next_index: Callable[[], int],
+) -> Leg:
+    """Return a paired leg.
+
+    Args:
+        connection: what the console gave: `relay`, `proof_seed`.
+        session: which session.
+        context: TLS with the session's client certificate.
+        next_index: takes the next unused proof.
+
+    Raises:
+        DialError: no port of the relay answered.
+        TunnelRefusedError: the relay refused, or nobody came within its limit.
+    """
+    relay = connection["relay"]
+    seed = base64.b64decode(connection["proof_seed"], validate=True)
+    refused = Gate.TUNNEL_PROOF
+    for _ in range(TRIES):
+        index = next_index()
+        if index >= tunnel.MAX_LEGS:
+            break
+        line = _connect(relay, context)
+        asked = tunnel.tunnel_request(
+            relay["server_name"], session, index, tunnel.proof(seed, "specialist", index)
+        )
+        try:
+            line.sendall(asked)
+            answer = _answer(line)
+        except (OSError, ProtocolError) as error:
+            line.close()
+            raise DialError(str(error)) from error
+        if isinstance(answer, Leg):
+            return answer
+        line.close()
+        refused = answer
+        if refused not in (Gate.TUNNEL_PROOF, Gate.LIMIT):
+            break
+    raise TunnelRefusedError(refused)
+
+
+def _connect(relay: dict[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:
+    last: OSError | None = None
+    for port in relay["ports"]:
+        try:
+            plain = socket.create_connection((relay["host"], port), CONNECT_S)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return context.wrap_socket(plain, server_hostname=relay["server_name"])
+        except OSError as error:
+            last = error
+    raise DialError(str(last))
+
+
+def _answer(line: ssl.SSLSocket) -> Leg | Gate:
+    line.settimeout(PAIRED_S)
+    reader = ResponseReader(HttpLimits(body=_HEAD))
+    while (answer := reader.next()) is None:
+        if reader.error is not None:
+            raise reader.error
+        data = line.recv(_HEAD)
+        if not data:
+            raise ConnectionResetError("the relay closed the connection")
+        reader.receive(data)
+    refusal = tunnel.parse_tunnel_response(answer)
+    return refusal.gate if refusal else Leg(line, reader.trailing)

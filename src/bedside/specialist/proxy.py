@@ -1,0 +1,156 @@
+"""`ProxyCommand` for OpenSSH: standard input and output on one side, the tunnel on the other.
+
+Run as `python -m bedside.specialist.proxy FOLDER`; the folder is a session's. What goes through
+is SSH's ciphertext; this program has nothing to say but why a tunnel did not open, on standard
+error, in one line.
+"""
+
+import os
+import select
+import selectors
+import ssl
+import sys
+from pathlib import Path
+
+from bedside.language import N_, Language, gate_advice, gate_sentence, translator
+from bedside.pki.contexts import specialist_client_context
+from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, dial
+from bedside.specialist.errors import ExitCode
+from bedside.specialist.store import SessionFolder
+
+__all__ = ["main", "pump"]
+
+CHUNK = 256 * 1024
+
+
+class _Side:
+    """One direction: bytes read here that still have to be written there."""
+
+    def __init__(self) -> None:
+        self.pending = b""
+        self.ended = False
+
+
+def pump(leg: Leg, *, source: int, sink: int) -> None:
+    """Carry bytes both ways until either side ends; `source` and `sink` are file descriptors."""
+    line, inward, outward = leg.socket, _Side(), _Side()
+    inward.pending = leg.early
+    line.setblocking(False)
+    os.set_blocking(source, False)
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(line, selectors.EVENT_READ)
+        reading = _try_register(waiting, source)
+        while not (inward.ended or (outward.ended and not outward.pending)):
+            _write_out(sink, inward)
+            _write_line(line, outward)
+            progress = _read_line(line, inward)
+            # While the relay is slow, what ssh writes waits in ssh.
+            if not outward.pending and not outward.ended:
+                progress |= _read_source(source, outward)
+            if progress:
+                continue
+            waiting.modify(line, _interest(outward))
+            _pause(waiting, source, paused=bool(outward.pending) or not reading)
+            waiting.select(None if reading else 0.01)
+        _write_out(sink, inward)
+
+
+def _interest(outward: _Side) -> int:
+    return selectors.EVENT_READ | (selectors.EVENT_WRITE if outward.pending else 0)
+
+
+def _try_register(waiting: selectors.BaseSelector, source: int) -> bool:
+    try:
+        waiting.register(source, selectors.EVENT_READ)
+    except PermissionError:
+        # A plain file is always readable and cannot be waited for.
+        return False
+    return True
+
+
+def _pause(waiting: selectors.BaseSelector, source: int, *, paused: bool) -> None:
+    registered = source in waiting.get_map()
+    if paused and registered:
+        waiting.unregister(source)
+    elif not paused and not registered:
+        waiting.register(source, selectors.EVENT_READ)
+
+
+def _read_line(line: ssl.SSLSocket, inward: _Side) -> bool:
+    try:
+        data = line.recv(CHUNK)
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    except OSError:
+        data = b""
+    inward.pending += data
+    inward.ended = not data
+    return True
+
+
+def _write_line(line: ssl.SSLSocket, outward: _Side) -> None:
+    while outward.pending:
+        try:
+            sent = line.send(outward.pending[:CHUNK])
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            outward.ended, outward.pending = True, b""
+            return
+        outward.pending = outward.pending[sent:]
+
+
+def _read_source(source: int, outward: _Side) -> bool:
+    try:
+        data = os.read(source, CHUNK)
+    except BlockingIOError:
+        return False
+    outward.pending += data
+    outward.ended = not data
+    return True
+
+
+def _write_out(sink: int, inward: _Side) -> None:
+    # ssh always reads its proxy: this never waits for long, and keeps the order of bytes simple.
+    while inward.pending:
+        try:
+            written = os.write(sink, inward.pending)
+        except BlockingIOError:
+            # Where ssh gave one socket for both, it stopped blocking along with the source.
+            select.select([], [sink], [])
+            continue
+        inward.pending = inward.pending[written:]
+
+
+def main(arguments: list[str]) -> int:
+    """Open one tunnel for the session in the folder `arguments[0]`; returns the exit status."""
+    path = Path(arguments[0])
+    folder = SessionFolder(path.parent, path.name)
+    language = Language(folder.description()["language"])
+    say = translator(language, "bedside-cli")
+    try:
+        context = specialist_client_context(
+            certificate=folder.client_certificate, key=folder.key, ca=folder.ca
+        )
+        leg = dial(
+            folder.connection(), folder.session, context=context, next_index=folder.take_proof_index
+        )
+    except TunnelRefusedError as error:
+        told = f"{gate_sentence(error.gate, language)} {gate_advice(error.gate, language)}"
+        print(f"bedside: {told}", file=sys.stderr)
+        return ExitCode.REFUSED
+    except (DialError, OSError) as error:
+        print(f"bedside: {say(N_('The relay does not answer.'))} ({error})", file=sys.stderr)
+        return ExitCode.UNREACHABLE
+    try:
+        pump(leg, source=sys.stdin.fileno(), sink=sys.stdout.fileno())
+    except BrokenPipeError:
+        # ssh has gone: so do we.
+        return ExitCode.DONE
+    finally:
+        leg.socket.close()
+    return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,362 @@
+"""The panel, driven as a person drives it, against a real Unix socket."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, DataTable, Digits, Input, Label, Static
+
+from bedside.audit.chain import GENESIS, extend
+from bedside.audit.entry import Act, Actor, ActorKind, Thing, time_text
+from bedside.language import Language
+from bedside.panel.app import PanelApp
+from bedside.panel.faces import Asked, Code, Idle, Live, Verify
+from bedside.panel.journal import JournalScreen
+from bedside.panel.keyboard import Keyboard
+from bedside.protocol import local
+from bedside.protocol.codec import parse_json
+from bedside.protocol.shapes import Person
+from bedside.testing.agent_socket import AgentSocket
+from bedside.vocabulary import (
+    AccessKind,
+    Activity,
+    ClockState,
+    DeviceId,
+    Gate,
+    JournalAction,
+    Level,
+    Mode,
+    RelayName,
+    SessionId,
+)
+
+NOW_MS = 1_795_449_600_000
+SESSION = SessionId("01JDCANARY0000000000000000")
+MARIE = Person(
+    id="p-1", name="Marie Tremblay", employer="Bayard Imaging", level=Level.TWO, country="US"
+)
+REQUEST = local.AskedRequest(
+    session=SESSION,
+    person=MARIE,
+    access=AccessKind.SYSTEM,
+    mode=Mode.CONTROL,
+    reason="Pressure fault E12 [after] power cut",
+    case="C-88213",
+    ticket="CHG-4471",
+    duration_s=1800,
+    answer_by_ms=NOW_MS + 120_000,
+)
+OPEN = local.OpenSession(
+    session=SESSION,
+    person=MARIE,
+    access=AccessKind.SYSTEM,
+    mode=Mode.CONTROL,
+    since_ms=NOW_MS,
+    until_ms=NOW_MS + 1_800_000,
+    doing="tail -f events.log",
+)
+IDLE = local.Status(
+    activity=Activity.IDLE,
+    device=local.Device(
+        id=DeviceId("CI-20417"), name="Injecteur, salle 3", product="contrast-injector"
+    ),
+    site=local.SiteWords(name="Hôpital Notre-Dame", language=Language.FRENCH),
+    connection=local.Connection(relay=RelayName("a"), last_poll_ms=NOW_MS, console_ms=NOW_MS),
+    request=None,
+    session=None,
+    presence_code=None,
+    verification=None,
+    locked=False,
+    fault=None,
+    now_ms=NOW_MS,
+)
+ASKED = dataclasses.replace(IDLE, activity=Activity.ASKED, request=REQUEST)
+CODE = dataclasses.replace(IDLE, activity=Activity.CONNECTING, presence_code="314159")
+CONTROLLING = dataclasses.replace(IDLE, activity=Activity.CONTROLLING, session=OPEN)
+VIEWING = dataclasses.replace(
+    IDLE, activity=Activity.VIEWING, session=dataclasses.replace(OPEN, mode=Mode.VIEW)
+)
+VERIFY = dataclasses.replace(
+    IDLE,
+    verification=local.Verification(
+        session=SESSION, person="Marie Tremblay", at_ms=NOW_MS, changes=("inbox/fix.cfg",)
+    ),
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+class Stand:
+    """A panel, the person in front of it, and the agent behind it."""
+
+    def __init__(self, app: PanelApp, pilot: Pilot[None], agent: AgentSocket) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.agent = agent
+
+    async def say(self, status: local.FromAgent, *, until: Callable[[], bool]) -> None:
+        await self.agent.say(status)
+        await self.see(until)
+
+    async def see(self, until: Callable[[], bool]) -> None:
+        for _ in range(500):
+            await self.pilot.pause()
+            if until():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"never seen; on the screen:\n{self.words()}")
+
+    async def heard(self) -> local.FromPanel:
+        return await asyncio.wait_for(self.agent.heard.get(), 5)
+
+    def shows(self, widget: type) -> bool:
+        return bool(self.app.screen_stack[0].query(widget))
+
+    def words(self) -> str:
+        drawn = self.app.screen_stack[0].query("Label, Static, Button")
+        parts = []
+        for widget in drawn:
+            if isinstance(widget, Button):
+                parts.append(str(widget.label))
+            elif isinstance(widget, (Label, Static)):
+                parts.append(str(widget.render()))
+        return "\n".join(parts)
+
+
+@asynccontextmanager
+async def stand(
+    folder: Path, status: local.Status = IDLE, *, size: tuple[int, int] = (100, 40)
+) -> AsyncIterator[Stand]:
+    app = PanelApp(folder / "panel.sock", clock=lambda: NOW_MS / 1000)
+    async with AgentSocket(folder / "panel.sock") as agent:
+        await agent.say(status)
+        async with app.run_test(size=size) as pilot:
+            standing = Stand(app, pilot, agent)
+            await standing.see(lambda: app.status is not None)
+            assert isinstance(await standing.heard(), local.Hello)
+            yield standing
+            await pilot.exit(None)
+
+
+async def test_idle_says_in_the_sites_language_that_nobody_is_connected(tmp_path: Path) -> None:
+    async with stand(tmp_path) as panel:
+        await panel.see(lambda: panel.shows(Idle))
+
+        assert "Personne n’est connecté." in panel.words()
+        assert "Hôpital Notre-Dame" in panel.words()
+        assert "✓ Le relais a répond." in panel.words()
+        assert not panel.app.query_one("#stop", Button).display
+
+
+async def test_a_request_says_who_why_what_and_how_long(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        await panel.see(lambda: "120 s" in panel.words())
+
+        words = panel.words()
+        assert "Marie Tremblay, Bayard Imaging, niveau 2, États-Unis" in words
+        assert "▲ demande la PRISE EN MAIN de cet appareil : système d’exploitation" in words
+        assert "Pressure fault E12 [after] power cut" in words
+        assert "Dossier : C-88213 · Demande de changement : CHG-4471" in words
+        assert "Au plus 30 minutes." in words
+
+
+async def test_allowing_takes_a_name(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        allow = panel.app.query_one("#allow", Button)
+        assert allow.disabled
+
+        panel.app.query_one("#name", Input).value = "Luc Roy"
+        await panel.see(lambda: not allow.disabled)
+        await panel.pilot.click("#allow")
+
+        heard = await panel.heard()
+        assert isinstance(heard, local.Accept)
+        assert (heard.session, heard.name) == (SESSION, "Luc Roy")
+
+
+async def test_refusing_takes_one_press(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+
+        await panel.pilot.click("#refuse")
+
+        heard = await panel.heard()
+        assert isinstance(heard, local.Refuse)
+        assert heard.session == SESSION
+
+
+async def test_a_name_can_be_written_on_the_glass(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        await panel.pilot.click("#keyboard")
+        await panel.see(lambda: bool(panel.app.query(Keyboard)))
+
+        for key in ("L", "É", "A", "X", "⌫"):
+            button = next(b for b in panel.app.query(".key").results(Button) if b.name == key)
+            button.press()
+            await panel.pilot.pause()
+
+        await panel.see(lambda: panel.app.query_one("#name", Input).value == "LÉA")
+
+
+async def test_what_was_typed_survives_news_about_the_same_request(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        panel.app.query_one("#name", Input).value = "Luc"
+
+        later = dataclasses.replace(ASKED, now_ms=NOW_MS + 20_000)
+        await panel.say(later, until=lambda: "100 s" in panel.words())
+
+        assert panel.app.query_one("#name", Input).value == "Luc"
+
+
+async def test_the_presence_code_is_large_and_never_to_be_typed(tmp_path: Path) -> None:
+    async with stand(tmp_path, CODE) as panel:
+        await panel.see(lambda: panel.shows(Code))
+
+        assert panel.app.query_one("#code", Digits).value == "314 159"
+        assert "Ne le tapez jamais nulle part." in panel.words()
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "border"),
+    [
+        (VIEWING, "◉ OBSERVATION", "viewing"),
+        (CONTROLLING, "▲ PRISE EN MAIN", "controlling"),
+    ],
+)
+async def test_the_indicator_has_a_word_a_shape_and_a_border(
+    tmp_path: Path, status: local.Status, word: str, border: str
+) -> None:
+    async with stand(tmp_path, status) as panel:
+        await panel.see(lambda: panel.shows(Live))
+
+        assert word in panel.words()
+        assert panel.app.screen_stack[0].has_class(border)
+        assert "En ce moment : tail -f events.log" in panel.words()
+
+
+@pytest.mark.parametrize("status", [CODE, VIEWING, CONTROLLING])
+async def test_stop_is_one_press_whenever_something_is_open(
+    tmp_path: Path, status: local.Status
+) -> None:
+    async with stand(tmp_path, status) as panel:
+        await panel.see(lambda: panel.app.query_one("#stop", Button).display)
+
+        await panel.pilot.click("#stop")
+
+        assert isinstance(await panel.heard(), local.Stop)
+
+
+async def test_stop_has_a_key_even_while_the_journal_is_shown(tmp_path: Path) -> None:
+    async with stand(tmp_path, CONTROLLING) as panel:
+        await panel.pilot.press("f2")
+        assert isinstance(await panel.heard(), local.JournalQuery)
+
+        await panel.pilot.press("f10")
+
+        assert isinstance(await panel.heard(), local.Stop)
+
+
+async def test_after_control_a_name_clears_the_device(tmp_path: Path) -> None:
+    async with stand(tmp_path, VERIFY) as panel:
+        await panel.see(lambda: panel.shows(Verify))
+        assert "Vérifiez l’appareil avant tout usage clinique." in panel.words()
+        assert "• inbox/fix.cfg" in panel.words()
+
+        panel.app.query_one("#name", Input).value = "Luc Roy"
+        await panel.see(lambda: not panel.app.query_one("#verified", Button).disabled)
+        await panel.pilot.click("#verified")
+
+        heard = await panel.heard()
+        assert isinstance(heard, local.Verified)
+        assert heard.name == "Luc Roy"
+
+
+async def test_the_journal_is_read_page_by_page(tmp_path: Path) -> None:
+    act = Act(
+        time=time_text(NOW_MS),
+        clock=ClockState.SYNCHRONISED,
+        actor=Actor(ActorKind.OPERATOR, "operator", "Luc Roy"),
+        action=JournalAction.SESSION_CONSENT_REFUSED,
+        object=Thing("session", SESSION),
+        gate=Gate.CONSENT,
+    )
+    line, _head = extend(GENESIS, act)
+    page = local.JournalPage(entries=(parse_json(line, limit=10_000),), more=True)
+    async with stand(tmp_path) as panel:
+        await panel.pilot.click("#journal")
+        asked = await panel.heard()
+        assert isinstance(asked, local.JournalQuery)
+        assert asked.before is None
+
+        await panel.agent.say(page)
+        screen = panel.app.screen
+        assert isinstance(screen, JournalScreen)
+        table = screen.query_one("#entries", DataTable)
+        await panel.see(lambda: table.row_count == 1)
+        row = table.get_row_at(0)
+        screen.query_one("#older", Button).press()
+        older = await panel.heard()
+
+        assert row[2:4] == ["Luc Roy", "Opérateur en désaccord"]
+        assert "La personne à l’appareil a refusé." in row[4]
+        assert isinstance(older, local.JournalQuery)
+        assert older.before == 0
+
+
+async def test_a_request_leaves_the_journal_and_calls_attention(tmp_path: Path) -> None:
+    async with stand(tmp_path) as panel:
+        await panel.pilot.click("#journal")
+        await panel.heard()
+
+        await panel.say(ASKED, until=lambda: panel.shows(Asked))
+
+        assert len(panel.app.screen_stack) == 1
+
+
+async def test_the_language_changes_at_once(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+
+        await panel.pilot.click("#language")
+        await panel.see(lambda: "asks to CONTROL this device" in panel.words())
+
+        assert "Refuser" not in panel.words()
+
+
+async def test_a_silent_agent_is_said_and_taken_up_again(tmp_path: Path) -> None:
+    async with stand(tmp_path, CONTROLLING) as panel:
+        await panel.agent.close()
+        await panel.see(lambda: "ne répond pas" in panel.words())
+
+        async with AgentSocket(tmp_path / "panel.sock") as again:
+            await again.say(IDLE)
+            await panel.see(lambda: panel.shows(Idle))
+
+
+async def test_a_refusal_of_the_agent_is_shown(tmp_path: Path) -> None:
+    async with stand(tmp_path, ASKED) as panel:
+        refused = local.Failed(id=2, code="consent", sentence="La demande est déjà close.")
+
+        await panel.say(refused, until=lambda: "La demande est déjà close." in panel.words())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 40)])
+async def test_both_buttons_are_on_the_screen_and_far_apart(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with stand(tmp_path, ASKED, size=size) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        refuse = panel.app.query_one("#refuse", Button).region
+        allow = panel.app.query_one("#allow", Button).region
+
+        assert panel.app.screen.region.contains_region(refuse)
+        assert panel.app.screen.region.contains_region(allow)
+        assert refuse.height >= 3
+        assert allow.x - refuse.right >= 8
