@@ -8,6 +8,7 @@ import pytest
 
 _real_connect = socket.socket.connect
 _real_connect_ex = socket.socket.connect_ex
+_real_sendto = socket.socket.sendto
 
 
 class NetworkRefusedError(Exception):
@@ -40,8 +41,14 @@ def _connect_ex(self: socket.socket, address: Any) -> int:
     return _real_connect_ex(self, address)
 
 
+def _sendto(self: socket.socket, data: bytes, *flags_and_address: Any) -> int:
+    check_loopback(self.family, flags_and_address[-1])
+    return _real_sendto(self, data, *flags_and_address)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Close the network for the whole run."""
     del config
     socket.socket.connect = _connect  # type: ignore[method-assign,assignment]
     socket.socket.connect_ex = _connect_ex  # type: ignore[method-assign,assignment]
+    socket.socket.sendto = _sendto  # type: ignore[method-assign,assignment]

@@ -136,6 +136,7 @@ def main(verb: str) -> int:
         for path, messages in wanted.items():
             update(path, messages)
     found = [fault for path, messages in wanted.items() for fault in faults(path, messages)]
+    found = [fault.removeprefix(f"{PACKAGE.parent.parent}/") for fault in found]
     print("\n".join(found) or f"{len(wanted)} catalogues, all complete")
     return 1 if found and verb == "check" else 0
 
