@@ -307,6 +307,7 @@ class JournalAction(StrEnum):
     SESSION_CONSENT_GIVEN = "session:consent:given"
     SESSION_CONSENT_REFUSED = "session:consent:refused"
     SESSION_CONSENT_UNANSWERED = "session:consent:unanswered"
+    SESSION_CREDENTIALS_ISSUED = "session:credentials:issued"
     SESSION_FILE_RECEIVED = "session:file:received"
     SESSION_FILE_REFUSED = "session:file:refused"
     SESSION_FILE_SENT = "session:file:sent"

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.models import Organisation
@@ -24,7 +25,9 @@ class Product(models.Model):
     """A product and its profile: what exists on such a device, as TOML."""
 
     name = models.CharField(primary_key=True, max_length=64)
-    title = models.CharField(max_length=120)
+    title_en = models.CharField(max_length=120)
+    title_fr = models.CharField(max_length=120)
+    version = models.CharField(max_length=40)
     profile = models.TextField()
     imported_ms = models.BigIntegerField(default=now_ms)
 
@@ -32,7 +35,7 @@ class Product(models.Model):
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:
-        return self.title
+        return self.title_fr if get_language() == "fr" else self.title_en
 
 
 class Device(models.Model):

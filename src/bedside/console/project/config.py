@@ -143,8 +143,7 @@ def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
     for name in ("public_url", "data_dir"):
         if not values.get(name):
             raise ConfigError(f"{where}: {name} is missing")
-    if isinstance(values.get("allowed_hosts"), list):
-        values["allowed_hosts"] = tuple(values["allowed_hosts"])
+    values["allowed_hosts"] = _names(values.get("allowed_hosts", []), f"{where}: allowed_hosts")
     values["data_dir"] = Path(str(values["data_dir"]))
     config: ConsoleConfig = _table(
         ConsoleConfig, {**values, "sign_in": sign_in, "sessions": sessions}, where
@@ -168,6 +167,12 @@ def _table(cls: type[_T], values: object, where: str) -> _T:
     return cls(**values)
 
 
+def _names(values: object, where: str) -> tuple[str, ...]:
+    if isinstance(values, list) and all(isinstance(name, str) and name for name in values):
+        return tuple(values)
+    raise ConfigError(f"{where} must be a list of names")
+
+
 def _check(config: ConsoleConfig, where: str) -> None:
     url = urlsplit(config.public_url)
     if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
@@ -176,8 +181,6 @@ def _check(config: ConsoleConfig, where: str) -> None:
         raise ConfigError(f"{where}: public_url must be https; only this machine may use http")
     if config.language not in ("en", "fr"):
         raise ConfigError(f"{where}: language must be en or fr")
-    if not all(isinstance(host, str) and host for host in config.allowed_hosts):
-        raise ConfigError(f"{where}: allowed_hosts must be a list of names")
     database_settings(config, where=where)
 
 

@@ -1,0 +1,159 @@
+"""Every change to contracts, training, rules and locks, each with its journal entry."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bedside.audit.entry import Thing, short
+from bedside.console.access import models
+from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.queries import Acting, actor_of
+from bedside.console.devices.models import Device, Product
+from bedside.console.journal.actions import now_ms, record
+from bedside.policy import facts
+from bedside.policy.facts import Interval, LockScope
+from bedside.vocabulary import JournalAction, Mode
+
+__all__ = [
+    "LockTarget",
+    "do_clear_lock",
+    "do_save_entitlement",
+    "do_save_product_right",
+    "do_save_start_rules",
+    "do_set_lock",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LockTarget:
+    """What is locked: the scope, and the id of the one thing, empty for everything."""
+
+    scope: LockScope
+    target: str = ""
+
+
+def do_save_entitlement(
+    covered: Device | Organisation, interval: Interval, *, acting_user: Acting
+) -> None:
+    """Make a contract cover a device, or every device of a site, during `interval` alone (S4)."""
+    _check_interval(interval)
+    device = covered if isinstance(covered, Device) else None
+    site = covered if isinstance(covered, Organisation) else None
+    with transaction.atomic():
+        models.Entitlement.objects.update_or_create(
+            device=device,
+            site=site,
+            defaults={"start_ms": interval.start_ms, "end_ms": interval.end_ms},
+        )
+        record(
+            JournalAction.ACCESS_ENTITLEMENT_CHANGED,
+            actor=actor_of(acting_user),
+            thing=Thing("device" if device else "site", covered.pk),
+            detail=_words(interval),
+        )
+
+
+def do_save_product_right(
+    person: User, product: Product, interval: Interval, *, acting_user: Acting
+) -> None:
+    """State that a person is trained for a product during `interval` alone (S34)."""
+    _check_interval(interval)
+    with transaction.atomic():
+        models.ProductRight.objects.update_or_create(
+            person=person,
+            product=product,
+            defaults={"start_ms": interval.start_ms, "end_ms": interval.end_ms},
+        )
+        record(
+            JournalAction.ACCESS_RIGHT_CHANGED,
+            actor=actor_of(acting_user),
+            thing=Thing("person", person.pk),
+            detail={"name": person.name, "product": product.pk, **_words(interval)},
+        )
+
+
+def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting) -> None:
+    """Replace the rules of who may start and join, by level and country (S36)."""
+    with transaction.atomic():
+        models.StartRule.objects.all().delete()
+        for rule in rules:
+            models.StartRule.objects.create(
+                level=rule.level,
+                country=rule.country,
+                start_view=Mode.VIEW in rule.start,
+                start_control=Mode.CONTROL in rule.start,
+                join_view=Mode.VIEW in rule.join,
+                join_control=Mode.CONTROL in rule.join,
+                product_id=rule.product,
+            )
+            record(
+                JournalAction.ACCESS_RULE_CHANGED,
+                actor=actor_of(acting_user),
+                thing=Thing("rule", f"{rule.country} {rule.level}"),
+                detail={
+                    "level": rule.level,
+                    "country": rule.country,
+                    "product": rule.product or "",
+                    "change": f"start {_modes(rule.start)}; join {_modes(rule.join)}",
+                },
+            )
+
+
+def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> models.Lock:
+    """Lock a person, device, site, product or everything; a lock that holds already is kept.
+
+    What is live under it is ended by `service_sessions.actions.do_lock`, which calls this.
+    """
+    with transaction.atomic():
+        row, created = models.Lock.objects.get_or_create(
+            scope=lock.scope.value,
+            target=lock.target,
+            end_ms=None,
+            defaults={"reason": short(reason, 200), "set_by": acting_user, "start_ms": now_ms()},
+        )
+        if created:
+            _record_lock(row, acting_user, cleared=False)
+    return row
+
+
+def do_clear_lock(lock: LockTarget, *, acting_user: User) -> bool:
+    """Clear a lock; False where none held."""
+    with transaction.atomic():
+        row = models.Lock.objects.filter(
+            scope=lock.scope.value, target=lock.target, end_ms__isnull=True
+        ).first()
+        if row is None:
+            return False
+        row.end_ms = now_ms()
+        row.save(update_fields=["end_ms"])
+        _record_lock(row, acting_user, cleared=True)
+    return True
+
+
+def _record_lock(row: models.Lock, acting_user: User, *, cleared: bool) -> None:
+    if row.scope == LockScope.DEVICE:
+        action = JournalAction.DEVICE_LOCK_CLEARED if cleared else JournalAction.DEVICE_LOCK_SET
+    else:
+        action = JournalAction.ACCESS_LOCK_CLEARED if cleared else JournalAction.ACCESS_LOCK_SET
+    record(
+        action,
+        actor=actor_of(acting_user),
+        thing=Thing(row.scope, row.target or "everything"),
+        detail={"scope": row.scope, "reason": row.reason},
+    )
+
+
+def _check_interval(interval: Interval) -> None:
+    if interval.end_ms is not None and interval.end_ms <= interval.start_ms:
+        raise ValidationError(_("The end must be after the start."), code="interval")
+
+
+def _words(interval: Interval) -> dict[str, int]:
+    return {} if interval.end_ms is None else {"until_ms": interval.end_ms}
+
+
+def _modes(modes: Iterable[Mode]) -> str:
+    return " ".join(sorted(modes)) or "nothing"

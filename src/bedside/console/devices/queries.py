@@ -1,0 +1,70 @@
+"""Which devices a person may see, and what is told of one: every guarded door of this app."""
+
+from functools import lru_cache
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404
+
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import has_permission
+from bedside.console.devices.models import Device, Product
+from bedside.policy.facts import DeviceState
+from bedside.protocol.profile import ProductProfile, parse_profile
+from bedside.vocabulary import Permission
+
+__all__ = ["access_device", "find_devices", "profile_of", "visible_devices"]
+
+
+def visible_devices(user: User) -> QuerySet[Device]:
+    """Return the devices that `user` may see: a site's own people see their site's only."""
+    devices = Device.objects.select_related("product", "site").defer("product__profile")
+    if not has_permission(user, Permission.DEVICES_DEVICE_READ):
+        return devices.none()
+    return devices.filter(site_id=user.site) if user.site else devices
+
+
+def access_device(
+    user: User, device_id: str, permission: Permission = Permission.DEVICES_DEVICE_READ
+) -> Device:
+    """Return a device on which `user` has `permission`.
+
+    Raises:
+        Http404: there is none, or `user` may not see it: the two are not told apart.
+        PermissionDenied: `user` may see it, and not do this with it.
+    """
+    device = visible_devices(user).filter(pk=device_id).first()
+    if device is None:
+        raise Http404
+    if not has_permission(user, permission):
+        raise PermissionDenied(permission)
+    return device
+
+
+def find_devices(
+    user: User, *, search: str = "", state: DeviceState | None = None, site: str = ""
+) -> QuerySet[Device]:
+    """Return the visible devices whose name, place or site holds `search`, in the order of ids."""
+    devices = visible_devices(user)
+    if state is not None:
+        devices = devices.filter(state=state)
+    if site:
+        devices = devices.filter(site_id=site)
+    for word in search.split()[:5]:
+        devices = devices.filter(
+            Q(id__istartswith=word)
+            | Q(display_name__icontains=word)
+            | Q(room__icontains=word)
+            | Q(site__name__icontains=word)
+        )
+    return devices.order_by("id")
+
+
+def profile_of(product: Product) -> ProductProfile:
+    """Return a product's profile; it was checked when it was imported."""
+    return _parse(product.profile)
+
+
+@lru_cache(maxsize=256)
+def _parse(profile: str) -> ProductProfile:
+    return parse_profile(profile.encode())
