@@ -104,7 +104,9 @@ def _modes(profile: ProductProfile) -> dict[AccessKind, frozenset[Mode]]:
     offered: dict[AccessKind, frozenset[Mode]] = {}
     if profile.service is not None:
         commands = {mode: profile.service.command_in(mode) for mode in Mode}
-        offered[AccessKind.SERVICE] = frozenset(mode for mode, command in commands.items() if command)
+        offered[AccessKind.SERVICE] = frozenset(
+            mode for mode, command in commands.items() if command
+        )
     if profile.system is not None:
         offered[AccessKind.SYSTEM] = frozenset(Mode)
     return offered

@@ -16,9 +16,7 @@ __all__ = ["RequestError", "SessionRequest", "fingerprint"]
 
 _KEY_LINE = re.compile(r"ecdsa-sha2-nistp256 ([A-Za-z0-9+/]{139}=)(?: [!-~]{0,60})?\Z")
 # string "ecdsa-sha2-nistp256", string "nistp256", string of 65 bytes: an uncompressed point.
-_KEY_HEAD = (
-    b"\0\0\0\x13ecdsa-sha2-nistp256" + b"\0\0\0\x08nistp256" + b"\0\0\0\x41" + b"\x04"
-)
+_KEY_HEAD = b"\0\0\0\x13ecdsa-sha2-nistp256" + b"\0\0\0\x08nistp256" + b"\0\0\0\x41" + b"\x04"
 
 
 class RequestError(ValueError):

@@ -6,73 +6,163 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('devices', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("devices", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StartRule',
+            name="StartRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('level', models.PositiveSmallIntegerField()),
-                ('country', models.CharField(max_length=2)),
-                ('start_view', models.BooleanField(default=False)),
-                ('start_control', models.BooleanField(default=False)),
-                ('join_view', models.BooleanField(default=False)),
-                ('join_control', models.BooleanField(default=False)),
-                ('product', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to='devices.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("level", models.PositiveSmallIntegerField()),
+                ("country", models.CharField(max_length=2)),
+                ("start_view", models.BooleanField(default=False)),
+                ("start_control", models.BooleanField(default=False)),
+                ("join_view", models.BooleanField(default=False)),
+                ("join_control", models.BooleanField(default=False)),
+                (
+                    "product",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, to="devices.product"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['country', 'level'],
+                "ordering": ["country", "level"],
             },
         ),
         migrations.CreateModel(
-            name='Entitlement',
+            name="Entitlement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start_ms', models.BigIntegerField()),
-                ('end_ms', models.BigIntegerField(null=True)),
-                ('device', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='devices.device')),
-                ('site', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='entitlements', to='accounts.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start_ms", models.BigIntegerField()),
+                ("end_ms", models.BigIntegerField(null=True)),
+                (
+                    "device",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entitlements",
+                        to="devices.device",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entitlements",
+                        to="accounts.organisation",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('device__isnull', True), ('site__isnull', True), _connector='XOR'), name='entitlement_covers_device_or_site')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("device__isnull", True), ("site__isnull", True), _connector="XOR"
+                        ),
+                        name="entitlement_covers_device_or_site",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Lock',
+            name="Lock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(choices=[('device', 'device'), ('everything', 'everything'), ('person', 'person'), ('product', 'product'), ('site', 'site')], max_length=12)),
-                ('target', models.CharField(blank=True, max_length=64)),
-                ('reason', models.CharField(max_length=200)),
-                ('start_ms', models.BigIntegerField()),
-                ('end_ms', models.BigIntegerField(null=True)),
-                ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[
+                            ("device", "device"),
+                            ("everything", "everything"),
+                            ("person", "person"),
+                            ("product", "product"),
+                            ("site", "site"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("target", models.CharField(blank=True, max_length=64)),
+                ("reason", models.CharField(max_length=200)),
+                ("start_ms", models.BigIntegerField()),
+                ("end_ms", models.BigIntegerField(null=True)),
+                (
+                    "set_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-start_ms'],
-                'indexes': [models.Index(fields=['scope', 'target'], name='lock_target')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('end_ms__isnull', True)), fields=('scope', 'target'), name='one_open_lock')],
+                "ordering": ["-start_ms"],
+                "indexes": [models.Index(fields=["scope", "target"], name="lock_target")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("end_ms__isnull", True)),
+                        fields=("scope", "target"),
+                        name="one_open_lock",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProductRight',
+            name="ProductRight",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start_ms', models.BigIntegerField()),
-                ('end_ms', models.BigIntegerField(null=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='product_rights', to=settings.AUTH_USER_MODEL)),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rights', to='devices.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start_ms", models.BigIntegerField()),
+                ("end_ms", models.BigIntegerField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="product_rights",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rights",
+                        to="devices.product",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('person', 'product'), name='one_right_per_product')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("person", "product"), name="one_right_per_product"
+                    )
+                ],
             },
         ),
     ]
