@@ -92,7 +92,6 @@ class Idle(Face):
         """Draw the face."""
         yield Label(self.sight.status.device.name, classes="device-name")
         yield Label(f"{self.sight.status.device.id} · {self.sight.status.site.name}")
-        yield Label(indicator(Activity.IDLE, self.sight.language), classes="state")
         yield Static(self._lines(), id="lines")
 
     def renew(self, sight: Sight) -> None:
@@ -200,7 +199,6 @@ class Code(Face):
     def compose(self) -> ComposeResult:
         """Draw the face."""
         code = self.sight.status.presence_code or ""
-        yield Label(indicator(Activity.CONNECTING, self.sight.language), classes="state")
         yield Digits(f"{code[:3]} {code[3:]}", id="code")
         yield Label(self.sight.say(N_("Read this to the specialist on the telephone.")))
         yield Label(self.sight.say(N_("Never type it anywhere.")), classes="warning")
@@ -216,9 +214,7 @@ class Live(Face):
 
     def compose(self) -> ComposeResult:
         """Draw the face."""
-        status = self.sight.status
-        yield Label(indicator(status.activity, self.sight.language), classes="state")
-        yield Static(self._words(status.now_ms), id="words", markup=False)
+        yield Static(self._words(self.sight.status.now_ms), id="words", markup=False)
 
     def renew(self, sight: Sight) -> None:
         """Show what they are doing now."""
