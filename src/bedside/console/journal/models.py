@@ -111,6 +111,7 @@ class DeviceHead(models.Model):
     size = models.BigIntegerField(default=0)
     head = models.CharField(max_length=64)
     received_ms = models.BigIntegerField()
+    sent_ms = models.BigIntegerField(default=0)
     conflict = models.BooleanField(default=False)
 
     def __str__(self) -> str:
@@ -123,7 +124,15 @@ class DeviceRejection(models.Model):
     device = models.CharField(max_length=_ID, db_index=True)
     at_ms = models.BigIntegerField()
     reason = models.CharField(max_length=_WORD)
+    digest = models.CharField(max_length=64)
     report = models.BinaryField()
+
+    class Meta:
+        """The same evidence is kept once."""
+
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["device", "digest"], name="device_rejection")
+        ]
 
     def __str__(self) -> str:
         return f"{self.device} {self.reason}"

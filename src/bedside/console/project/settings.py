@@ -7,6 +7,7 @@ from bedside.console.project.config import database_settings, load_config, read_
 CONFIG = load_config()
 
 BEDSIDE_DATA_DIR = CONFIG.data_dir
+BEDSIDE_LOG_ORIGIN = f"{CONFIG.public_host}/journal"
 
 SECRET_KEY = read_secret_key(CONFIG)
 DEBUG = False

@@ -1,0 +1,167 @@
+"""The sequencer: gives rows their place in the log, writes the tiles, signs a checkpoint.
+
+The order in which it works, so that a kill at any moment loses and doubles nothing:
+
+1. Places are committed to the database, in the order in which rows became visible. No place is
+   ever given anew, so what follows can be repeated with the same result.
+2. Tiles and bundles are written beside and renamed, each forced to disk.
+3. The checkpoint is signed over what 2 wrote, and committed to the database.
+4. The file `checkpoint` is replaced. At the next start it is written again from the database.
+
+What is already signed is checked against the tiles at the start; where they disagree, nothing more
+is signed, because a second history under the same key is what the log exists to exclude.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from django.db import transaction
+
+from bedside.audit.checkpoint import Checkpoint as Head
+from bedside.audit.checkpoint import sign_checkpoint
+from bedside.audit.tiles import TILE_WIDTH, Tile, TileError
+from bedside.console.journal.models import Checkpoint, JournalRow, LogHead
+from bedside.console.journal.queries import leaf
+from bedside.console.journal.signer import LogSigner
+from bedside.console.journal.tree import GrowingTree
+
+__all__ = ["JournalDamagedError", "Sequencer", "SequencerBusyError"]
+
+BATCH = 2048
+
+
+class JournalDamagedError(RuntimeError):
+    """Tiles and signed checkpoint disagree: nothing is sealed until a person has looked."""
+
+
+class SequencerBusyError(RuntimeError):
+    """Another process seals this log."""
+
+
+class Sequencer:
+    """The one process that seals the log in `folder`; `close` lets another one take over.
+
+    Raises SequencerBusyError, JournalDamagedError.
+    """
+
+    def __init__(self, folder: Path, signer: LogSigner) -> None:
+        self._folder = folder
+        self._signer = signer
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _take_lock(folder / "lock")
+        try:
+            self._tree = self._load()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def close(self) -> None:
+        """Give the log free."""
+        self._lock.close()
+
+    def seal(self, *, now: int) -> int:
+        """Seal up to one batch of waiting rows; return how many entries the checkpoint gained.
+
+        The first time, an empty log is signed too, so that there is always a checkpoint. After an
+        error (a full disk, say), close this sequencer and make another: it repairs what is half done.
+        """
+        before = self._tree.size
+        self._give_places()
+        for line in self._unwritten():
+            self._tree.append(line)
+        if self._tree.size > before or not self._signed:
+            files = self._write_tiles()
+            self._sign(now)
+            # Only now: until then a restart would take up the log at the old checkpoint's widths.
+            for tile in files:
+                if tile.width == TILE_WIDTH:
+                    _drop_partials(self._folder / f"{tile.path}.p")
+        return self._tree.size - before
+
+    def _give_places(self) -> None:
+        with transaction.atomic():
+            head, _ = LogHead.objects.select_for_update().get_or_create(pk=1)
+            rows = list(
+                JournalRow.objects.filter(sequence__isnull=True)
+                .only("pk", "sequence")
+                .order_by("pk")[:BATCH]
+            )
+            for place, row in enumerate(rows, head.size):
+                row.sequence = place
+            JournalRow.objects.bulk_update(rows, ["sequence"], batch_size=256)
+            if rows:
+                head.size += len(rows)
+                head.save(update_fields=["size"])
+
+    def _unwritten(self) -> Iterator[bytes]:
+        rows = JournalRow.objects.filter(sequence__gte=self._tree.size).order_by("sequence")
+        for place, row in enumerate(rows.iterator(BATCH), self._tree.size):
+            if row.sequence != place:
+                raise JournalDamagedError(f"the entry at place {place} is missing")
+            yield leaf(row)
+
+    def _write_tiles(self) -> list[Tile]:
+        files = self._tree.changed()
+        for tile, data in files:
+            _write(self._folder / tile.path, data)
+        return [tile for tile, _ in files]
+
+    def _sign(self, now: int) -> None:
+        key = self._signer.key
+        head = Head(key.name, self._tree.size, self._tree.root())
+        note = sign_checkpoint(head, key, self._signer.sign)
+        Checkpoint.objects.create(size=head.size, root=head.root.hex(), note=note, at_ms=now)
+        _write(self._folder / "checkpoint", note.encode())
+        self._signed = True
+
+    def _load(self) -> GrowingTree:
+        newest = Checkpoint.objects.order_by("-size").first()
+        self._signed = newest is not None
+        size = newest.size if newest else 0
+        try:
+            tree = GrowingTree.load(size, lambda tile: (self._folder / tile.path).read_bytes())
+        except (OSError, TileError) as error:
+            raise JournalDamagedError(
+                f"the tiles of {size} entries cannot be read: {error}"
+            ) from error
+        if newest and tree.root().hex() != newest.root:
+            raise JournalDamagedError(f"the tiles do not lead to the root signed at {size} entries")
+        if newest:
+            _write(self._folder / "checkpoint", newest.note.encode())
+        return tree
+
+
+def _take_lock(path: Path) -> IO[str]:
+    lock = path.open("w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise SequencerBusyError("another process seals this log") from error
+    return lock
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _drop_partials(folder: Path) -> None:
+    # The whole tile holds all that they held, and every checkpoint can be proved from it.
+    if folder.is_dir():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()

@@ -1,0 +1,162 @@
+import base64
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bedside.audit.checkpoint import open_checkpoint
+from bedside.audit.entry import SYSTEM, Thing, parse_entry
+from bedside.audit.merkle import Frontier, leaf_hash
+from bedside.audit.tiles import decode_bundle
+from bedside.console.journal.actions import record
+from bedside.console.journal.models import Checkpoint, JournalRow, LogHead
+from bedside.console.journal.queries import leaf, log_status
+from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
+from bedside.console.journal.signer import LogSigner
+from bedside.vocabulary import JournalAction
+
+pytestmark = pytest.mark.django_db
+SIGNER = LogSigner.from_private("console.example/journal", Ed25519PrivateKey.generate())
+NOW = 1_763_900_000_000
+
+
+def write(count: int) -> None:
+    for number in range(count):
+        record(
+            JournalAction.DEVICE_LOCK_SET,
+            actor=SYSTEM,
+            thing=Thing("device", f"CI-{number}"),
+            detail={"reason": 'a quoted ","prev":null,"seq":0, inside'},
+        )
+
+
+def seal(folder) -> int:
+    sequencer = Sequencer(folder, SIGNER)
+    try:
+        return sequencer.seal(now=NOW)
+    finally:
+        sequencer.close()
+
+
+def signed_root() -> tuple[int, bytes]:
+    checkpoint = open_checkpoint(log_status().note, [SIGNER.key])
+    return checkpoint.size, checkpoint.root
+
+
+def expected_root() -> tuple[int, bytes]:
+    frontier = Frontier()
+    for row in JournalRow.objects.exclude(sequence=None).order_by("sequence"):
+        frontier.append(leaf_hash(leaf(row)))
+    return frontier.size, frontier.root()
+
+
+def test_a_new_log_has_a_checkpoint_at_once(tmp_path):
+    assert seal(tmp_path) == 0
+    assert signed_root() == expected_root()
+    assert seal(tmp_path) == 0
+    assert Checkpoint.objects.count() == 1
+
+
+def test_each_row_gets_its_place_and_the_checkpoint_covers_it(tmp_path):
+    write(3)
+    assert log_status().unsealed == 3
+    assert seal(tmp_path) == 3
+    assert [row.sequence for row in JournalRow.objects.order_by("id")] == [0, 1, 2]
+    assert signed_root() == expected_root()
+    assert (log_status().size, log_status().unsealed) == (3, 0)
+    assert (tmp_path / "checkpoint").read_text() == log_status().note
+
+
+def test_the_leaf_is_an_entry_at_its_place(tmp_path):
+    write(2)
+    seal(tmp_path)
+    entries = decode_bundle((tmp_path / "tile/entries/000.p/2").read_bytes(), 2)
+    assert [parse_entry(entry).seq for entry in entries] == [0, 1]
+    assert entries == [leaf(row) for row in JournalRow.objects.order_by("sequence")]
+
+
+@pytest.mark.parametrize("sizes", [(255, 1, 1), (256, 256), (600, 0, 3)])
+def test_a_log_that_grows_in_steps_is_the_log_that_grew_at_once(tmp_path, sizes):
+    for size in sizes:
+        write(size)
+        seal(tmp_path)
+        assert signed_root() == expected_root()
+    assert not list(tmp_path.glob("tile/0/000.p/*"))
+
+
+def test_only_one_process_seals(tmp_path):
+    first = Sequencer(tmp_path, SIGNER)
+    with pytest.raises(SequencerBusyError):
+        Sequencer(tmp_path, SIGNER)
+    first.close()
+    Sequencer(tmp_path, SIGNER).close()
+
+
+def test_places_without_tiles_are_repaired(tmp_path):
+    write(2)
+    seal(tmp_path)
+    write(300)
+    sequencer = Sequencer(tmp_path, SIGNER)
+    sequencer._give_places()
+    sequencer.close()
+    assert log_status().size == 2
+    assert seal(tmp_path) == 300
+    assert signed_root() == expected_root()
+
+
+def test_tiles_without_a_checkpoint_are_repaired(tmp_path):
+    write(250)
+    seal(tmp_path)
+    write(10)
+    sequencer = Sequencer(tmp_path, SIGNER)
+    sequencer._give_places()
+    for line in sequencer._unwritten():
+        sequencer._tree.append(line)
+    sequencer._write_tiles()
+    sequencer.close()
+    (tmp_path / "tile/0/001.p/4").write_bytes(b"torn")
+    assert seal(tmp_path) == 10
+    assert signed_root() == expected_root()
+
+
+def test_a_lost_checkpoint_file_comes_back(tmp_path):
+    write(1)
+    seal(tmp_path)
+    (tmp_path / "checkpoint").unlink()
+    assert seal(tmp_path) == 0
+    assert (tmp_path / "checkpoint").read_text() == log_status().note
+
+
+def test_a_changed_tile_stops_the_sealing(tmp_path):
+    write(3)
+    seal(tmp_path)
+    tile = tmp_path / "tile/0/000.p/3"
+    tile.write_bytes(bytes(96))
+    with pytest.raises(JournalDamagedError, match="root"):
+        seal(tmp_path)
+
+
+def test_a_missing_tile_stops_the_sealing(tmp_path):
+    write(3)
+    seal(tmp_path)
+    (tmp_path / "tile/0/000.p/3").unlink()
+    with pytest.raises(JournalDamagedError, match="read"):
+        seal(tmp_path)
+
+
+def test_a_row_deleted_before_its_tile_was_written_stops_the_sealing(tmp_path):
+    write(3)
+    sequencer = Sequencer(tmp_path, SIGNER)
+    sequencer._give_places()
+    JournalRow.objects.filter(sequence=1).delete()
+    with pytest.raises(JournalDamagedError, match="place 1"):
+        sequencer.seal(now=NOW)
+    sequencer.close()
+    assert LogHead.objects.get().size == 3
+
+
+def test_the_note_is_the_standard_form(tmp_path):
+    write(1)
+    seal(tmp_path)
+    origin, size, root, *_ = log_status().note.split("\n")
+    assert (origin, size) == ("console.example/journal", "1")
+    assert base64.b64decode(root) == expected_root()[1]
