@@ -3,8 +3,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from bedside.audit.chain import GENESIS, ChainHead, extend, line_hash
-from bedside.audit.entry import Act, Actor, ActorKind, Thing, time_text
+from bedside.audit.entry import Act, Actor, ActorKind, Thing, parse_entry, time_text
+from bedside.audit.witness import parse_received
 from bedside.console.journal.device_journals import (
+    Signed,
     Verdict,
     do_reject_report,
     do_store_report,
@@ -56,7 +58,7 @@ class Journal:
 
 
 def store(report: DeviceReport):
-    return do_store_report(report, report.to_bytes(), now=NOW)
+    return do_store_report(report, Signed(report.to_bytes(), "c2ln", "k"), now=NOW)
 
 
 def told() -> list[str]:
@@ -69,6 +71,9 @@ def test_a_first_report_is_taken_and_witnessed():
     assert (reception.verdict, reception.head) == (Verdict.RECEIVED, journal.heads[3])
     assert list(reception.new) == list(device_entries(DEVICE)) == journal.lines
     assert told() == ["journal:device:received"]
+    received = parse_received(parse_entry(bytes(JournalRow.objects.get().entry)))
+    assert (received.first, received.count, received.head) == (0, 3, journal.heads[3])
+    assert (received.signature, received.key_id, received.sent_ms) == ("c2ln", "k", NOW)
     assert (device_witness(DEVICE).size, device_witness(DEVICE).head) == (3, journal.heads[3].hash)
     assert DeviceEntry.objects.filter(session=SESSION).count() == 3
 

@@ -17,12 +17,20 @@ from hashlib import sha256
 
 from bedside.audit.chain import GENESIS, ChainHead, verify
 from bedside.audit.entry import EntryError, Thing, time_ms
+from bedside.audit.witness import Received, received_deed
 from bedside.console.journal.actions import device_actor, record
 from bedside.console.journal.models import DeviceEntry, DeviceHead, DeviceRejection, JournalRow
 from bedside.protocol.orders import DeviceReport
 from bedside.vocabulary import JournalAction, Outcome
 
-__all__ = ["Reception", "Verdict", "do_reject_report", "do_store_report", "known_head"]
+__all__ = [
+    "Reception",
+    "Signed",
+    "Verdict",
+    "do_reject_report",
+    "do_store_report",
+    "known_head",
+]
 
 _MAX_EVIDENCE = 50
 _QUIET_MS = 60_000
@@ -35,6 +43,15 @@ class Verdict(StrEnum):
     KNOWN = "known"
     GAP = "gap"
     CONFLICT = "conflict"
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A report's envelope, and the signature in it that was checked: base64, and its key's id."""
+
+    envelope: bytes
+    signature: str
+    key_id: str
 
 
 @dataclass(frozen=True)
@@ -52,12 +69,13 @@ def known_head(device: str) -> ChainHead:
     return ChainHead(row.size, row.head) if row else GENESIS
 
 
-def do_store_report(report: DeviceReport, signed: bytes, *, now: int) -> Reception:
+def do_store_report(report: DeviceReport, signed: Signed, *, now: int) -> Reception:
     """Take over what is new in a report whose signature has been checked.
 
     Args:
         report: the range of entries and the head that the device states.
-        signed: the signed envelope it came in, kept when it contradicts what is known.
+        signed: the envelope it came in, kept when it contradicts what is known; its signature goes
+            into the console's journal, so that the device cannot deny what it sent.
         now: Unix milliseconds.
     """
     row, _ = DeviceHead.objects.select_for_update().get_or_create(
@@ -69,7 +87,7 @@ def do_store_report(report: DeviceReport, signed: bytes, *, now: int) -> Recepti
     lines = tuple(line.encode() for line in report.entries)
     reason, reached = _judge(report, lines, known, row.sent_ms)
     if reason:
-        _keep_evidence(report.device, reason, signed, now)
+        _keep_evidence(report.device, reason, signed.envelope, now)
         row.conflict = True
         row.save(update_fields=["conflict"])
         return Reception(Verdict.CONFLICT, (), known)
@@ -78,7 +96,7 @@ def do_store_report(report: DeviceReport, signed: bytes, *, now: int) -> Recepti
     if new:
         _append(report.device, known.size, new, now)
         row.size, row.head, row.received_ms = reached.size, reached.hash, now
-        _tell(report.device, reached, len(new), now)
+        _tell(report, signed, now)
     row.save()
     return Reception(Verdict.RECEIVED if new else Verdict.KNOWN, new, reached if new else known)
 
@@ -153,14 +171,20 @@ def _keep_evidence(device: str, reason: str, signed: bytes, now: int) -> None:
     _tell_rejected(device, now, reason_code=reason, sha256=digest)
 
 
-def _tell(device: str, head: ChainHead, count: int, now: int) -> None:
-    record(
-        JournalAction.JOURNAL_DEVICE_RECEIVED,
-        actor=device_actor(device),
-        thing=Thing("device", device),
-        detail={"count": count, "size": head.size, "head": head.hash},
-        at_ms=now,
+def _tell(report: DeviceReport, signed: Signed, now: int) -> None:
+    deed = received_deed(
+        Received(
+            device=report.device,
+            first=report.first,
+            count=len(report.entries),
+            head=ChainHead(report.size, report.head),
+            sent_ms=report.sent_ms,
+            signature=signed.signature,
+            key_id=signed.key_id,
+        ),
+        actor=device_actor(report.device),
     )
+    record(deed.action, actor=deed.actor, thing=deed.object, detail=deed.detail, at_ms=now)
 
 
 def _tell_rejected(device: str, now: int, **detail: str) -> None:

@@ -15,7 +15,7 @@ from bedside.console.journal.models import (
     DeviceRejection,
     JournalRow,
 )
-from bedside.vocabulary import FieldClass
+from bedside.vocabulary import DeviceId, FieldClass
 
 __all__ = [
     "DeviceWitness",
@@ -25,6 +25,7 @@ __all__ = [
     "ShownEntry",
     "device_entries",
     "device_witness",
+    "devices_known",
     "leaf",
     "log_status",
     "page",
@@ -153,6 +154,12 @@ def device_entries(device: str, *, since: int = 0) -> Iterable[bytes]:
     rows = DeviceEntry.objects.filter(device=device, seq__gte=since).order_by("seq")
     for line in rows.values_list("line", flat=True).iterator(2000):
         yield line.encode()
+
+
+def devices_known() -> list[DeviceId]:
+    """Return the devices whose journals the console holds, by name."""
+    known = DeviceHead.objects.filter(size__gt=0).order_by("device")
+    return [DeviceId(device) for device in known.values_list("device", flat=True)]
 
 
 def _filtered(filters: Filters) -> QuerySet[JournalRow]:
