@@ -83,7 +83,8 @@ def test_the_menu_never_shows_a_patient_though_the_log_names_them(store: Store) 
     for canary in CANARIES:
         assert canary in store.events.read_text("utf-8")
         assert canary not in said
-    assert "[patient retiré]" in said
+        assert canary not in store.service_log.read_text("utf-8")
+    assert "patient=removed protocol=CT-ABDOMEN" in said
 
 
 def test_both_languages_say_the_same_things() -> None:

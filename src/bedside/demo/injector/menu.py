@@ -1,6 +1,5 @@
 """The injector's service menu, for a terminal of 60 columns or more."""
 
-import re
 import time
 from collections.abc import Callable
 
@@ -9,8 +8,6 @@ from bedside.demo.injector.store import Store
 from bedside.demo.injector.words import WORDS
 
 __all__ = ["Menu"]
-
-_PATIENT = re.compile(r"patient=.*?(?= \w+=|$)")
 
 
 class Menu:
@@ -92,9 +89,8 @@ class Menu:
             time.sleep(1.0)
 
     def _events(self) -> None:
-        lines = self._store.events.read_text("utf-8").splitlines()[-10:]
-        for line in lines:
-            self._say("  " + _PATIENT.sub(f"patient={self._words['patient']}", line))
+        for line in self._store.service_log.read_text("utf-8").splitlines()[-10:]:
+            self._say(f"  {line}")
 
     def _selftest(self) -> None:
         now = self._store.load()

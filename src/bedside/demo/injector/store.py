@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,9 +16,14 @@ __all__ = ["CANARIES", "Store"]
 CANARIES = ("CANARY-TREMBLEMENT Aurore 1931-02-17", "CANARY-OKONKWO Desmond 1958-11-03")
 """Patients who do not exist: whoever finds one outside the device has found a leak (S38)."""
 
+_PATIENT = re.compile(r"patient=.*?(?= \w+=|$)")
+
 
 class Store:
-    """The folder `root`: `state.json`, `events.log`, `trace.csv`, `settings.ini`."""
+    """The folder `root`: `state.json`, `trace.csv`, `settings.ini`, and two logs.
+
+    `events.log` names patients and stays on the device; `service.log` says the same without them.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -27,6 +33,11 @@ class Store:
     def events(self) -> Path:
         """The event log, with patients in it: it stays on the device."""
         return self.root / "events.log"
+
+    @property
+    def service_log(self) -> Path:
+        """The events without patients: this one may leave."""
+        return self.root / "service.log"
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -66,10 +77,14 @@ class Store:
         fresh.replace(self.root / "state.json")
 
     def log(self, text: str) -> None:
-        """Add one line to the event log."""
+        """Add one line to both logs."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        with self.events.open("a", encoding="utf-8") as handle:
-            handle.write(f"{stamp} {text}\n")
+        for log, words in (
+            (self.events, text),
+            (self.service_log, _PATIENT.sub("patient=removed", text)),
+        ):
+            with log.open("a", encoding="utf-8") as handle:
+                handle.write(f"{stamp} {words}\n")
 
     def trace(self, injector: Injector) -> None:
         """Add one sample to the pressure trace, started anew past 2,000 samples."""

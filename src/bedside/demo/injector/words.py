@@ -31,7 +31,6 @@ WORDS: dict[str, dict[str, str]] = {
         "not_cleared": "Refused: the sensor still reads wrong at zero flow. Zero it first.",
         "view_only": "Refused: observation only. Ask for control to change anything.",
         "unknown": "No such choice.",
-        "patient": "[patient removed]",
         "bye": "Menu closed.",
     },
     "fr": {
@@ -65,7 +64,6 @@ WORDS: dict[str, dict[str, str]] = {
         ),
         "view_only": "Refusé : observation seulement. Demandez la prise en main pour modifier.",
         "unknown": "Ce choix n'existe pas.",
-        "patient": "[patient retiré]",
         "bye": "Menu fermé.",
     },
 }
