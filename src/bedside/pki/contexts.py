@@ -1,0 +1,117 @@
+"""Every TLS context of the house (`docs/protocol/certificates.md`, 7.3 to 7.7).
+
+7.3 TLS 1.3 only.
+7.4 Only the manufacturer's CA is trusted, never the system's store; chains are verified strictly.
+7.5 Both sides of a poll and of a tunnel show a certificate; at enrolment only the relay does.
+7.6 A client asks for the server's name and verifies it; a server refuses names that are not its own.
+7.7 A relay hands out no session tickets: each device shows its certificate each time, so that a
+    revocation counts from the next connection.
+"""
+
+import ssl
+from collections.abc import Sequence
+from os import PathLike
+
+from bedside.protocol.tunnel import ALPN_POLL, ALPN_TUNNEL
+
+__all__ = [
+    "console_client_context",
+    "console_server_context",
+    "device_client_context",
+    "enrolment_client_context",
+    "enrolment_name",
+    "enrolment_server_context",
+    "relay_server_context",
+    "specialist_client_context",
+]
+
+File = str | PathLike[str]
+
+
+def enrolment_name(server_name: str) -> str:
+    """Return the server name under which a relay speaks to devices that have no certificate yet."""
+    return f"enrol.{server_name}"
+
+
+def relay_server_context(
+    certificate: File, key: File, ca: str, *, server_name: str
+) -> ssl.SSLContext:
+    """Return the context for devices and specialists: their certificate is needed (7.5).
+
+    `certificate` and `key` are PEM files, `ca` is PEM text. A client that asks for any other name
+    than `server_name`, or for none, is refused with the alert `unrecognized_name` (7.6).
+    """
+    context = _server(certificate, key, [ALPN_TUNNEL, ALPN_POLL], server_name)
+    _trust(context, ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def enrolment_server_context(certificate: File, key: File, *, server_name: str) -> ssl.SSLContext:
+    """Return the context for devices that enrol: no client certificate, and one name only.
+
+    `server_name` is the relay's usual name; the context answers to `enrol.<server_name>` alone.
+    """
+    return _server(certificate, key, [ALPN_POLL], enrolment_name(server_name))
+
+
+def device_client_context(
+    certificate: File, key: File, ca: str, *, tunnel: bool = False
+) -> ssl.SSLContext:
+    """Return a device's context for polls, or for a tunnel's leg."""
+    context = _client(ca, ALPN_TUNNEL if tunnel else ALPN_POLL)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def enrolment_client_context(ca: str) -> ssl.SSLContext:
+    """Return the context of a device that has no certificate yet."""
+    return _client(ca, ALPN_POLL)
+
+
+def specialist_client_context(certificate: File, key: File, ca: str) -> ssl.SSLContext:
+    """Return the context of a specialist's leg: one session's certificate."""
+    return device_client_context(certificate, key, ca, tunnel=True)
+
+
+def console_server_context(certificate: File, key: File, *, server_name: str) -> ssl.SSLContext:
+    """Return the context of the console's `live` process; relays sign each request instead."""
+    return _server(certificate, key, [ALPN_POLL], server_name)
+
+
+def console_client_context(ca: str) -> ssl.SSLContext:
+    """Return a relay's context towards the console's `live` process."""
+    return _client(ca, ALPN_POLL)
+
+
+def _server(
+    certificate: File, key: File, protocols: Sequence[str], server_name: str
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3  # 7.3
+    context.num_tickets = 0  # 7.7
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(list(protocols))
+
+    def check_name(_connection: object, name: str | None, _context: object) -> int | None:
+        if name is not None and name.lower() == server_name:
+            return None
+        return int(ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
+
+    context.sni_callback = check_name  # 7.6
+    return context
+
+
+def _client(ca: str, protocol: str) -> ssl.SSLContext:
+    # PROTOCOL_TLS_CLIENT verifies the chain and the name; the system's store is loaded by
+    # ssl.create_default_context only, which is absent here on purpose (7.4).
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3  # 7.3
+    context.set_alpn_protocols([protocol])
+    _trust(context, ca)
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca: str) -> None:
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT  # 7.4
+    context.load_verify_locations(cadata=ca)
