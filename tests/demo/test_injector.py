@@ -87,6 +87,14 @@ def test_the_menu_never_shows_a_patient_though_the_log_names_them(store: Store) 
     assert "patient=removed protocol=CT-ABDOMEN" in said
 
 
+def test_the_menu_speaks_the_language_of_the_settings(tmp_path: Path) -> None:
+    french = Store(tmp_path)
+    french.prepare(language="fr")
+
+    assert french.language == "fr"
+    assert "Autotest réussi." in play(french, "4", language=french.language)
+
+
 def test_both_languages_say_the_same_things() -> None:
     assert WORDS["fr"].keys() == WORDS["en"].keys()
 

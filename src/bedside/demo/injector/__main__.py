@@ -47,7 +47,6 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("run").add_argument("--port", type=int, default=8104)
     menu = verbs.add_parser("menu")
-    menu.add_argument("--language", choices=("en", "fr"), default="en")
     menu.add_argument("--view", action="store_true")
     verbs.add_parser("exam").add_argument("act", choices=("start", "stop"))
     verbs.add_parser("power-cut")
@@ -63,7 +62,7 @@ def main() -> int:
         return _power_cut(store)
     if given.verb == "safe-state":
         return EXAM_RUNNING if store.load().phase is physics.Phase.EXAM else SAFE
-    Menu(store, language=given.language, view=given.view, ask=input, say=print).run()
+    Menu(store, language=store.language, view=given.view, ask=input, say=print).run()
     return 0
 
 

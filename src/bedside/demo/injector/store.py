@@ -1,5 +1,6 @@
 """Where the simulated injector keeps its state and its event log: one folder, one lock."""
 
+import configparser
 import fcntl
 import json
 import os
@@ -48,12 +49,21 @@ class Store:
         finally:
             os.close(handle)
 
-    def prepare(self) -> None:
+    @property
+    def language(self) -> str:
+        """The language of the injector's own menu: `en` or `fr`."""
+        settings = configparser.ConfigParser()
+        settings.read(self.root / "settings.ini", encoding="utf-8")
+        return settings.get("injector", "language", fallback="en")
+
+    def prepare(self, *, language: str = "en") -> None:
         """Make a device that has been in use for a while, once."""
         if (self.root / "state.json").exists():
             return
         (self.root / "settings.ini").write_text(
-            "[injector]\nflow_limit_ml_s = 8.0\npressure_limit_kpa = 2240\n", encoding="utf-8"
+            "[injector]\nflow_limit_ml_s = 8.0\npressure_limit_kpa = 2240\n"
+            f"language = {language}\n",
+            encoding="utf-8",
         )
         self._write(Injector())
         for patient in CANARIES:
