@@ -11,7 +11,7 @@ Rules held here:
    no space) raises JournalError; the caller opens no session then (fail closed).
 5. A reserve file keeps room for the entries that end a session on a full disk (`closing=True`).
 
-Opening verifies the last `VERIFY_AT_OPEN` bytes; `verify` reads everything. Only the standard
+Opening verifies the last 4 MiB (some ten thousand entries); `verify` reads everything. Only the standard
 library is imported: the idle supervisor loads this module.
 """
 
@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Self
 
 from bedside.agent.clock import Stamp, read_stamp
+from bedside.agent.line_file import Disk, LineFile
 from bedside.audit.chain import GENESIS, ChainHead, Fault, Verdict, extend, line_hash, verify
-from bedside.audit.entry import MAX_LINE_BYTES, SYSTEM, Deed, EntryError, Thing
+from bedside.audit.entry import SYSTEM, Deed, EntryError, Thing
 from bedside.audit.form import read_place
 from bedside.vocabulary import JournalAction
 
@@ -36,7 +37,6 @@ __all__ = ["Journal", "JournalError"]
 
 VERIFY_AT_OPEN = 4 * 1024 * 1024
 RESERVE_BYTES = 256 * 1024
-_CHUNK = 64 * 1024
 
 
 class JournalError(Exception):
@@ -50,14 +50,25 @@ class Journal:
         folder: the device's own, mode 0700; holds `journal.jsonl`, `cursor`, `lock`, `reserve`.
         stamp: gives the moment and the clock's state; read under the lock, so that the order of
             the entries and their times agree.
+        disk: the file system; another one in tests only.
+        verify_at_open: how many bytes at the end are verified now; `verify` reads all.
 
     Raises:
         JournalError: when the journal that is there cannot be continued.
     """
 
-    def __init__(self, folder: Path, *, stamp: Callable[[], Stamp] = read_stamp) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        stamp: Callable[[], Stamp] = read_stamp,
+        disk: Disk | None = None,
+        verify_at_open: int = VERIFY_AT_OPEN,
+    ) -> None:
         self._folder = folder
         self._stamp = stamp
+        self._disk = disk or Disk()
+        self._verify_at_open = verify_at_open
         self._threads = threading.Lock()
         self._end = 0
         self._head = GENESIS
@@ -68,6 +79,7 @@ class Journal:
             self._file = os.open(
                 self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
+            self._lines = LineFile(self._file)
             with self._held():
                 self._open()
         except OSError as error:
@@ -123,7 +135,7 @@ class Journal:
         if first >= self.head().size or limit <= 0:
             return []
         lines: list[bytes] = []
-        for line in self._lines_from(self._place_of(first), self._end):
+        for line in self._lines.between(self._place_of(first), self._end):
             max_bytes -= len(line)
             if len(lines) == limit or (lines and max_bytes < 0):
                 break
@@ -133,7 +145,7 @@ class Journal:
     def verify(self) -> Verdict:
         """Verify every entry, and that the journal passes through what the console acknowledged."""
         self.head()
-        return verify(self._lines_from(0, self._end), expect=self.acknowledged())
+        return verify(self._lines.between(0, self._end), expect=self.acknowledged())
 
     def acknowledged(self) -> ChainHead:
         """Return the last head for which the console sent a receipt."""
@@ -189,10 +201,10 @@ class Journal:
 
     def _begin_at_tail(self, size: int) -> None:
         # Far from the beginning, the first whole line after this place is believed for its link.
-        place = max(0, size - VERIFY_AT_OPEN)
+        place = max(0, size - self._verify_at_open)
         if place == 0:
             return
-        line, at = self._line_after(place)
+        line, at = self._lines.after(place)
         try:
             seq, prev, _ = read_place(line)
         except EntryError as error:
@@ -215,9 +227,9 @@ class Journal:
             return
         if size < self._end:
             raise JournalError("the journal was cut")
-        whole = self._last_newline(size)
+        whole = self._lines.last_newline(self._end, size)
         if whole > self._end:
-            verdict = verify(self._lines_from(self._end, whole), start=self._head)
+            verdict = verify(self._lines.between(self._end, whole), start=self._head)
             if verdict.fault:
                 raise JournalError(_sentence(verdict.fault))
             self._end, self._head = whole, verdict.head
@@ -248,8 +260,8 @@ class Journal:
                 number += 1
                 continue
             try:
-                _write_all(file, torn)
-                os.fsync(file)
+                self._disk.write(file, torn)
+                self._disk.sync(file)
             finally:
                 os.close(file)
             self._sync_folder()
@@ -273,14 +285,14 @@ class Journal:
 
     def _write_or_undo(self, data: bytes) -> None:
         try:
-            _write_all(self._file, data)
+            self._disk.write(self._file, data)
         except OSError:
             os.ftruncate(self._file, self._end)
             raise
 
     def _sync(self) -> None:
         try:
-            os.fsync(self._file)
+            self._disk.sync(self._file)
         except OSError:
             # After a failed sync nobody knows what is on the disk: only reading it again tells.
             self._failed = True
@@ -289,17 +301,15 @@ class Journal:
     def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(folder)
+            self._disk.sync(folder)
         finally:
             os.close(folder)
 
     def _check_space(self) -> None:
-        state = os.statvfs(self._folder)
-        if state.f_bavail * state.f_frsize < RESERVE_BYTES or not self._has_reserve():
+        if not self._has_reserve():
             self._make_reserve()
-            state = os.statvfs(self._folder)
-            if state.f_bavail * state.f_frsize < RESERVE_BYTES:
-                raise JournalError("no space is left for the journal")
+        if self._disk.free(self._folder) < RESERVE_BYTES:
+            raise JournalError("no space is left for the journal")
 
     def _has_reserve(self) -> bool:
         try:
@@ -310,7 +320,7 @@ class Journal:
     def _make_reserve(self) -> None:
         file = os.open(self._folder / "reserve", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.posix_fallocate(file, 0, RESERVE_BYTES)
+            self._disk.reserve(file, RESERVE_BYTES)
         finally:
             os.close(file)
 
@@ -318,67 +328,25 @@ class Journal:
         draft = self._folder / f"{name}.new"
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            _write_all(file, data)
-            os.fsync(file)
+            self._disk.write(file, data)
+            self._disk.sync(file)
         finally:
             os.close(file)
         draft.replace(self._folder / name)
         self._sync_folder()
 
-    # ---- reading ----
-
-    def _lines_from(self, place: int, end: int) -> Iterator[bytes]:
-        """Yield the lines from byte `place` to `end`, each with its newline if it has one."""
-        rest = b""
-        while place < end:
-            chunk = os.pread(self._file, min(_CHUNK, end - place), place)
-            if not chunk:
-                break
-            place += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line + b"\n"
-            if len(rest) > MAX_LINE_BYTES + 1:
-                break
-        if rest:
-            yield rest
-
-    def _last_newline(self, size: int) -> int:
-        """Return the place after the last newline, not before `_end`."""
-        place = size
-        while place > self._end:
-            begin = max(self._end, place - _CHUNK)
-            found = os.pread(self._file, place - begin, begin).rfind(b"\n")
-            if found >= 0:
-                return begin + found + 1
-            place = begin
-        return self._end
-
-    def _line_after(self, place: int) -> tuple[bytes, int]:
-        """Return the first line that begins after byte `place`, and where it begins."""
-        data = os.pread(self._file, 2 * (MAX_LINE_BYTES + 1), place)
-        begin = data.find(b"\n") + 1
-        return data[begin : data.find(b"\n", begin)], place + begin
+    def _one_line(self, sequence: int) -> bytes:
+        line = next(self._lines.between(self._place_of(sequence), self._end))
+        return line.removesuffix(b"\n")
 
     def _place_of(self, sequence: int) -> int:
-        """Return the byte at which entry `sequence` begins, by halving."""
-        low, high = 0, self._end
-        while high - low > _CHUNK:
-            middle = (low + high) // 2
-            line, at = self._line_after(middle)
-            if read_place(line)[0] <= sequence:
-                low = at
-            else:
-                high = middle
-        for line in self._lines_from(low, self._end):
-            if read_place(line.removesuffix(b"\n"))[0] == sequence:
-                return low
-            low += len(line)
-        raise JournalError(f"entry {sequence} is not here")
-
-    def _one_line(self, sequence: int) -> bytes:
-        line = next(self._lines_from(self._place_of(sequence), self._end))
-        return line.removesuffix(b"\n")
+        try:
+            place = self._lines.place_of(sequence, self._end)
+        except EntryError as error:
+            raise JournalError("the journal is broken") from error
+        if place is None:
+            raise JournalError(f"entry {sequence} is not here")
+        return place
 
 
 def _opening() -> Deed:
@@ -401,9 +369,3 @@ def _repaired(name: str, torn: bytes) -> Deed:
 
 def _sentence(fault: Fault) -> str:
     return f"entry {fault.sequence} is bad ({fault.kind}): {fault.words}"
-
-
-def _write_all(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
