@@ -24,3 +24,5 @@ from bedside.console.project.settings import *  # noqa: E402, F403
 
 # Hashing at full cost would make every test slow; the real hasher has its own test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# A path of its own: pytest-xdist adds each worker's name to the end of it.
+DATABASES["default"]["TEST"] = {"NAME": str(_FOLDER / "tests.sqlite3")}  # noqa: F405

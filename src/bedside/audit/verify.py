@@ -29,6 +29,7 @@ __all__ = [
     "LogVerdict",
     "log_lines",
     "read_checkpoint",
+    "read_size",
     "verify_device",
     "verify_log",
 ]

@@ -16,7 +16,18 @@ from bedside.language import N_, Language, access_name, country_name, gate_sente
 from bedside.protocol import local
 from bedside.vocabulary import Activity, Mode
 
-__all__ = ["Asked", "Code", "Face", "Idle", "Live", "Lost", "Verify", "face_of", "indicator"]
+__all__ = [
+    "Asked",
+    "Code",
+    "Face",
+    "Idle",
+    "Live",
+    "Lost",
+    "Sight",
+    "Verify",
+    "face_of",
+    "indicator",
+]
 
 SHAPES = {
     Activity.IDLE: "●",
