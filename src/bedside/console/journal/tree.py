@@ -26,7 +26,7 @@ class GrowingTree:
         self._frontier = Frontier()
         self._bundle: list[bytes] = []
         self._edges: list[list[bytes]] = [[]]
-        self._files: dict[tuple[int | None, int], tuple[Tile, bytes]] = {}
+        self._files: dict[tuple[int | None, int], tuple[Tile, bytes | None]] = {}
 
     @classmethod
     def load(cls, size: int, read: Callable[[Tile], bytes]) -> "GrowingTree":

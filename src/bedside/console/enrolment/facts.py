@@ -1,0 +1,40 @@
+"""What this app is told of a device, and what it hands out: values, no tables."""
+
+from dataclasses import dataclass
+
+from bedside.protocol.shapes import Site
+from bedside.vocabulary import DeviceId, PollMode
+
+__all__ = ["DeviceFacts", "EnrolmentOffer", "SessionCredentials"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceFacts:
+    """What the console knows of a device, for its bundle and its configuration."""
+
+    device: DeviceId
+    display_name: str
+    product: str
+    site: Site
+    poll_mode: PollMode = PollMode.HELD
+    lock_reason: str | None = None
+    """Why the device is locked; None when it is not."""
+
+
+@dataclass(frozen=True)
+class EnrolmentOffer:
+    """What an administrator carries to the device: shown once, never kept in this form."""
+
+    code: str
+    bundle: bytes
+    expires_ms: int
+
+
+@dataclass(frozen=True)
+class SessionCredentials:
+    """What a specialist needs to reach one device for one session."""
+
+    ca: str
+    client_certificate: str
+    ssh_certificate: str
+    known_hosts_line: str
