@@ -97,8 +97,8 @@ class Console:
         gate = Gate(reason["gate"])
         sentence = reason.get("sentence") or gate_sentence(gate, self._language)
         advice = reason.get("advice") or gate_advice(gate, self._language)
-        refused = self._say(N_("refused by {gate}")).format(gate=gate.value)
-        return f"{refused}: {sentence} {advice}"
+        whole = self._say(N_("refused by {gate}: {sentence} {advice}"))
+        return whole.format(gate=gate.value, sentence=sentence, advice=advice)
 
     # ---- RFC 8628 ----
 

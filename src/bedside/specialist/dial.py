@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bedside.pki import names
 from bedside.protocol import tunnel
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, ResponseReader
@@ -90,13 +91,18 @@ def dial(
 
 
 def _connect(relay: dict[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:
-    last: OSError | None = None
+    last: Exception | None = None
     for port in relay["ports"]:
         try:
             plain = socket.create_connection((relay["host"], port), CONNECT_S)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return context.wrap_socket(plain, server_hostname=relay["server_name"])
-        except OSError as error:
+            line = context.wrap_socket(plain, server_hostname=relay["server_name"])
+            names.check_peer(
+                line.getpeercert(),
+                names.CertificateName(names.CertificateKind.RELAY, relay["name"]),
+            )
+            return line
+        except (OSError, names.CertificateNameError) as error:
             last = error
     raise DialError(str(last))
 

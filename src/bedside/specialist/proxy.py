@@ -130,7 +130,7 @@ def main(arguments: list[str]) -> int:
     say = translator(language, "bedside-cli")
     try:
         context = specialist_client_context(
-            certificate=folder.client_certificate, key=folder.key, ca=folder.ca
+            folder.client_certificate, folder.key, folder.ca.read_text("ascii")
         )
         leg = dial(
             folder.connection(), folder.session, context=context, next_index=folder.take_proof_index
