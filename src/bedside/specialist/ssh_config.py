@@ -83,7 +83,7 @@ def write(config: SpecialistConfig) -> Path:
 
 def include_line(config: SpecialistConfig) -> str:
     """Return the line that makes OpenSSH read our file."""
-    return f"Include {_quoted(config.ssh_config)}"
+    return f'Include "{config.ssh_config}"'
 
 
 def install(config: SpecialistConfig) -> bool:
