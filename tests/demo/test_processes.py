@@ -1,0 +1,65 @@
+"""The demonstration's programs are started, watched and ended together."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedside.demo.processes import Processes, ProgramLostError, free_port, wait_for
+
+SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_everything_ends_with_the_demonstration(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        pids = [processes.start(name, SLEEPER) for name in ("one", "two")]
+        wait_for("the log", lambda: b"up" in (tmp_path / "two.log").read_bytes())
+        processes.check()
+
+    assert all(gone(pid) for pid in pids)
+
+
+def test_children_of_a_killed_program_die_with_it(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        pid = processes.start("shell", ["sh", "-c", "sleep 600 & echo $!; wait"])
+        log = tmp_path / "shell.log"
+        wait_for("the child", lambda: log.read_bytes().endswith(b"\n"))
+
+        processes.kill("shell")
+
+        child = int(log.read_text())
+        wait_for("the child's end", lambda: gone(child), within_s=5)
+        assert gone(pid)
+        assert processes.names() == []
+
+
+def test_a_program_that_ends_by_itself_is_named_with_its_last_words(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        processes.start("brief", ["sh", "-c", "echo no such port; exit 4"])
+
+        def lost() -> bool:
+            try:
+                processes.check()
+            except ProgramLostError as error:
+                return "brief ended with 4" in str(error) and "no such port" in str(error)
+            return False
+
+        wait_for("the loss", lost, within_s=10)
+
+
+def test_waiting_names_what_never_came() -> None:
+    with pytest.raises(TimeoutError, match="the moon: not within 0 s"):
+        wait_for("the moon", lambda: False, within_s=0.1)
+
+
+def test_a_free_port_is_a_port() -> None:
+    assert 1024 <= free_port() <= 65535
