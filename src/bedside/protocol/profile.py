@@ -107,11 +107,15 @@ class SystemAccess:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A port on the device's own loopback that a session may reach."""
+    """A port on the device's own loopback that a session may reach.
+
+    In `view` only where the product promises that nothing can be changed through it (`view_safe`).
+    """
 
     name: str
     port: int
     purpose: Words
+    view_safe: bool = False
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "Endpoint":
@@ -120,6 +124,7 @@ class Endpoint:
             name=fields.text("name", max=31, pattern=_NAME),
             port=fields.integer("port", low=1, high=65_535),
             purpose=Words.from_fields(fields.object("purpose")),
+            view_safe=fields.boolean("view_safe") if fields.has("view_safe") else False,
         )
         fields.end()
         return endpoint

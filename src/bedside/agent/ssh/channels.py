@@ -1,0 +1,207 @@
+"""A session channel: ask the plan, journal, run, and report how it ended."""
+
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from bedside.agent.ssh import words
+from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.internals import EndpointChannel
+from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
+from bedside.agent.ssh.process import ChannelProcess, Terminal
+from bedside.agent.ssh.sftp import SftpService
+from bedside.audit.entry import DetailValue, short
+from bedside.vocabulary import JournalAction, Outcome
+
+if TYPE_CHECKING:
+    from bedside.agent.ssh.server import Visit
+
+__all__ = ["REFUSED_STATUS", "SessionChannel"]
+
+REFUSED_STATUS = 77
+"""The exit status of a refused request (EX_NOPERM)."""
+_CANNOT_RUN_STATUS = 126
+
+
+class SessionChannel(asyncssh.SSHServerSession[bytes]):
+    """What one session channel asked for, and what serves it."""
+
+    def __init__(self, context: SessionContext, visit: "Visit") -> None:
+        self._context = context
+        self._visit = visit
+        self._chan: EndpointChannel | None = None
+        self._terminal: Terminal | None = None
+        self._request: ChannelRequest | None = None
+        self._service: ChannelProcess | SftpService | None = None
+        self._early: list[bytes] = []
+        self._eof = False
+        self._opened = False
+        self._lost = False
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        """Note the channel."""
+        assert isinstance(chan, EndpointChannel)
+        self._chan = chan
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    def pty_requested(
+        self, term_type: str, term_size: tuple[int, int, int, int], term_modes: dict[int, int]
+    ) -> bool:
+        """Note that a terminal is wanted; it is made when something runs on it."""
+        self._terminal = Terminal(term_type, term_size, term_modes)
+        return True
+
+    def shell_requested(self) -> bool:
+        """Note the request; a refusal is said on the channel, so it is never failed here."""
+        return self._note(ChannelRequest(ChannelKind.SHELL))
+
+    def exec_requested(self, command: str) -> bool:
+        """Note the request."""
+        return self._note(ChannelRequest(ChannelKind.EXEC, command))
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """Note the request."""
+        return self._note(ChannelRequest(ChannelKind.SUBSYSTEM, subsystem))
+
+    def _note(self, request: ChannelRequest) -> bool:
+        self._request = request
+        return True
+
+    def session_started(self) -> None:
+        """Decide, and start what is allowed."""
+        assert self._chan is not None
+        self._chan.get_connection().create_task(self._start())
+
+    async def _start(self) -> None:
+        assert self._request is not None
+        assert self._chan is not None
+        for notice in self._visit.notices:
+            self._chan.write_stderr(notice.encode())
+        self._visit.notices.clear()
+        decision = check_channel(self._request, self._context.grant)
+        if decision.refusal is not None:
+            self._refuse(decision.refusal)
+            return
+        await self._context.hooks.record(
+            JournalAction.SESSION_CHANNEL_OPENED, outcome=Outcome.SUCCESS, detail=self._detail()
+        )
+        self._opened = True
+        self._context.hooks.doing(self._request.name or str(self._context.grant.access))
+        if self._request.kind is ChannelKind.SUBSYSTEM:
+            self._service = SftpService(self._context, self._chan)
+        else:
+            await self._run(decision.command)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Catch up with what the client did while this was being opened."""
+        if self._service is None or self._chan is None:
+            return
+        if self._lost:
+            self._service.connection_lost()
+            return
+        for data in self._early:
+            self._service.data_received(data)
+        self._early.clear()
+        self._chan.resume_reading()
+        if self._eof:
+            self._service.eof_received()
+
+    async def _run(self, command: tuple[str, ...]) -> None:
+        assert self._chan is not None
+        process = ChannelProcess(self._context, self._chan, self._terminal)
+        try:
+            await process.start(command)
+        except OSError as error:
+            self._say(f"{command[0]}: {error.strerror}\r\n")
+            if not self._chan.is_closing():
+                self._chan.exit(_CANNOT_RUN_STATUS)
+            return
+        self._service = process
+
+    def _refuse(self, refusal: Refusal) -> None:
+        assert self._request is not None
+        assert self._chan is not None
+        self._visit.journal_refusal(self._request, refusal)
+        self._say(words.sentence(refusal, self._context.grant) + "\r\n")
+        if not self._chan.is_closing():
+            self._chan.exit(REFUSED_STATUS)
+
+    def _say(self, text: str) -> None:
+        if self._chan is not None and not self._chan.is_closing():
+            self._chan.write_stderr(text.encode())
+
+    def _detail(self) -> dict[str, DetailValue]:
+        assert self._request is not None
+        detail: dict[str, DetailValue] = {"channel": str(self._request.kind)}
+        if self._request.kind is ChannelKind.EXEC:
+            detail["command"] = short(self._request.name)
+        elif self._request.name:
+            detail["name"] = short(self._request.name)
+        return detail
+
+    # -- data ----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        """Hand bytes to what runs; before it does, the channel waits."""
+        del datatype
+        self._context.count_received(len(data))
+        if self._service is not None:
+            self._service.data_received(data)
+        elif self._chan is not None:
+            self._early.append(data)
+            self._chan.pause_reading()
+
+    def eof_received(self) -> bool:
+        """Tell what runs that no more comes; output may still follow."""
+        self._eof = True
+        if self._service is not None:
+            self._service.eof_received()
+        return True
+
+    def pause_writing(self) -> None:
+        """Produce no more for now."""
+        if self._service is not None:
+            self._service.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Produce again."""
+        if self._service is not None:
+            self._service.resume_writing()
+
+    def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        """Pass on a new window size."""
+        if self._terminal is not None:
+            self._terminal.resize((width, height, pixwidth, pixheight))
+
+    def signal_received(self, signal: str) -> None:
+        """Pass on a signal."""
+        if isinstance(self._service, ChannelProcess):
+            self._service.signal_received(signal)
+
+    def break_received(self, msec: int) -> bool:
+        """Refuse a break: no line here has one."""
+        del msec
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Hang up what ran, and journal that the channel is over."""
+        del exc
+        self._lost = True
+        self._visit.channel_over()
+        service = self._service
+        if service is not None:
+            service.connection_lost()
+        if self._opened and self._chan is not None:
+            detail = self._detail()
+            if service is not None:
+                detail |= service.closing_detail()
+            self._visit.record_soon(
+                JournalAction.SESSION_CHANNEL_CLOSED,
+                gate=None,
+                outcome=Outcome.SUCCESS,
+                detail=detail,
+            )
+
+

@@ -1,0 +1,117 @@
+"""What the end point says to the specialist, in the site's language: prompts and refusals."""
+
+from bedside.agent.ssh.grant import SessionGrant
+from bedside.agent.ssh.plan import Refusal
+from bedside.agent.ssh.vault import FileRefusal
+from bedside.language import Language, N_, translator
+
+__all__ = ["certificate_sentence", "file_sentence", "locked_sentence", "prompts", "sentence"]
+
+_DOMAIN = "bedside-ssh"
+
+_REFUSALS = {
+    Refusal.AGENT: N_(
+        "refused by the device: agent forwarding is never granted. Connect without -A."
+    ),
+    Refusal.CERTIFICATE: N_(
+        "refused by the device: the session's certificate does not allow this. Request a new session."
+    ),
+    Refusal.EXEC_IN_SERVICE: N_(
+        "refused by the device: service access runs the service application and no command. "
+        "Connect without a command, or request system access. "
+        "To copy files, use scp or sftp in its present form (not scp -O)."
+    ),
+    Refusal.EXEC_IN_VIEW: N_(
+        "refused by the device: in observation only the commands that the product calls read-only may run. "
+        "Request control to run this one."
+    ),
+    Refusal.FORWARD: N_(
+        "refused by the device: a forward reaches only what the product names on the device itself ({endpoints}). "
+        "No other machine can be reached."
+    ),
+    Refusal.FORWARD_IN_VIEW: N_(
+        "refused by the device: this endpoint could be changed through, and the session is for observation. "
+        "Request control."
+    ),
+    Refusal.NO_FILES: N_("refused by the device: this product names no files to send or receive."),
+    Refusal.NO_SERVICE: N_(
+        "refused by the device: this product has no service application. Request system access."
+    ),
+    Refusal.NO_SERVICE_VIEW: N_(
+        "refused by the device: the service application of this product has no observation mode. "
+        "Request control."
+    ),
+    Refusal.NO_SYSTEM: N_(
+        "refused by the device: this product grants no system access. Request service access."
+    ),
+    Refusal.OTHER: N_(
+        "refused by the device: this kind of channel is never granted. Use a shell, scp, sftp or ssh -L."
+    ),
+    Refusal.REVERSE: N_(
+        "refused by the device: reverse forwards are never granted. Connect without -R."
+    ),
+    Refusal.SHELL_IN_VIEW: N_(
+        "refused by the device: the session is for observation, and a shell could change something. "
+        "Request control, or read the data items with sftp."
+    ),
+    Refusal.SOCKET: N_(
+        "refused by the device: forwards to sockets are never granted. Only the named ports: {endpoints}."
+    ),
+    Refusal.SUBSYSTEM: N_("refused by the device: sftp is the only subsystem."),
+    Refusal.X11: N_("refused by the device: X11 forwarding is never granted. Connect without -X."),
+}
+
+_FILE_REFUSALS = {
+    FileRefusal.INBOX_IN_VIEW: N_(
+        "refused by the device: in observation the inbox is closed. Request control to send a file."
+    ),
+    FileRefusal.INBOX_NAME: N_(
+        "refused by the device: the inbox takes plain file names only: /inbox/NAME."
+    ),
+    FileRefusal.INBOX_SIZE: N_("refused by the device: the file is larger than the inbox allows."),
+    FileRefusal.ITEM: N_(
+        "refused by the device: only the named data items leave it, from /items. List them with sftp."
+    ),
+    FileRefusal.ITEM_SIZE: N_(
+        "refused by the device: the data item is larger than its limit. Ask the site."
+    ),
+    FileRefusal.NO_INBOX: N_("refused by the device: this product takes no files."),
+    FileRefusal.READ_ONLY: N_(
+        "refused by the device: data items cannot be changed. Files are received in /inbox only."
+    ),
+}
+
+
+def sentence(refusal: Refusal, grant: SessionGrant) -> str:
+    """Return the line for a refused channel: which gate, and what to do next."""
+    names = ", ".join(f"{end.name}:{end.port}" for end in grant.profile.endpoints)
+    say = translator(grant.language, _DOMAIN)
+    return "Bedside: " + say(_REFUSALS[refusal]).format(endpoints=names or say(N_("none")))
+
+
+def file_sentence(refusal: FileRefusal, grant: SessionGrant) -> str:
+    """Return the line for a refused file."""
+    return "Bedside: " + translator(grant.language, _DOMAIN)(_FILE_REFUSALS[refusal])
+
+
+def prompts(language: Language) -> tuple[str, str]:
+    """Return the questions of the second authentication: the credential, then the code."""
+    say = translator(language, _DOMAIN)
+    return say(N_("Support credential: ")), say(N_("Presence code: "))
+
+
+def certificate_sentence(language: Language) -> str:
+    """Return the line for a certificate that does not open this session."""
+    return "Bedside: " + translator(language, _DOMAIN)(
+        N_("refused by the device: this certificate does not open this session. Connect with bedside ssh.")
+    )
+
+
+def locked_sentence(language: Language) -> str:
+    """Return the line for a session whose wrong answers are used up."""
+    return "Bedside: " + translator(language, _DOMAIN)(
+        N_(
+            "refused by the device: the second authentication was wrong too often, and the session is over. "
+            "Request a new one."
+        )
+    )
