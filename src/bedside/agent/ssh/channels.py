@@ -1,5 +1,6 @@
 """A session channel: ask the plan, journal, run, and report how it ended."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -46,7 +47,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
     # -- requests ----------------------------------------------------------------------------------
 
     def pty_requested(
-        self, term_type: str, term_size: tuple[int, int, int, int], term_modes: dict[int, int]
+        self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Mapping[int, int]
     ) -> bool:
         """Note that a terminal is wanted; it is made when something runs on it."""
         self._terminal = Terminal(term_type, term_size, term_modes)
@@ -203,5 +204,3 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
                 outcome=Outcome.SUCCESS,
                 detail=detail,
             )
-
-

@@ -1,6 +1,7 @@
 """A forward (`ssh -L`) to an endpoint that the profile names, on the device's own loopback."""
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -25,10 +26,8 @@ class _SocketWriter(FdWriter):
         self._socket = connected
 
     def close(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it may be gone
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it was never connected, or is gone
         super().close()
 
 
@@ -36,7 +35,11 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
     """One forwarded connection."""
 
     def __init__(
-        self, context: SessionContext, endpoint: Endpoint, connected: socket.socket, over: Callable[[], None]
+        self,
+        context: SessionContext,
+        endpoint: Endpoint,
+        connected: socket.socket,
+        over: Callable[[], None],
     ) -> None:
         self._context = context
         self._endpoint = endpoint

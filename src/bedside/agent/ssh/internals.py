@@ -19,11 +19,14 @@ from typing import Any, Protocol
 
 import asyncssh
 from asyncssh import auth as _auth
-from asyncssh import connection as _connection
 from asyncssh.channel import SSHServerChannel
 from asyncssh.connection import SSHServerConnection
-from asyncssh.constants import DISC_NO_MORE_AUTH_METHODS_AVAILABLE, MSG_CHANNEL_OPEN
-from asyncssh.packet import SSHPacket
+from asyncssh.constants import (
+    DISC_NO_MORE_AUTH_METHODS_AVAILABLE,
+    MSG_CHANNEL_OPEN,
+    MSG_USERAUTH_FAILURE,
+)
+from asyncssh.packet import Boolean, NameList, SSHPacket, String
 from asyncssh.public_key import CERT_TYPE_USER, SSHOpenSSHCertificate, decode_ssh_certificate
 
 from bedside.agent.ssh.admission import CertificateFacts, CertificateFault
@@ -126,7 +129,12 @@ class EndpointConnection(SSHServerConnection):
         self.first_factor: tuple[str, Any, Any] | None = None
         self._refusals = 0
 
-    async def _finish_userauth(self, begin_auth: bool, method: bytes, packet: SSHPacket) -> None:
+    async def _finish_userauth(
+        self,
+        begin_auth: bool,  # noqa: FBT001 - the base class's own signature
+        method: bytes,
+        packet: SSHPacket,
+    ) -> None:
         del begin_auth  # no configuration depends on the user name here
         if not self._owner:
             return
@@ -139,7 +147,7 @@ class EndpointConnection(SSHServerConnection):
             return
         self._auth = handler(self, self._username, method, packet)
 
-    def send_userauth_failure(self, partial_success: bool) -> None:
+    def send_userauth_failure(self, partial_success: bool) -> None:  # noqa: FBT001
         """Answer a refused or partial authentication with the methods that may follow."""
         self._auth = None
         if not partial_success:
@@ -149,9 +157,9 @@ class EndpointConnection(SSHServerConnection):
                 return
         methods = [name for name, handler in _METHODS.items() if handler.supported(self)]
         self.send_packet(
-            _connection.MSG_USERAUTH_FAILURE,
-            _connection.NameList(methods),
-            _connection.Boolean(partial_success),
+            MSG_USERAUTH_FAILURE,
+            NameList(methods),
+            Boolean(partial_success),
         )
 
     async def validate_public_key(
@@ -167,7 +175,7 @@ class EndpointConnection(SSHServerConnection):
         self._cert_options = certificate.options
         if not msg:
             return True
-        return certificate.key.verify(_connection.String(self._session_id) + msg, signature)
+        return certificate.key.verify(String(self._session_id) + msg, signature)
 
     def _read_certificate(self, key_data: bytes) -> SSHOpenSSHCertificate | None:
         try:
@@ -248,7 +256,9 @@ class EndpointChannel(SSHServerChannel[bytes]):
         del packet
         return self._refuse(ChannelKind.X11)
 
-    def _process_auth_agent_req_at_openssh_dot_com_request(self, packet: SSHPacket) -> bool:
+    def _process_auth_agent_req_at_openssh_dot_com_request(  # type: ignore[override]
+        self, packet: SSHPacket
+    ) -> bool:
         del packet
         return self._refuse(ChannelKind.AGENT)
 
@@ -262,7 +272,9 @@ class EndpointChannel(SSHServerChannel[bytes]):
         return True
 
 
-def take_over(connection: EndpointConnection, transport: asyncio.Transport, received: bytes) -> None:
+def take_over(
+    connection: EndpointConnection, transport: asyncio.Transport, received: bytes
+) -> None:
     """Make `connection` the protocol of `transport`, beginning with what was `received` (clause 1)."""
     transport.set_protocol(connection)
     connection.connection_made(transport)

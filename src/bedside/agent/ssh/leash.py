@@ -22,6 +22,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 __all__ = ["MESSAGE_BYTES", "become_subreaper", "end_descendants", "main", "sweep"]
 
@@ -48,11 +49,11 @@ def become_subreaper() -> None:
 
 def _parents() -> Iterator[tuple[int, int]]:
     """Yield (pid, parent) of every process that is not a zombie."""
-    for name in os.listdir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208
         if not name.isdigit():
             continue
         try:
-            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - pathlib is a heavy import here
+            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - pathlib is heavy
                 fields = file.read().rpartition(b")")[2].split()
         except OSError:
             continue
@@ -154,10 +155,16 @@ def _marked(needle: bytes) -> Iterator[int]:
             continue
 
 
-def _become_child(request: dict, fds: list[int], report: int) -> None:
+def _become_child(request: dict[str, Any], fds: list[int], report: int) -> None:
     """Turn this forked process into the command; on failure report errno and vanish."""
     try:
-        for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGHUP):
+        for number in (
+            signal.SIGTERM,
+            signal.SIGCHLD,
+            signal.SIGPIPE,
+            signal.SIGINT,
+            signal.SIGHUP,
+        ):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         os.setsid()
@@ -231,7 +238,7 @@ class _Leash:
                 self._send(what="ended", left=left)
         return True
 
-    def _spawn(self, request: dict, fds: list[int]) -> None:
+    def _spawn(self, request: dict[str, Any], fds: list[int]) -> None:
         report_read, report_write = os.pipe()
         pid = os.fork()
         if pid == 0:

@@ -110,7 +110,7 @@ class FdWriter:
         self._waiting += data
         if len(self._waiting) > _BACKLOG and not self._pressed:
             self._pressed = True
-            self._pressure(True)  # noqa: FBT003
+            self._pressure(True)
 
     def _ready(self) -> None:
         try:
@@ -128,7 +128,7 @@ class FdWriter:
             self.close()
         elif self._pressed:
             self._pressed = False
-            self._pressure(False)  # noqa: FBT003
+            self._pressure(False)
 
     def finish(self) -> None:
         """Close as soon as everything is written."""
@@ -147,4 +147,4 @@ class FdWriter:
         self._fd = -1
         if self._pressed:
             self._pressed = False
-            self._pressure(False)  # noqa: FBT003
+            self._pressure(False)

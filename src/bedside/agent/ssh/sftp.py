@@ -13,6 +13,7 @@ import asyncssh
 from bedside.agent.ssh import sftp_wire as wire
 from bedside.agent.ssh import words
 from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.sftp_wire import Status
 from bedside.agent.ssh.vault import (
     FileRefusal,
     FileRefusedError,
@@ -21,7 +22,6 @@ from bedside.agent.ssh.vault import (
     Vault,
     parse_place,
 )
-from bedside.agent.ssh.sftp_wire import Status
 from bedside.audit.entry import DetailValue, short
 from bedside.vocabulary import JournalAction, Outcome
 
@@ -142,7 +142,9 @@ class SftpService:
         except FileRefusedError as error:
             self._refuse(number, error.refusal, getattr(request, "path", ""))
         except OSError as error:
-            self._status(number, _STATUS.get(error.errno or 0, Status.FAILURE), error.strerror or "")
+            self._status(
+                number, _STATUS.get(error.errno or 0, Status.FAILURE), error.strerror or ""
+            )
         except KeyError:
             self._status(number, Status.FAILURE, "no such handle")
 
@@ -247,7 +249,9 @@ class SftpService:
                 await self._record_sent(file)
             else:
                 await asyncio.to_thread(file.keep)
-                await self._record(JournalAction.SESSION_FILE_RECEIVED, file.name, file.size, file.sha256)
+                await self._record(
+                    JournalAction.SESSION_FILE_RECEIVED, file.name, file.size, file.sha256
+                )
             self._status(number, Status.OK)
         except OSError as error:
             self._status(number, Status.FAILURE, error.strerror or "")
@@ -261,7 +265,9 @@ class SftpService:
         if file.sent:
             await self._record(JournalAction.SESSION_FILE_SENT, file.name, file.sent, file.sha256)
 
-    async def _record(self, action: JournalAction, name: str, size: int, sha256: str | None) -> None:
+    async def _record(
+        self, action: JournalAction, name: str, size: int, sha256: str | None
+    ) -> None:
         detail: dict[str, DetailValue] = {"file": short(name), "bytes": size}
         if sha256:
             detail["sha256"] = sha256

@@ -16,11 +16,20 @@ import secrets
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.vocabulary import Gate, Mode
 
-__all__ = ["FileRefusal", "FileRefusedError", "InboxFile", "ItemFile", "Place", "Vault", "parse_place"]
+__all__ = [
+    "FileRefusal",
+    "FileRefusedError",
+    "InboxFile",
+    "ItemFile",
+    "Place",
+    "Vault",
+    "parse_place",
+]
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,128}\Z")
 _READ_AGAIN = 1024 * 1024
@@ -153,9 +162,7 @@ class InboxFile:
                 self._hash_again()
             self.sha256 = self._digest.hexdigest()
             os.fsync(self.fd)
-            os.rename(
-                self._temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder
-            )
+            os.rename(self._temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)
         except OSError:
             self.discard()
@@ -196,7 +203,7 @@ class Vault:
         if place == Place("items"):
             return sorted(self._items)
         if place == Place("inbox") and self._inbox:
-            return sorted(name for name in os.listdir(self._inbox.path) if self._is_ours(name))
+            return sorted(p.name for p in Path(self._inbox.path).iterdir() if self._is_ours(p.name))
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def stat(self, place: Place) -> os.stat_result:
@@ -205,11 +212,11 @@ class Vault:
             writable = place.folder == "inbox" and self._may_write
             return _stat_result(stat.S_IFDIR | (0o700 if writable else 0o500), 0, 0)
         if place.folder == "items" and (item := self._items.get(place.name)):
-            found = os.stat(item.path, follow_symlinks=False)
+            found = Path(item.path).lstat()
             if stat.S_ISREG(found.st_mode):
                 return _stat_result(stat.S_IFREG | 0o400, found.st_size, found.st_mtime)
         if place.folder == "inbox" and self._inbox and self._is_ours(place.name):
-            found = os.stat(os.path.join(self._inbox.path, place.name), follow_symlinks=False)
+            found = Path(self._inbox.path, place.name).lstat()
             if stat.S_ISREG(found.st_mode):
                 return _stat_result(stat.S_IFREG | 0o200, found.st_size, found.st_mtime)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))

@@ -3,11 +3,11 @@
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.plan import Refusal
 from bedside.agent.ssh.vault import FileRefusal
-from bedside.language import Language, N_, translator
+from bedside.language import N_, Language, translator
 
 __all__ = ["certificate_sentence", "file_sentence", "locked_sentence", "prompts", "sentence"]
 
-_DOMAIN = "bedside-ssh"
+_DOMAIN = "bedside-agent"
 
 _REFUSALS = {
     Refusal.AGENT: N_(
@@ -103,7 +103,9 @@ def prompts(language: Language) -> tuple[str, str]:
 def certificate_sentence(language: Language) -> str:
     """Return the line for a certificate that does not open this session."""
     return "Bedside: " + translator(language, _DOMAIN)(
-        N_("refused by the device: this certificate does not open this session. Connect with bedside ssh.")
+        N_(
+            "refused by the device: this certificate does not open this session. Connect with bedside ssh."
+        )
     )
 
 
