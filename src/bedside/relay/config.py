@@ -1,0 +1,216 @@
+"""One file says what a relay is and what it allows; a missing or wrong value fails at start."""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.fields import Fields
+from bedside.protocol.shapes import check_host
+from bedside.relay.connection import HttpTimes
+from bedside.relay.console_link import ConsolePlace, LinkTimes
+from bedside.relay.driver import DoorLimits
+from bedside.relay.pairing import PairingLimits
+from bedside.relay.polls import PollLimits
+from bedside.relay.spool import SpoolLimits
+from bedside.vocabulary import RelayName, parse_relay_name
+
+__all__ = ["Address", "ConfigError", "Limits", "RelayConfig", "read_config"]
+
+_MAX_FILE = 64 * 1024
+
+
+class ConfigError(ValueError):
+    """The file cannot be used; the sentence names the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the relay listens."""
+
+    host: str
+    port: int
+
+
+def _limit(default: int, low: int, high: int, meaning: str) -> int:
+    metadata = {"low": low, "high": high, "meaning": meaning}
+    value: int = field(default=default, metadata=metadata)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Every limit the relay enforces; the unit is the end of the name."""
+
+    handshake_ms: int = _limit(
+        5_000,
+        100,
+        60_000,
+        "From accept to the end of the TLS handshake; keep it below the devices'.",
+    )
+    handshakes_count: int = _limit(
+        128, 1, 10_000, "Handshakes at once; further connections wait in the backlog."
+    )
+    connections_count: int = _limit(
+        18_000, 1, 1_000_000, "Open connections; keep it below the process's open files."
+    )
+    connections_per_source_count: int = _limit(
+        512, 1, 1_000_000, "Open connections from one address; a hospital may be one address."
+    )
+    connections_per_device_count: int = _limit(
+        80, 1, 1_000, "Open connections with one certificate name: polls, reports and tunnel legs."
+    )
+    request_ms: int = _limit(
+        10_000, 100, 300_000, "From a request's first byte to its last; 408 after it."
+    )
+    idle_ms: int = _limit(
+        90_000, 1_000, 3_600_000, "How long a connection may wait between two requests."
+    )
+    hold_ms: int = _limit(
+        30_000, 100, 300_000, "How long a held poll waits for work: the period of held polling."
+    )
+    interval_ms: int = _limit(30_000, 1_000, 3_600_000, "The period of interval polling.")
+    interval_jitter_percent: int = _limit(
+        10, 0, 50, "How far an interval may be off, either way, at random."
+    )
+    resend_ms: int = _limit(
+        5_000, 100, 300_000, "Before an unacknowledged message is sent again on one connection."
+    )
+    refused_retry_ms: int = _limit(
+        60_000, 100, 3_600_000, "When a refused device may ask again: this long to twice as long."
+    )
+    messages_per_device_count: int = _limit(
+        64, 1, 1_000, "Messages waiting for one device; the oldest goes when one more comes."
+    )
+    unpaired_ms: int = _limit(
+        30_000, 100, 300_000, "How long a tunnel's leg waits for its partner; 504 after it."
+    )
+    sessions_count: int = _limit(10_000, 1, 1_000_000, "Sessions known at once.")
+    session_connections_count: int = _limit(
+        64, 1, 64, "Paired connections over the life of one session."
+    )
+    spool_bytes: int = _limit(
+        64 * 1024 * 1024, 1024 * 1024, 2**40, "What may wait for the console, in memory."
+    )
+    console_answer_ms: int = _limit(
+        10_000, 100, 300_000, "How long the console may take to answer what is not a long poll."
+    )
+    console_retry_most_ms: int = _limit(
+        30_000, 100, 600_000, "The longest pause between two attempts to reach the console."
+    )
+    stop_ms: int = _limit(
+        5_000, 0, 300_000, "How long the relay tries to post what it owes before it stops."
+    )
+
+    def door(self) -> DoorLimits:
+        """The driver's share."""
+        return DoorLimits(
+            self.handshake_ms,
+            self.handshakes_count,
+            self.connections_count,
+            self.connections_per_source_count,
+        )
+
+    def polls(self) -> PollLimits:
+        """The polls' share."""
+        return PollLimits(
+            self.hold_ms,
+            self.interval_ms,
+            self.interval_jitter_percent,
+            self.resend_ms,
+            self.refused_retry_ms,
+            self.messages_per_device_count,
+        )
+
+    def pairing(self) -> PairingLimits:
+        """The tunnels' share; idle time, lifetime and bytes come with each session's order."""
+        return PairingLimits(self.unpaired_ms, self.session_connections_count, self.sessions_count)
+
+    def http(self) -> HttpTimes:
+        """The requests' share."""
+        return HttpTimes(self.request_ms, self.idle_ms)
+
+    def link(self) -> LinkTimes:
+        """The console link's share."""
+        return LinkTimes(self.console_answer_ms, retry_most_ms=self.console_retry_most_ms)
+
+    def spool(self) -> SpoolLimits:
+        """The spool's share."""
+        return SpoolLimits(self.spool_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayConfig:
+    """What one relay process is told at start."""
+
+    name: RelayName
+    server_name: str
+    listen: tuple[Address, ...]
+    certificate: Path
+    key: Path
+    ca: Path
+    console: ConsolePlace
+    limits: Limits = field(default_factory=Limits)
+
+
+def read_config(path: Path) -> RelayConfig:
+    """Return what the file says; files it names are beside it unless their path is absolute.
+
+    Raises ConfigError, whose sentence names what is missing or wrong.
+    """
+    try:
+        data = path.read_bytes()
+        if len(data) > _MAX_FILE:
+            raise ConfigError(f"{path.name}: too large")
+        return _parse(tomllib.loads(data.decode("utf-8")), path.parent)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except ProtocolError as error:
+        raise ConfigError(f"{path.name}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path.name}: {error}") from error
+
+
+def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
+    top = Fields(content)
+    console = top.object("console")
+    config = RelayConfig(
+        name=top.parsed("name", parse_relay_name),
+        server_name=top.parsed("server_name", _name, max=253),
+        listen=tuple(_address(text) for text in top.texts("listen", min=1, max=16)),
+        certificate=folder / top.text("certificate", max=4096),
+        key=folder / top.text("key", max=4096),
+        ca=folder / top.text("ca", max=4096),
+        console=ConsolePlace(
+            console.parsed("host", lambda text: check_host(text, address=True), max=253),
+            console.integer("port", low=1, high=65535),
+            console.parsed("server_name", _name, max=253),
+        ),
+        limits=_limits(top.object("limits")) if top.has("limits") else Limits(),
+    )
+    console.end()
+    top.end()
+    return config
+
+
+def _limits(given: Fields) -> Limits:
+    known = {each.name: each.metadata for each in fields(Limits)}
+    values = {
+        name: given.integer(name, low=bounds["low"], high=bounds["high"])
+        for name, bounds in known.items()
+        if given.has(name)
+    }
+    given.end()
+    return Limits(**values)
+
+
+def _name(text: str) -> str:
+    return check_host(text, address=False)
+
+
+def _address(text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"listen: {text} is not HOST:PORT")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))

@@ -1,0 +1,240 @@
+"""The relay's side of the console: one long poll for news, one post for what is owed, EST between.
+
+The console may be away for as long as it likes: polls are answered, splices go on, the spool keeps.
+Each request carries a fresh assertion signed by the relay's own key (RFC 7519, ES256).
+"""
+
+import asyncio
+import contextlib
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from urllib.parse import quote
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.feed import MAX_FEED, Batch, FeedReply, parse_batch_reply, parse_feed
+from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
+from bedside.relay.log import Log
+from bedside.relay.spool import Spool
+from bedside.vocabulary import RelayName
+
+__all__ = ["Assertions", "ConsoleError", "ConsoleLink", "ConsolePlace", "HttpClient", "LinkTimes"]
+
+_WAIT_S = 25
+_LIMITS = HttpLimits(body=MAX_FEED)
+
+
+class ConsoleError(ConnectionError):
+    """The console could not be asked, or its answer was not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePlace:
+    """Where the console's live process is, and the name its certificate must carry."""
+
+    host: str
+    port: int
+    server_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTimes:
+    """How long to wait for the console (`relay.config` says the defaults)."""
+
+    answer_ms: int = 10_000
+    retry_ms: int = 500
+    retry_most_ms: int = 30_000
+
+
+class Assertions:
+    """Signs who asks: short-lived, for this console only, each used once."""
+
+    def __init__(self, relay: RelayName, key_file: Path) -> None:
+        self._relay = relay
+        self._key = ECKey.import_key(key_file.read_bytes())
+
+    def header(self) -> Mapping[str, str]:
+        """Return a fresh Authorization header."""
+        now = int(time.time())
+        claims = {
+            "iss": self._relay,
+            "aud": "bedside-live",
+            "iat": now,
+            "exp": now + 60,
+            "jti": secrets.token_hex(16),
+        }
+        token = jwt.encode({"alg": "ES256"}, claims, self._key, algorithms=["ES256"])
+        return {"authorization": f"Bearer {token}"}
+
+
+class HttpClient:
+    """One keep-alive connection to the console; a broken one is replaced at the next request."""
+
+    def __init__(
+        self, place: ConsolePlace, context: ssl.SSLContext, assertions: Assertions
+    ) -> None:
+        self._place = place
+        self._context = context
+        self._assertions = assertions
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float,
+    ) -> Response:
+        """Return the console's answer, whatever its status; raises ConsoleError."""
+        host = f"{self._place.server_name}:{self._place.port}"
+        sent = request(method, target, host, {**self._assertions.header(), **(headers or {})}, body)
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._exchange(sent)
+        except (OSError, ssl.SSLError, TimeoutError, EOFError) as error:
+            self.close()
+            raise ConsoleError(f"{type(error).__name__}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+        if not answer.keep_alive:
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+            self._writer = None
+
+    async def _exchange(self, sent: bytes) -> Response:
+        place = self._place
+        if self._writer is None:
+            self._stream, self._writer = await asyncio.open_connection(
+                place.host, place.port, ssl=self._context, server_hostname=place.server_name
+            )
+        self._writer.write(sent)
+        reader = ResponseReader(_LIMITS)
+        while (answer := reader.next()) is None:
+            if reader.error is not None:
+                raise ConsoleError(str(reader.error))
+            data = await self._stream.read(65536)
+            if not data:
+                raise EOFError("the console closed the connection")
+            reader.receive(data)
+        return answer
+
+
+class ConsoleLink:
+    """Two loops that never end by themselves: news in, what is owed out."""
+
+    def __init__(
+        self,
+        relay: RelayName,
+        client: Callable[[], HttpClient],
+        spool: Spool,
+        *,
+        apply: Callable[[FeedReply], None],
+        log: Log,
+        times: LinkTimes,
+        random: Random,
+    ) -> None:
+        self._relay = relay
+        self._client = client
+        self._spool = spool
+        self._apply = apply
+        self._log = log
+        self._times = times
+        self._random = random
+        self._boot = secrets.token_hex(16)
+        self._owed = asyncio.Event()
+        self.connected = False
+
+    def owes(self) -> None:
+        """Something was put into the spool."""
+        self._owed.set()
+
+    async def follow_feed(self) -> None:
+        """Ask for news for ever; the first answer, and any after a gap, is a snapshot."""
+        client, cursor, failures = self._client(), "", 0
+        while True:
+            try:
+                reply = await self._news(client, cursor)
+            except (ConsoleError, ProtocolError) as error:
+                self._say("console_lost", failures, error)
+                failures += 1
+                await self._pause(failures)
+                continue
+            if not self.connected:
+                self._log("console_connected", snapshot=reply.snapshot, events=len(reply.events))
+            self.connected, failures, cursor = True, 0, reply.cursor
+            self._apply(reply)
+
+    async def post_batches(self) -> None:
+        """Post what is owed, in order, for ever."""
+        client, failures = self._client(), 0
+        while True:
+            await self._owed.wait()
+            self._owed.clear()
+            while self._spool:
+                try:
+                    await self._post(client)
+                    failures = 0
+                except (ConsoleError, ProtocolError) as error:
+                    self._say("batch_failed", failures, error)
+                    failures += 1
+                    await self._pause(failures)
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Try to post all that is owed before the relay stops; False when some of it is lost."""
+        client = self._client()
+        with contextlib.suppress(ConsoleError, ProtocolError, TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._spool:
+                    await self._post(client)
+        client.close()
+        return not self._spool
+
+    async def _news(self, client: HttpClient, cursor: str) -> FeedReply:
+        # The first answer after a loss comes at once: whoever looks at `connected` knows it soon.
+        wait_s = _WAIT_S if self.connected else 0
+        target = f"/relay/feed?cursor={quote(cursor, safe='')}&wait_s={wait_s}"
+        limit_s = wait_s + self._times.answer_ms / 1000
+        answer = await client.ask("GET", target, timeout_s=limit_s)
+        if answer.status != 200:
+            raise ConsoleError(f"status {answer.status}")
+        return parse_feed(answer.body)
+
+    async def _post(self, client: HttpClient) -> None:
+        batch = self._spool.batch()
+        if batch is None:
+            return
+        sequence, events = batch
+        body = Batch(relay=self._relay, boot=self._boot, sequence=sequence, events=events).to_json()
+        headers = {"content-type": "application/json"}
+        limit_s = self._times.answer_ms / 1000
+        answer = await client.ask(
+            "POST", "/relay/batch", body=body, headers=headers, timeout_s=limit_s
+        )
+        if answer.status != 200:
+            raise ConsoleError(f"status {answer.status}")
+        self._spool.acknowledge(parse_batch_reply(answer.body).sequence)
+
+    async def _pause(self, failures: int) -> None:
+        """Back off with full jitter: relays must not return to a console in step."""
+        most = min(self._times.retry_ms * 2**failures, self._times.retry_most_ms)
+        await asyncio.sleep(self._random.uniform(0, most) / 1000)
+
+    def _say(self, event: str, failures: int, error: Exception) -> None:
+        self.connected = False
+        if failures.bit_count() <= 1:  # the first, second, fourth, eighth ... time
+            self._log(event, failures=failures + 1, error=str(error), owed=len(self._spool))

@@ -1,0 +1,288 @@
+"""The listening side: accept, admit, handshake, hand over; one event loop, no transports.
+
+Order of what is refused, cheapest first: a source with too many connections, a peer that has
+already gone, too many handshakes at once (they wait in the backlog), a handshake that takes too
+long, a name that is not ours, a certificate that does not hold.
+"""
+
+import asyncio
+import contextlib
+import select
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bedside.pki.names import peer_name, peer_serial
+from bedside.protocol.tunnel import ALPN_TUNNEL
+from bedside.relay.links import Link, MemoryLink, Peer, Scratch, SocketLink, Timed
+from bedside.relay.wheel import Wheel
+
+__all__ = ["Admission", "Door", "DoorLimits"]
+
+_TUNNEL_HINT = bytes([len(ALPN_TUNNEL)]) + ALPN_TUNNEL.encode()
+_TICK_S = 0.05
+_ACCEPTS_A_TURN = 16
+_HELLO_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """Who may come in, and how fast (`relay.config` says the defaults)."""
+
+    handshake_ms: int = 5_000
+    handshakes: int = 128
+    connections: int = 18_000
+    connections_per_source: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One TLS name, and the context that answers to it and to no other."""
+
+    server_name: str
+    context: ssl.SSLContext
+
+    @property
+    def hint(self) -> bytes:
+        """What a ClientHello for this name contains: two length bytes and the name (RFC 6066)."""
+        name = self.server_name.encode("ascii")
+        return len(name).to_bytes(2, "big") + name
+
+
+class _Newcomer:
+    """A connection that has said nothing yet: no TLS state is spent on it."""
+
+    __slots__ = ("address", "door", "sock")
+
+    def __init__(self, sock: socket.socket, address: str, door: "Door") -> None:
+        self.sock = sock
+        self.address = address
+        self.door = door
+
+    def expired(self) -> None:
+        """It never said anything."""
+        self.door.dismiss(self, "handshake_timeout")
+
+
+class Door:
+    """Listening sockets of one process, and every link that came through them."""
+
+    def __init__(
+        self,
+        admissions: tuple[Admission, ...],
+        limits: DoorLimits,
+        *,
+        welcome: Callable[[Link], None],
+        gone: Callable[[Link], None],
+        refusal: Callable[[str, OSError], None],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.timers: Wheel[Timed] = Wheel()
+        self.scratch = Scratch.make()
+        self.counts: Counter[str] = Counter()
+        self.links: set[Link] = set()
+        self._admissions = admissions
+        self._limits = limits
+        self._welcome, self._gone, self._refusal = welcome, gone, refusal
+        self._newcomers: set[_Newcomer] = set()
+        self._shaking = 0
+        self._sources: Counter[str] = Counter()
+        self._listeners: list[socket.socket] = []
+        self._accepting = False
+        self._ticking: asyncio.TimerHandle | None = None
+        self._every_tick: list[Callable[[], None]] = []
+
+    # ---- life ----
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Bind one address and return it as bound (port 0 takes a free one). Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(1024)
+            listener.setblocking(False)
+        except OSError:
+            listener.close()
+            raise
+        self._listeners.append(listener)
+        bound: tuple[str, int] = listener.getsockname()[:2]
+        return bound
+
+    def start(self, *every_tick: Callable[[], None]) -> None:
+        """Accept, and turn the wheel; `every_tick` is called some twenty times a second."""
+        self._every_tick = list(every_tick)
+        self._accept_again()
+        self._tick()
+
+    def close_listeners(self) -> None:
+        """Accept nobody any more; what is open stays open."""
+        self._stop_accepting()
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def close(self) -> None:
+        """Close everything now."""
+        self.close_listeners()
+        if self._ticking:
+            self._ticking.cancel()
+        for newcomer in list(self._newcomers):
+            self.dismiss(newcomer, "stopping")
+        for link in list(self.links):
+            link.abort()
+
+    def now_ms(self) -> int:
+        """Monotonic milliseconds, the timers' clock."""
+        return time.monotonic_ns() // 1_000_000
+
+    def _tick(self) -> None:
+        self._ticking = self.loop.call_later(_TICK_S, self._tick)
+        for due in self.timers.due(self.now_ms()):
+            due.expired()
+        for call in self._every_tick:
+            call()
+
+    # ---- accepting ----
+
+    def _accept_again(self) -> None:
+        full = (
+            self._shaking >= self._limits.handshakes
+            or len(self.links) + len(self._newcomers) >= self._limits.connections
+        )
+        if full is not self._accepting or not self._listeners:
+            return
+        self._accepting = not full
+        for listener in self._listeners:
+            if full:
+                self.loop.remove_reader(listener.fileno())
+            else:
+                self.loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _stop_accepting(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for listener in self._listeners:
+                self.loop.remove_reader(listener.fileno())
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTS_A_TURN):
+            try:
+                sock, where = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # out of files, or the peer left the backlog
+                self.counts["accept_failed"] += 1
+                self._refusal("", error)
+                self._stop_accepting()
+                self.loop.call_later(_TICK_S, self._accept_again)
+                return
+            self._admit(sock, str(where[0]))
+            if not self._accepting:
+                return
+
+    def _admit(self, sock: socket.socket, address: str) -> None:
+        if self._sources[address] >= self._limits.connections_per_source:
+            self.counts["refused_source"] += 1
+            sock.close()
+            return
+        if _has_gone(sock):
+            self.counts["gone_at_accept"] += 1
+            sock.close()
+            return
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.counts["accepted"] += 1
+        self._sources[address] += 1
+        self._shaking += 1
+        newcomer = _Newcomer(sock, address, self)
+        self._newcomers.add(newcomer)
+        self.timers.set(newcomer, self.now_ms() + self._limits.handshake_ms)
+        self.loop.add_reader(sock.fileno(), self._hello, newcomer)
+        self._accept_again()
+
+    def _hello(self, newcomer: _Newcomer) -> None:
+        """Choose the driver by what the ClientHello shows: a hint only, nothing rests on it."""
+        try:
+            hello = newcomer.sock.recv(_HELLO_BYTES, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            hello = b""
+        if not hello:
+            self.dismiss(newcomer, "gone_before_hello")
+            return
+        admission = next((a for a in self._admissions if a.hint in hello), self._admissions[0])
+        self._newcomers.discard(newcomer)
+        self.timers.cancel(newcomer)
+        self.loop.remove_reader(newcomer.sock.fileno())
+        driver = MemoryLink if _TUNNEL_HINT in hello else SocketLink
+        link = driver(newcomer.sock, newcomer.address, self, admission.context)
+        self.links.add(link)
+        self.timers.set(link, self.now_ms() + self._limits.handshake_ms)
+        link.start()
+
+    def dismiss(self, newcomer: _Newcomer, why: str) -> None:
+        """Close a connection that has not begun its handshake."""
+        self.counts[why] += 1
+        self._newcomers.discard(newcomer)
+        self.timers.cancel(newcomer)
+        self.loop.remove_reader(newcomer.sock.fileno())
+        newcomer.sock.close()
+        self._shaking -= 1
+        self._left(newcomer.address)
+
+    def _left(self, address: str) -> None:
+        self._sources[address] -= 1
+        if not self._sources[address]:
+            del self._sources[address]
+        self._accept_again()
+
+    # ---- what links report ----
+
+    def established(self, link: Link, tls: ssl.SSLSocket | ssl.SSLObject) -> None:
+        """Read the verified certificate; a shape that names nobody closes the link (S23)."""
+        self._shaking -= 1
+        try:
+            link.peer = _describe(tls.getpeercert() or {})
+        except ValueError as error:
+            self.counts["refused_name"] += 1
+            self._refusal(link.address, OSError(str(error)))
+            link.abort()
+            return
+        self.counts["established"] += 1
+        self._welcome(link)
+        self._accept_again()
+
+    def refused(self, link: Link, error: OSError) -> None:
+        """A handshake failed."""
+        self._shaking -= 1
+        timed_out = isinstance(error, TimeoutError)
+        self.counts["handshake_timeout" if timed_out else "handshake_failed"] += 1
+        self._refusal(link.address, error)
+
+    def closed(self, link: Link) -> None:
+        """A link is gone."""
+        self.links.discard(link)
+        self._left(link.address)
+        self._gone(link)
+
+
+def _describe(certificate: Mapping[str, object]) -> Peer:
+    if not certificate:
+        return Peer(None, "", 0)
+    expires = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    return Peer(peer_name(certificate), peer_serial(certificate), int(expires) * 1000)
+
+
+def _has_gone(sock: socket.socket) -> bool:
+    """Whether the peer gave up while it waited in the backlog: its handshake is not worth it."""
+    poller = select.poll()
+    with contextlib.suppress(OSError, ValueError):
+        poller.register(sock, select.POLLRDHUP)
+        return bool(poller.poll(0))
+    return True

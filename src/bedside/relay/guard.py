@@ -1,0 +1,101 @@
+"""Whom the relay serves, before a byte of a request is looked at (S23)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from bedside.pki.names import CertificateKind, CertificateName
+from bedside.protocol.feed import Refused
+from bedside.relay.links import Link, Peer
+from bedside.vocabulary import DeviceId, Gate
+
+__all__ = ["Guard"]
+
+_SERVED = (CertificateKind.DEVICE, CertificateKind.SESSION)
+_TELL_AGAIN_MS = 60_000
+_REMEMBERED = 10_000
+
+
+class Guard:
+    """Revoked serials, refused devices, connections for each name; tells the console of refusals."""
+
+    def __init__(
+        self,
+        *,
+        connections_per_device: int,
+        clock: Callable[[], int],
+        refused: Callable[[DeviceId], Gate | None],
+        tell: Callable[[Refused], None],
+    ) -> None:
+        self._most = connections_per_device
+        self._refused = refused
+        self._clock = clock
+        self._tell = tell
+        self._connections: Counter[CertificateName] = Counter()
+        self._told: dict[tuple[str, Gate], int] = {}
+        self.revoked: set[str] = set()
+        self.counts: Counter[str] = Counter()
+
+    def admits(self, link: Link) -> Gate | None:
+        """Count a new connection in; the gate that refuses it, or None."""
+        peer, name = _of(link)
+        self._connections[name] += 1
+        gate = self.gate(peer)
+        if gate is None and self._connections[name] > self._most:
+            gate = Gate.LIMIT
+        return gate
+
+    def left(self, link: Link) -> None:
+        """Count a connection out."""
+        if link.peer is None or link.peer.name is None:
+            return
+        name = link.peer.name
+        self._connections[name] -= 1
+        if not self._connections[name]:
+            del self._connections[name]
+
+    def gate(self, peer: Peer) -> Gate | None:
+        """The gate that refuses this peer now, or None: asked again at each request."""
+        if peer.name is None or peer.name.kind not in _SERVED or peer.expires_ms <= self._clock():
+            return Gate.CERTIFICATE
+        if peer.serial in self.revoked:
+            return Gate.REVOKED_CERTIFICATE
+        if peer.name.kind is CertificateKind.DEVICE:
+            return self._refused(DeviceId(peer.name.id))
+        return None
+
+    def to_close(self, links: Iterable[Link]) -> list[Link]:
+        """The open connections that are refused by now."""
+        return [link for link in links if link.is_open and link.peer and self._closes(link.peer)]
+
+    def _closes(self, peer: Peer) -> bool:
+        return peer.name is not None and self.gate(peer) is not None
+
+    def note(self, link: Link, gate: Gate) -> None:
+        """Tell the console of a refusal: once a minute for the same peer and gate."""
+        peer = link.peer
+        device = None
+        if peer and peer.name and peer.name.kind is CertificateKind.DEVICE:
+            device = DeviceId(peer.name.id)
+        self.note_address(link.address, gate, device=device, serial=peer.serial if peer else "")
+
+    def note_address(
+        self, address: str, gate: Gate, *, device: DeviceId | None = None, serial: str = ""
+    ) -> None:
+        """As `note`, of a peer that may be known by its address only."""
+        self.counts[gate] += 1
+        now = self._clock()
+        key = (device or address, gate)
+        if now - self._told.get(key, -_TELL_AGAIN_MS) < _TELL_AGAIN_MS:
+            return
+        if len(self._told) >= _REMEMBERED:
+            self._told.clear()
+        self._told[key] = now
+        self._tell(
+            Refused(device=device, serial=serial or None, gate=gate, at_ms=now, address=address)
+        )
+
+
+def _of(link: Link) -> tuple[Peer, CertificateName]:
+    assert link.peer is not None
+    assert link.peer.name is not None
+    return link.peer, link.peer.name

@@ -1,0 +1,354 @@
+"""Who polls, what waits for whom, when to answer: a pure machine, told everything, asked nothing.
+
+Rules (docs/protocol/poll.md):
+1. A held poll is answered at once when a message waits, else when its hold is over; an interval
+   poll is answered at once.
+2. A message is sent until it is acknowledged, expires or is withdrawn: again on a new connection at
+   once, on the same one after a pause.
+3. A device's first hold, or first interval, has a random length: a fleet that came back together
+   must not pulse together.
+4. The console hears of a device's first poll, of what changed since, and of its absence after two
+   and a half periods.
+5. An instance that was superseded by another and comes back proves two live copies: it is told, and
+   the device is refused until the console restores it.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from random import Random
+
+from bedside.protocol.feed import (
+    Absent,
+    Delivered,
+    MessageOffered,
+    Presence,
+    SupersededInstanceReturned,
+)
+from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest
+from bedside.relay.wheel import Wheel
+from bedside.vocabulary import DeviceId, Gate, PollMode
+
+__all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
+
+_PAST_INSTANCES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PollLimits:
+    """Periods and bounds (`relay.config` says the defaults)."""
+
+    hold_ms: int = 30_000
+    interval_ms: int = 30_000
+    interval_jitter_percent: int = 10
+    resend_ms: int = 5_000
+    refused_retry_ms: int = 60_000
+    messages_per_device: int = 64
+
+
+# ---- Commands ----
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the poll that this connection asked."""
+
+    key: Hashable
+    reply: PollReply
+
+
+@dataclass(frozen=True, slots=True)
+class RefusePoll:
+    """Refuse the poll that this connection asked."""
+
+    key: Hashable
+    gate: Gate
+    retry_in_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Let the console know."""
+
+    event: Presence | Absent | Delivered | SupersededInstanceReturned
+
+
+Command = Answer | RefusePoll | Tell
+
+
+@dataclass(slots=True)
+class _Waiting:
+    offered: MessageOffered
+    sent_to: Hashable = None
+    sent_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Device:
+    request: PollRequest
+    address: str
+    held: Hashable = None
+    past: tuple[str, ...] = ()
+    absent: bool = False
+
+
+class Polls:
+    """All devices that poll this relay, and all messages that wait here."""
+
+    def __init__(self, limits: PollLimits, random: Random) -> None:
+        self._limits = limits
+        self._random = random
+        self._devices: dict[DeviceId, _Device] = {}
+        self._messages: dict[DeviceId, dict[str, _Waiting]] = {}
+        self._refused: dict[DeviceId, Gate] = {}
+        self._holds: Wheel[DeviceId] = Wheel()
+        self._absences: Wheel[DeviceId] = Wheel(1000)
+        self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Devices present, polls held and messages waiting now."""
+        return {
+            "devices": len(self._absences),
+            "held": len(self._holds),
+            "messages": sum(map(len, self._messages.values())),
+        }
+
+    # ---- from the console ----
+
+    def offer(self, offered: MessageOffered, now_ms: int) -> list[Command]:
+        """A message waits for a device; a poll that is held is answered with it (rule 1)."""
+        waiting = self._messages.setdefault(offered.device, {})
+        if offered.id in waiting or offered.expires_ms <= now_ms:
+            return []
+        while len(waiting) >= self._limits.messages_per_device:
+            self.withdraw(offered.device, next(iter(waiting)))
+        waiting[offered.id] = _Waiting(offered)
+        self._expiries.set((offered.device, offered.id), offered.expires_ms)
+        device = self._devices.get(offered.device)
+        return (
+            self._answer(offered.device, device, now_ms)
+            if device and device.held is not None
+            else []
+        )
+
+    def withdraw(self, device: DeviceId, message: str) -> None:
+        """A message waits no longer."""
+        waiting = self._messages.get(device, {})
+        waiting.pop(message, None)
+        self._expiries.cancel((device, message))
+        if not waiting:
+            self._messages.pop(device, None)
+
+    def waiting(self) -> list[tuple[DeviceId, str]]:
+        """Every message that waits, by device and id."""
+        return [(device, each) for device, them in self._messages.items() for each in them]
+
+    def refuse(self, device: DeviceId, gate: Gate) -> list[Command]:
+        """Refuse a device's polls from now on, the held one included."""
+        self._refused[device] = gate
+        known = self._devices.get(device)
+        if known is None or known.held is None:
+            return []
+        key, known.held = known.held, None
+        self._holds.cancel(device)
+        return [RefusePoll(key, gate, self.refused_retry())]
+
+    def restore(self, device: DeviceId) -> None:
+        """Serve a device again; which of its copies was the right one starts afresh (rule 5)."""
+        self._refused.pop(device, None)
+        if device in self._devices:
+            self._devices[device].past = ()
+
+    def refused(self, device: DeviceId) -> Gate | None:
+        """The gate by which a device is refused, or None."""
+        return self._refused.get(device)
+
+    def all_refused(self) -> frozenset[DeviceId]:
+        """Every device that is refused."""
+        return frozenset(self._refused)
+
+    # ---- from the devices ----
+
+    def poll(
+        self,
+        key: Hashable,
+        device: DeviceId,
+        request: PollRequest,
+        *,
+        address: str,
+        now_ms: int,
+    ) -> list[Command]:
+        """A poll arrived on connection `key`: answer, hold or refuse it."""
+        if device in self._refused:
+            return [RefusePoll(key, self._refused[device], self.refused_retry())]
+        known = self._devices.get(device)
+        if known is not None and request.instance in known.past:
+            return self._find_copy(key, device, request, now_ms)
+        commands = self._acknowledge(device, request, now_ms)
+        fresh = known is None or known.absent or known.request.instance != request.instance
+        if known is None:
+            known = self._devices[device] = _Device(request, address)
+            commands.append(_presence(device, known, now_ms))
+        else:
+            commands += self._let_go(device, known, now_ms)
+            commands += _renew(device, known, request, address=address, now_ms=now_ms)
+        known.held = key
+        self._absences.set(device, now_ms + self._period(request.mode) * 5 // 2)
+        if request.mode is PollMode.INTERVAL or self._next(device, key, now_ms):
+            commands += self._answer(device, known, now_ms, fresh=fresh)
+        else:
+            hold = self._limits.hold_ms
+            if device in self._messages:  # sent here already: another try before the period ends
+                hold = min(hold, self._limits.resend_ms)
+            self._holds.set(device, now_ms + (self._random.randrange(hold) if fresh else hold))
+        return commands
+
+    def departed(self, key: Hashable, device: DeviceId) -> None:
+        """The connection of a held poll closed."""
+        known = self._devices.get(device)
+        if known is not None and known.held == key:
+            known.held = None
+            self._holds.cancel(device)
+
+    def tick(self, now_ms: int) -> list[Command]:
+        """What time alone brings: ends of holds, absences, expired messages."""
+        commands: list[Command] = []
+        for device in self._holds.due(now_ms):
+            commands += self._answer(device, self._devices[device], now_ms)
+        for device in self._absences.due(now_ms):
+            known = self._devices[device]
+            commands += self._let_go(device, known, now_ms)
+            known.absent = True
+            commands.append(Tell(Absent(device=device, at_ms=now_ms)))
+        for device, message in self._expiries.due(now_ms):
+            self.withdraw(device, message)
+        return commands
+
+    # ---- inside ----
+
+    def _period(self, mode: PollMode) -> int:
+        return self._limits.hold_ms if mode is PollMode.HELD else self._limits.interval_ms
+
+    def refused_retry(self) -> int:
+        """A refused device comes back, but not in step with the others."""
+        retry = self._limits.refused_retry_ms
+        return retry + self._random.randrange(retry)
+
+    def _acknowledge(self, device: DeviceId, request: PollRequest, now_ms: int) -> list[Command]:
+        """Rule 2; what is not known (any more) was told before."""
+        commands: list[Command] = []
+        for message in request.acks:
+            if message in self._messages.get(device, {}):
+                self.withdraw(device, message)
+                commands.append(Tell(Delivered(device=device, id=message, at_ms=now_ms)))
+        return commands
+
+    def _let_go(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
+        """A device polls once at a time: the poll that was held is answered with nothing."""
+        if known.held is None:
+            return []
+        key, known.held = known.held, None
+        self._holds.cancel(device)
+        return [self._reply(key, known, (), now_ms=now_ms)]
+
+    def _next(self, device: DeviceId, key: Hashable, now_ms: int) -> list[_Waiting]:
+        """The messages that are due on this connection (rule 2)."""
+        due = [
+            waiting
+            for waiting in self._messages.get(device, {}).values()
+            if waiting.sent_to != key or now_ms - waiting.sent_ms >= self._limits.resend_ms
+        ]
+        return due[:MAX_MESSAGES]
+
+    def _answer(
+        self, device: DeviceId, known: _Device, now_ms: int, *, fresh: bool = False
+    ) -> list[Command]:
+        key, known.held = known.held, None
+        self._holds.cancel(device)
+        due = self._next(device, key, now_ms)
+        for waiting in due:
+            waiting.sent_to, waiting.sent_ms = key, now_ms
+        messages = tuple(
+            Message(each.offered.id, each.offered.message_kind, each.offered.sealed) for each in due
+        )
+        return [self._reply(key, known, messages, now_ms=now_ms, fresh=fresh)]
+
+    def _reply(
+        self,
+        key: Hashable,
+        known: _Device,
+        messages: tuple[Message, ...],
+        *,
+        now_ms: int,
+        fresh: bool = False,
+    ) -> Answer:
+        mode = known.request.mode
+        more = len(messages) == MAX_MESSAGES
+        reply = PollReply(
+            messages=messages,
+            next_in_ms=0 if mode is PollMode.HELD or more else self._interval(fresh=fresh),
+            hold_ms=self._limits.hold_ms,
+            now_ms=now_ms,
+        )
+        return Answer(key, reply)
+
+    def _interval(self, *, fresh: bool) -> int:
+        """Rule 3."""
+        interval = self._limits.interval_ms
+        if fresh:
+            return self._random.randrange(1, interval + 1)
+        spread = interval * self._limits.interval_jitter_percent // 100
+        return interval + self._random.randint(-spread, spread)
+
+    def _find_copy(
+        self, key: Hashable, device: DeviceId, request: PollRequest, now_ms: int
+    ) -> list[Command]:
+        """Rule 5: refuse both copies at once, whether or not the console can be reached."""
+        event = SupersededInstanceReturned(device=device, instance=request.instance, at_ms=now_ms)
+        return [
+            Tell(event),
+            *self.refuse(device, Gate.DEVICE_CLONED),
+            RefusePoll(key, Gate.DEVICE_CLONED, self.refused_retry()),
+        ]
+
+
+def _renew(
+    device: DeviceId, known: _Device, request: PollRequest, *, address: str, now_ms: int
+) -> list[Command]:
+    """Rule 4 and the first half of rule 5."""
+    before = (known.absent, known.address, _state(known.request))
+    if request.instance != known.request.instance:
+        known.past = (*known.past, known.request.instance)[-_PAST_INSTANCES:]
+    known.absent, known.address, known.request = False, address, request
+    if before == (False, address, _state(request)):
+        return []
+    return [_presence(device, known, now_ms)]
+
+
+def _state(request: PollRequest) -> tuple[object, ...]:
+    """What the console wants to know of a poll."""
+    return (
+        request.instance,
+        request.mode,
+        request.activity,
+        request.version,
+        request.configuration,
+        request.journal,
+    )
+
+
+def _presence(device: DeviceId, known: _Device, now_ms: int) -> Tell:
+    request = known.request
+    return Tell(
+        Presence(
+            device=device,
+            instance=request.instance,
+            at_ms=now_ms,
+            mode=request.mode,
+            activity=request.activity,
+            version=request.version,
+            configuration=request.configuration,
+            journal=request.journal,
+            address=known.address,
+        )
+    )

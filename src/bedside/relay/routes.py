@@ -1,0 +1,149 @@
+"""Which request goes where, and whose certificate may ask it."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from bedside.pki.names import CertificateKind
+from bedside.protocol.codec import to_json
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.feed import RelayEvent, Report
+from bedside.protocol.http import Request
+from bedside.protocol.poll import parse_poll, parse_report_request
+from bedside.protocol.tunnel import is_tunnel, parse_tunnel_request
+from bedside.relay.connection import HttpConnection
+from bedside.relay.guard import Guard
+from bedside.relay.pairing import Side
+from bedside.relay.polls import Answer, Command, Polls, RefusePoll, Tell
+from bedside.relay.spool import Spool
+from bedside.relay.tunnels import Tunnels
+from bedside.vocabulary import DeviceId, Gate
+
+__all__ = ["Enrolment", "EnrolmentRoutes", "PeerRoutes"]
+
+_REPORT_RETRY_MS = 30_000
+_EST = "/.well-known/est/"
+_WITHOUT_CERTIFICATE = {
+    ("GET", _EST + "cacerts"),
+    ("GET", _EST + "csrattrs"),
+    ("POST", _EST + "simpleenroll"),
+}
+_RENEWAL = ("POST", _EST + "simplereenroll")
+
+
+class Enrolment(Protocol):
+    """Carries EST requests to the console and its answers back."""
+
+    def forward(self, connection: HttpConnection, verb: str, request: Request) -> None:
+        """Answer the connection once the console has answered."""
+
+
+def _route(request: Request) -> tuple[str, str]:
+    return request.method, request.target
+
+
+class EnrolmentRoutes:
+    """What a device without a certificate may ask: three verbs of EST (RFC 7030)."""
+
+    def __init__(self, enrolment: Enrolment) -> None:
+        self._enrolment = enrolment
+
+    def serve(self, connection: HttpConnection, request: Request) -> None:
+        """Forward the three verbs, refuse the rest."""
+        if _route(request) in _WITHOUT_CERTIFICATE:
+            verb = request.target.removeprefix(_EST)
+            self._enrolment.forward(connection, verb, request)
+        else:
+            connection.fault(404, "not_found")
+
+    def departed(self, connection: HttpConnection) -> None:
+        """The answer finds the link closed."""
+
+
+class PeerRoutes:
+    """What a device and a session's specialist may ask, each by its own kind of certificate."""
+
+    def __init__(
+        self,
+        polls: Polls,
+        tunnels: Tunnels,
+        *,
+        guard: Guard,
+        spool: Spool,
+        enrolment: Enrolment,
+        clock: Callable[[], int],
+        tell: Callable[[RelayEvent], None],
+    ) -> None:
+        self._polls = polls
+        self._tunnels = tunnels
+        self._guard = guard
+        self._spool = spool
+        self._enrolment = enrolment
+        self._clock = clock
+        self._tell = tell
+
+    def serve(self, connection: HttpConnection, request: Request) -> None:
+        """Find the route; the certificate's kind decides whether it is there at all."""
+        peer = connection.link.peer
+        gate = self._guard.gate(peer) if peer else Gate.CERTIFICATE
+        if peer is None or peer.name is None or gate is not None:
+            self.turn_away(connection, gate or Gate.CERTIFICATE)
+            return
+        try:
+            if is_tunnel(request):
+                asked = parse_tunnel_request(request)
+                side = Side.DEVICE if peer.name.kind is CertificateKind.DEVICE else Side.SPECIALIST
+                self._tunnels.arrive(connection, side, asked)
+            elif peer.name.kind is CertificateKind.DEVICE:
+                self._serve_device(connection, DeviceId(peer.name.id), request)
+            else:
+                connection.fault(404, "not_found")
+        except ProtocolError as error:
+            connection.fault(400, error.code)
+
+    def departed(self, connection: HttpConnection) -> None:
+        """A held poll's connection closed."""
+        peer = connection.link.peer
+        if peer and peer.name and peer.name.kind is CertificateKind.DEVICE:
+            self._polls.departed(connection, DeviceId(peer.name.id))
+
+    def turn_away(self, connection: HttpConnection, gate: Gate) -> None:
+        """Refuse by a gate, and tell the console."""
+        self._guard.note(connection.link, gate)
+        connection.refuse(403, gate, self._polls.refused_retry())
+
+    def execute(self, commands: Sequence[Command]) -> None:
+        """Do what the polls decided."""
+        for command in commands:
+            match command:
+                case Answer(key=HttpConnection() as connection):
+                    connection.answer(200, command.reply.to_json())
+                case RefusePoll(key=HttpConnection() as connection):
+                    self._guard.note(connection.link, command.gate)
+                    connection.refuse(403, command.gate, command.retry_in_ms)
+                case Tell():
+                    self._tell(command.event)
+
+    def _serve_device(self, connection: HttpConnection, device: DeviceId, request: Request) -> None:
+        route = _route(request)
+        if route == ("POST", "/v1/poll"):
+            poll = parse_poll(request.body)
+            now = self._clock()
+            address = connection.link.address
+            self.execute(self._polls.poll(connection, device, poll, address=address, now_ms=now))
+        elif route == ("POST", "/v1/report"):
+            self._take_reports(connection, device, request.body)
+        elif route == _RENEWAL:
+            self._enrolment.forward(connection, "simplereenroll", request)
+        else:
+            connection.fault(404, "not_found")
+
+    def _take_reports(self, connection: HttpConnection, device: DeviceId, body: bytes) -> None:
+        """Accept all of them or none: 202 is a promise to keep them until the console has them."""
+        reports = parse_report_request(body).reports
+        if not self._spool.has_room(len(reports), sum(map(len, reports))):
+            connection.refuse(503, Gate.LIMIT, _REPORT_RETRY_MS)
+            return
+        now = self._clock()
+        for sealed in reports:
+            self._tell(Report(device=device, sealed=sealed, at_ms=now))
+        connection.answer(202, to_json({"v": 1, "accepted": len(reports)}))

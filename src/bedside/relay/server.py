@@ -1,0 +1,257 @@
+"""The relay as one object: built in one place, driven by one event loop.
+
+It holds sealed messages and carries encrypted streams; it has no key to either.
+"""
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Callable
+from random import SystemRandom
+
+from bedside.pki.contexts import (
+    console_client_context,
+    enrolment_name,
+    enrolment_server_context,
+    relay_server_context,
+)
+from bedside.protocol.feed import (
+    DeviceRefused,
+    DeviceRestored,
+    Event,
+    FeedReply,
+    MessageOffered,
+    MessageWithdrawn,
+    RelayEvent,
+    Revoked,
+    TunnelEnded,
+    TunnelOffered,
+)
+from bedside.protocol.http import HttpLimits
+from bedside.relay.config import RelayConfig
+from bedside.relay.connection import HttpConnection, refusal
+from bedside.relay.console_link import Assertions, ConsoleLink, HttpClient
+from bedside.relay.driver import Admission, Door
+from bedside.relay.est import EstForwarder
+from bedside.relay.guard import Guard
+from bedside.relay.links import Link
+from bedside.relay.log import Log
+from bedside.relay.pairing import CloseReason, Pairing
+from bedside.relay.polls import Polls
+from bedside.relay.routes import EnrolmentRoutes, PeerRoutes
+from bedside.relay.spool import Spool
+from bedside.relay.tunnels import Tunnels
+from bedside.vocabulary import Gate
+
+__all__ = ["Relay", "run", "wall_ms"]
+
+_REPORT_BODY = HttpLimits(body=260 * 1024)
+_ENROLMENT_BODY = HttpLimits(body=8 * 1024)
+
+
+def wall_ms() -> int:
+    """Unix milliseconds: the clock of messages, sessions and certificates."""
+    return time.time_ns() // 1_000_000
+
+
+class Relay:
+    """One relay process: everything that is shared by its connections."""
+
+    def __init__(self, config: RelayConfig, log: Log) -> None:
+        limits = config.limits
+        random = SystemRandom()
+        self.log = log
+        self.config = config
+        self.spool = Spool(limits.spool())
+        self.polls = Polls(limits.polls(), random)
+        self.pairing = Pairing(limits.pairing())
+        self.guard = Guard(
+            connections_per_device=limits.connections_per_device_count,
+            clock=wall_ms,
+            refused=self.polls.refused,
+            tell=self.tell,
+        )
+        self.door = Door(
+            _admissions(config),
+            limits.door(),
+            welcome=self._welcome,
+            gone=self.guard.left,
+            refusal=self._refused_handshake,
+        )
+        self.tunnels = Tunnels(
+            self.door, self.pairing, clock=wall_ms, tell=self.tell, refused=self.guard.note
+        )
+        client = _client_maker(config)
+        self.console = ConsoleLink(
+            config.name,
+            client,
+            self.spool,
+            apply=self.apply,
+            log=log,
+            times=limits.link(),
+            random=random,
+        )
+        self._est = EstForwarder(
+            client, now_ms=self.door.now_ms, answer_ms=limits.console_answer_ms
+        )
+        self._peers = PeerRoutes(
+            self.polls,
+            self.tunnels,
+            guard=self.guard,
+            spool=self.spool,
+            enrolment=self._est,
+            clock=wall_ms,
+            tell=self.tell,
+        )
+        self._enrolling = EnrolmentRoutes(self._est)
+
+    # ---- what the console says ----
+
+    def apply(self, reply: FeedReply) -> None:
+        """Take in news; after a snapshot nothing else is valid."""
+        now = wall_ms()
+        if reply.snapshot:
+            self._forget_what_is_not_in(reply)
+        for event in reply.events:
+            self._apply_one(event, now)
+        for link in self.guard.to_close(self.door.links):
+            self._close_refused(link)
+
+    def _apply_one(self, event: Event, now: int) -> None:
+        match event:
+            case MessageOffered():
+                self._peers.execute(self.polls.offer(event, now))
+            case MessageWithdrawn():
+                self.polls.withdraw(event.device, event.id)
+            case TunnelOffered():
+                self.tunnels.execute(self.pairing.offer(event, now))
+            case TunnelEnded():
+                self.tunnels.execute(self.pairing.end(event.session, now))
+                self.log("session_ended", session=event.session, ending=event.ending)
+            case Revoked():
+                self.guard.revoked.update(event.serials)
+                self.log("certificates_revoked", count=len(event.serials))
+            case DeviceRefused():
+                self._peers.execute(self.polls.refuse(event.device, event.gate))
+                self.log("device_refused", device=event.device, gate=event.gate)
+            case DeviceRestored():
+                self.polls.restore(event.device)
+
+    def _forget_what_is_not_in(self, reply: FeedReply) -> None:
+        events = reply.events
+        messages = {(e.device, e.id) for e in events if isinstance(e, MessageOffered)}
+        for device, message in self.polls.waiting():
+            if (device, message) not in messages:
+                self.polls.withdraw(device, message)
+        sessions = {e.session for e in events if isinstance(e, TunnelOffered)}
+        for session in self.pairing.known() - sessions:
+            self.tunnels.execute(self.pairing.end(session, wall_ms()))
+        refused = {e.device for e in events if isinstance(e, DeviceRefused)}
+        for device in self.polls.all_refused() - refused:
+            self.polls.restore(device)
+        self.guard.revoked.clear()
+
+    def _close_refused(self, link: Link) -> None:
+        gate = self.guard.gate(link.peer) if link.peer else None
+        self.guard.note(link, gate or Gate.CERTIFICATE)
+        handler = link.handler
+        if isinstance(handler, HttpConnection):
+            handler.ended()
+            handler.refuse(403, gate or Gate.CERTIFICATE, self.polls.refused_retry())
+        else:
+            self.tunnels.close_link(link, CloseReason.REVOKED)
+            handler.ended()
+            link.abort()
+
+    # ---- what the console is told ----
+
+    def tell(self, event: RelayEvent) -> None:
+        """Owe the console an event."""
+        self.spool.add(event)
+        self.console.owes()
+
+    # ---- connections ----
+
+    def _welcome(self, link: Link) -> None:
+        if link.peer is None or link.peer.name is None:
+            self._serve(link, self._enrolling, _ENROLMENT_BODY)
+            return
+        gate = self.guard.admits(link)
+        if gate is None:
+            self._serve(link, self._peers, _REPORT_BODY)
+            return
+        self.guard.note(link, gate)
+        status = 429 if gate is Gate.LIMIT else 403
+        link.write(refusal(status, gate, self.polls.refused_retry()))
+        link.close()
+
+    def _serve(self, link: Link, routes: PeerRoutes | EnrolmentRoutes, limits: HttpLimits) -> None:
+        times = self.config.limits.http()
+        link.handler = HttpConnection(link, self.door, routes, limits=limits, times=times)
+
+    def _refused_handshake(self, address: str, error: OSError) -> None:
+        reason = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+        if reason is not None and address:
+            self.guard.note_address(address, Gate.CERTIFICATE)
+            self.log("handshake_refused", address=address, reason=str(reason))
+
+    # ---- life ----
+
+    def _tick(self) -> None:
+        self._peers.execute(self.polls.tick(wall_ms()))
+        self.tunnels.tick()
+
+    def open(self) -> list[tuple[str, int]]:
+        """Listen and serve; returns the addresses as bound. Raises OSError."""
+        bound = [self.door.listen(each.host, each.port) for each in self.config.listen]
+        self.door.start(self._tick)
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        for host, port in bound:
+            self.log("listening", host=host, port=port)
+        return bound
+
+    async def close(self) -> None:
+        """Stop: no new connections, tunnels closed, what is owed posted, then everything closed."""
+        self.door.close_listeners()
+        self.tunnels.stop()
+        flushed = await self.console.flush(self.config.limits.stop_ms / 1000)
+        self._est.close()
+        self.door.close()
+        self.log("stopped", flushed=flushed, owed=len(self.spool))
+
+
+def _admissions(config: RelayConfig) -> tuple[Admission, ...]:
+    ca = config.ca.read_text("ascii")
+    name = config.server_name
+    peers = relay_server_context(config.certificate, config.key, ca, server_name=name)
+    enrolling = enrolment_server_context(config.certificate, config.key, server_name=name)
+    return Admission(name, peers), Admission(enrolment_name(name), enrolling)
+
+
+def _client_maker(config: RelayConfig) -> Callable[[], HttpClient]:
+    context = console_client_context(config.ca.read_text("ascii"))
+    assertions = Assertions(config.name, config.key)
+    return lambda: HttpClient(config.console, context, assertions)
+
+
+async def run(config: RelayConfig, log: Log) -> None:
+    """Serve until SIGTERM or SIGINT; raises OSError when the relay cannot start."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    relay = Relay(config, log)
+    relay.open()
+    async with asyncio.TaskGroup() as tasks:
+        loops = [
+            tasks.create_task(relay.console.follow_feed()),
+            tasks.create_task(relay.console.post_batches()),
+        ]
+        await stopping.wait()
+        for each in loops:
+            each.cancel()
+    await relay.close()

@@ -1,0 +1,63 @@
+"""One timer wheel for everything that waits: a dictionary entry per deadline, no timer objects.
+
+A fleet of held polls has tens of thousands of deadlines that are nearly all cancelled before they
+fall due. A slot is a fraction of a second; a deadline is kept to within one slot, never early.
+"""
+
+from typing import Generic, TypeVar
+
+__all__ = ["Wheel"]
+
+K = TypeVar("K")
+
+
+class Wheel(Generic[K]):
+    """Deadlines by (hashable) key, at most one for each key; time is the caller's, in milliseconds."""
+
+    def __init__(self, slot_ms: int = 50) -> None:
+        self._slot_ms = slot_ms
+        self._slots: dict[int, dict[K, None]] = {}
+        self._slot_of: dict[K, int] = {}
+        self._next: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
+    def set(self, key: K, at_ms: int) -> None:
+        """Let `key` fall due at `at_ms` or up to one slot later; replaces its earlier deadline."""
+        self.cancel(key)
+        slot = -(-at_ms // self._slot_ms)
+        if self._next is not None and slot < self._next:
+            slot = self._next
+        self._slot_of[key] = slot
+        self._slots.setdefault(slot, {})[key] = None
+
+    def cancel(self, key: K) -> None:
+        """Forget `key`'s deadline, if it has one."""
+        slot = self._slot_of.pop(key, None)
+        if slot is None:
+            return
+        keys = self._slots[slot]
+        del keys[key]
+        if not keys:
+            del self._slots[slot]
+
+    def due(self, now_ms: int) -> list[K]:
+        """Take out and return the keys whose time has come, earliest slot first.
+
+        A clock that was set back makes deadlines late, never lost.
+        """
+        current = now_ms // self._slot_ms
+        if self._next is not None and current < self._next:
+            self._next = min(self._next, current + 1)
+        if self._next is None or current - self._next > len(self._slots):
+            ripe = sorted(slot for slot in self._slots if slot <= current)
+        else:
+            ripe = [slot for slot in range(self._next, current + 1) if slot in self._slots]
+        self._next = current + 1
+        keys: list[K] = []
+        for slot in ripe:
+            keys += self._slots.pop(slot)
+        for key in keys:
+            del self._slot_of[key]
+        return keys

@@ -1,0 +1,186 @@
+"""The console's live process, as a relay sees it: real TLS, a feed that tests write, batches kept.
+
+It checks what the real one checks: the assertion's signature, audience, age and single use, and that
+batches come in order. Everything else is the test's to say.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from bedside.pki.contexts import console_server_context
+from bedside.protocol.feed import BatchReply, Event, FeedReply, RelayEvent, parse_batch
+from bedside.protocol.http import HttpLimits, Request, RequestReader, response
+from bedside.testing.certificates import Credentials
+
+__all__ = ["FakeLive"]
+
+_WAIT_S = 10
+
+
+class FakeLive:
+    """An HTTPS server that plays the console's live process for any number of relays."""
+
+    def __init__(self, credentials: Credentials, server_name: str) -> None:
+        self.server_name = server_name
+        self.port = 0
+        self.received: list[RelayEvent] = []
+        self.enrolments: list[tuple[str, dict[str, str], bytes]] = []
+        self.est_answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
+        self.feeds = 0
+        self._context = console_server_context(
+            credentials.certificate, credentials.key, server_name=server_name
+        )
+        self._events: list[Event] = []
+        self._epoch = 0
+        self._relays: dict[str, ECKey] = {}
+        self._used: set[str] = set()
+        self._sequences: dict[tuple[str, str], int] = {}
+        self._changed = asyncio.Condition()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    # ---- for tests ----
+
+    def know(self, relay: str, certificate: Path) -> None:
+        """Accept assertions that this relay's key signed."""
+        public = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+        pem = public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self._relays[relay] = ECKey.import_key(pem)
+
+    async def start(self) -> None:
+        """Listen: on a free port the first time, on the same one again after `stop`."""
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self._context
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Be away: close everything, keep what was received."""
+        if self._server is not None:
+            self._server.close()
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await self._server.wait_closed()
+            self._server = None
+
+    async def push(self, *events: Event) -> None:
+        """Put news into the feed."""
+        async with self._changed:
+            self._events += events
+            self._changed.notify_all()
+
+    async def reset(self, *events: Event) -> None:
+        """Forget the feed's past: the next answer is a snapshot of these events."""
+        async with self._changed:
+            self._epoch += 1
+            self._events = list(events)
+            self._changed.notify_all()
+
+    async def wait_for(self, wanted: Callable[[RelayEvent], Any]) -> RelayEvent:
+        """Return the first event received for which `wanted` is true; TimeoutError after 10 s."""
+        async with asyncio.timeout(_WAIT_S), self._changed:
+            while True:
+                for event in self.received:
+                    if wanted(event):
+                        return event
+                await self._changed.wait()
+
+    async def wait_for_feeds(self, count: int) -> None:
+        """Return once the feed was asked for so often; TimeoutError after 10 s."""
+        async with asyncio.timeout(_WAIT_S), self._changed:
+            await self._changed.wait_for(lambda: self.feeds >= count)
+
+    # ---- HTTP ----
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: TID251  # not on a data path
+        self._writers.add(writer)
+        requests = RequestReader(HttpLimits(body=8 * 1024 * 1024))
+        try:
+            while data := await reader.read(65536):
+                requests.receive(data)
+                while (request := requests.next()) is not None:
+                    writer.write(await self._answer(request))
+                    await writer.drain()
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, request: Request) -> bytes:
+        relay = self._authenticate(request.headers.get("authorization", ""))
+        if relay is None:
+            return response(401, {})
+        url = urlsplit(request.target)
+        if (request.method, url.path) == ("GET", "/relay/feed"):
+            query = parse_qs(url.query, keep_blank_values=True)
+            return await self._feed(query["cursor"][0], int(query["wait_s"][0]))
+        if (request.method, url.path) == ("POST", "/relay/batch"):
+            return await self._batch(request.body)
+        if request.method == "POST" and url.path.startswith("/relay/est/"):
+            verb = url.path.removeprefix("/relay/est/")
+            self.enrolments.append((verb, dict(request.headers), request.body))
+            return response(*self.est_answer)
+        return response(404, {})
+
+    def _authenticate(self, header: str) -> str | None:
+        scheme, _, token = header.partition(" ")
+        now = int(time.time())
+        for relay, key in self._relays.items():
+            try:
+                claims = jwt.decode(token, key, algorithms=["ES256"]).claims
+            except (JoseError, ValueError):
+                continue
+            young = now - 60 <= claims["iat"] <= now + 1 and claims["exp"] <= claims["iat"] + 60
+            fresh = claims["jti"] not in self._used
+            meant = claims["iss"] == relay and claims["aud"] == "bedside-live"
+            if scheme == "Bearer" and young and fresh and meant:
+                self._used.add(claims["jti"])
+                return relay
+        return None
+
+    async def _feed(self, cursor: str, wait_s: int) -> bytes:
+        async with self._changed:
+            self.feeds += 1
+            self._changed.notify_all()
+            epoch, _, seen = cursor.partition(".")
+            snapshot = not seen or int(epoch) != self._epoch
+            if not snapshot:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._changed.wait_for(
+                            lambda: int(epoch) != self._epoch or len(self._events) > int(seen)
+                        )
+                snapshot = int(epoch) != self._epoch
+            events = self._events if snapshot else self._events[int(seen) :]
+            position = f"{self._epoch}.{len(self._events)}"
+            reply = FeedReply(cursor=position, snapshot=snapshot, events=tuple(events))
+        return response(200, {"content-type": "application/json"}, reply.to_json())
+
+    async def _batch(self, body: bytes) -> bytes:
+        batch = parse_batch(body)
+        key = (batch.relay, batch.boot)
+        last = self._sequences.get(key, 0)
+        if batch.sequence > last:
+            assert batch.sequence == last + 1, "a batch is missing"
+            async with self._changed:
+                self._sequences[key] = batch.sequence
+                self.received += batch.events
+                self._changed.notify_all()
+        answer = BatchReply(batch.sequence).to_json()
+        return response(200, {"content-type": "application/json"}, answer)
