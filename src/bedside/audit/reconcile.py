@@ -308,15 +308,29 @@ def _copy_finding(wrong: Wrong, first: int, last: int | None, evidence: int) -> 
 
 
 def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for each place: the first one's words with the strongest evidence."""
+    """One finding for each place, with the best evidence.
+
+    What is missing spans all that any statement shows; a change lies in the narrowest span.
+    """
     merged: dict[tuple[Journal, int], Finding] = {}
     for each in findings:
         place = (each.journal, each.first)
-        known = merged.setdefault(place, each)
-        if (each.proven, each.evidence is not None) > (known.proven, known.evidence is not None):
-            merged[place] = replace(known, evidence=each.evidence, proven=each.proven)
+        known = merged.get(place)
+        merged[place] = each if known is None else _joined(known, each)
     order = list(Journal)
     return tuple(sorted(merged.values(), key=lambda f: (order.index(f.journal), f.first)))
+
+
+def _joined(known: Finding, other: Finding) -> Finding:
+    last = known.last
+    if known.wrong is Wrong.MISSING and last is not None and other.last is not None:
+        last = max(last, other.last)
+    better = (other.proven, other.evidence is not None) > (
+        known.proven,
+        known.evidence is not None,
+    )
+    best = other if better else known
+    return replace(known, last=last, evidence=best.evidence, proven=best.proven)
 
 
 def _leads_to(lines: Sequence[bytes], batch: Received) -> bool:

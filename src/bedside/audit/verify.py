@@ -163,6 +163,7 @@ class _LogWalk:
             try:
                 leaves = self._leaves(batch, base)
             except _BadLine as bad:
+                self._grow(frontier, bad.leaves)
                 return bad.fault
             if first_difference is None:
                 first_difference = self._compare(leaves, base)
@@ -172,15 +173,16 @@ class _LogWalk:
         return self._judge(frontier.root(), first_difference)
 
     def _leaves(self, batch: list[bytes], base: int) -> list[bytes]:
-        leaves = []
+        leaves: list[bytes] = []
         for seq, line in enumerate(batch, base):
             try:
                 stated, prev, time = read_place(line)
             except EntryError as error:
-                raise _BadLine(Fault(seq, FaultKind.MALFORMED, str(error))) from error
+                fault = Fault(seq, FaultKind.MALFORMED, str(error))
+                raise _BadLine(fault, leaves) from error
             if stated != seq or prev is not None:
                 words = f"entry {stated} stands in its place"
-                raise _BadLine(Fault(seq, FaultKind.SEQUENCE, words))
+                raise _BadLine(Fault(seq, FaultKind.SEQUENCE, words), leaves)
             if time < self._time:
                 self.backward_steps += 1
             self._time = time
@@ -295,6 +297,7 @@ class _Counted:
 
 
 class _BadLine(Exception):  # noqa: N818 - carries a fault to the end of the walk
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, leaves: list[bytes]) -> None:
         super().__init__(fault.words)
         self.fault = fault
+        self.leaves = leaves

@@ -106,8 +106,9 @@ def witnessed_deed(witnessed: Witnessed, *, actor: Actor) -> Deed:
 def parse_received(entry: Entry) -> Received:
     """Return the batch that a console's entry records, or raise EntryError."""
     detail = _detail(entry, JournalAction.JOURNAL_DEVICE_RECEIVED)
+    name = detail.text("device")
     try:
-        device = parse_device_id(detail.text("device"))
+        device = parse_device_id(name)
     except ValueError as error:
         raise EntryError("detail.device is malformed") from error
     return Received(
