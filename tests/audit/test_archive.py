@@ -73,3 +73,12 @@ def test_an_encrypted_zip_gives_an_archive_error(tmp_path):
     assert zipfile.is_zipfile(path)
     with open_archive(path) as archive, pytest.raises(ArchiveError, match="password"):
         verify_log(archive)
+
+
+def test_a_zip_of_a_later_version_gives_an_archive_error(tmp_path):
+    path = as_zip(FILES, tmp_path / "export.zip")
+    data = bytearray(path.read_bytes())
+    data[data.find(b"PK\1\2") + 6] = 185
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError, match=r"version 18\.5"):
+        open_archive(path)

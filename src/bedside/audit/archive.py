@@ -5,6 +5,8 @@ write nor reach outside; sizes are limited where a whole file is taken into memo
 """
 
 import json
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -74,26 +76,42 @@ class Archive:
         return _guard(name, lambda: self._files.open(name))
 
 
-def _guard(name: str, act: Callable[[], _R]) -> _R:
-    # What a damaged archive can raise while it is read, in one place.
-    try:
-        return act()
-    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as e:
-        raise ArchiveError(f"{name} cannot be read: {e}") from e
-
-
 def open_archive(path: Path) -> Archive:
     """Return the export at `path`, or raise ArchiveError; close it by leaving its `with`."""
-    try:
-        if path.is_dir():
-            return Archive(_Folder(path))
-        if zipfile.is_zipfile(path):
-            return Archive(_Zip(path))
-        if tarfile.is_tarfile(path):
-            return Archive(_Tar(path))
-    except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
-        raise ArchiveError(f"cannot be read: {error}") from error
+    return Archive(_guard(path.name, lambda: _open_files(path)))
+
+
+def _open_files(path: Path) -> _Files:
+    if path.is_dir():
+        return _Folder(path)
+    if zipfile.is_zipfile(path):
+        return _Zip(path)
+    if tarfile.is_tarfile(path):
+        return _Tar(path)
     raise ArchiveError("neither a folder nor a .zip nor a .tar")
+
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What the standard library raises for archives that are damaged, encrypted or of another version."""
+
+
+def _guard(name: str, act: Callable[[], _R]) -> _R:
+    try:
+        return act()
+    except ArchiveError:
+        raise
+    except _DAMAGED as error:
+        raise ArchiveError(f"{name} cannot be read: {error}") from error
 
 
 class _Folder:
