@@ -17,6 +17,7 @@ class DeviceFacts:
     product: str
     site: Site
     poll_mode: PollMode = PollMode.HELD
+    locked: bool = False
     lock_reason: str | None = None
     """Why the device is locked; None when it is not."""
 

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from bedside.audit.checkpoint import VerifierKey
 from bedside.console.keys import key_store
+from bedside.pki.keystore import KeyName
 
 __all__ = ["LogSigner", "log_signer", "verifier_key"]
 
@@ -27,10 +28,10 @@ class LogSigner:
 
 def log_signer() -> LogSigner:
     """Return the signer of this console's log: its `checkpoint` key never leaves the key store."""
-    return LogSigner(verifier_key(), key_store().sign_checkpoint)
+    return LogSigner(verifier_key(), key_store().signer(KeyName.CHECKPOINT).sign)
 
 
 def verifier_key() -> VerifierKey:
     """Return the key that proves this console's checkpoints; its name is the log's origin."""
-    public = key_store().checkpoint_public_key()
+    public = key_store().public_key(KeyName.CHECKPOINT)
     return VerifierKey(settings.BEDSIDE_LOG_ORIGIN, public.public_bytes_raw())

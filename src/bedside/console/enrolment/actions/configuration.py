@@ -1,0 +1,58 @@
+"""The configuration document: what the manufacturer sets on a device, with its SSH host certificate."""
+
+from django.db.models import F
+
+from bedside.console.enrolment.actions.documents import send_document
+from bedside.console.enrolment.facts import DeviceFacts
+from bedside.console.enrolment.models import DeviceIdentity
+from bedside.console.keys import key_store
+from bedside.console.relays.queries import relays
+from bedside.pki.delegated import delegated_key
+from bedside.pki.keystore import KeyName
+from bedside.pki.ssh_certificates import HOST_CERTIFICATE_DAYS, issue_host_certificate
+from bedside.protocol.orders import DeviceConfiguration
+from bedside.vocabulary import MessageKind
+
+__all__ = ["do_send_configuration"]
+
+_DAY_MS = 24 * 3600 * 1000
+_LIFE_MS = 30 * _DAY_MS
+
+
+def do_send_configuration(facts: DeviceFacts, *, now: int) -> str | None:
+    """Send a device its configuration under the next serial; an older one that waits is dropped.
+
+    Returns the relay that is told, None where none is yet or the device never enrolled (it gets
+    its configuration with its first certificate).
+    """
+    identities = DeviceIdentity.objects.filter(pk=facts.device)
+    if not identities.update(configuration_serial=F("configuration_serial") + 1):
+        return None
+    identity = identities.get()
+    certificate = issue_host_certificate(
+        delegated_key(key_store(), KeyName.SSH_HOST_CA),
+        identity.ssh_host_key,
+        device=facts.device,
+        not_before_ms=now - 300_000,
+        not_after_ms=now + HOST_CERTIFICATE_DAYS * _DAY_MS,
+    )
+    document = DeviceConfiguration(
+        device=facts.device,
+        serial=identity.configuration_serial,
+        issued_ms=now,
+        display_name=facts.display_name,
+        site=facts.site,
+        product=facts.product,
+        relays=relays(),
+        ssh_host_certificate=certificate,
+        poll_mode=facts.poll_mode,
+        locked=facts.locked,
+        lock_reason=facts.lock_reason,
+    )
+    return send_document(
+        document,
+        MessageKind.CONFIGURATION,
+        device=facts.device,
+        expires_ms=now + _LIFE_MS,
+        now=now,
+    )
