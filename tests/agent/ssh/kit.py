@@ -54,7 +54,7 @@ shell = ["/bin/sh"]
 read_only_commands = [["uname", "-s"], ["cat", "{folder}/events.log"]]
 [inbox]
 path = "{folder}/inbox"
-max_bytes = 500000000
+max_bytes = {inbox_bytes}
 [[endpoints]]
 name = "desktop"
 port = {port}
@@ -97,8 +97,10 @@ class Hooks:
     refusals: list[Gate] = field(default_factory=list)
     byte_count: int = 0
     journal_full: bool = False
+    checks: int = 0
 
     async def check_support_credential(self, text: str) -> bool:
+        self.checks += 1
         await asyncio.sleep(0)
         return text == CREDENTIAL
 
@@ -138,8 +140,10 @@ class Hooks:
         return [entry.action for entry in self.entries]
 
 
-def make_profile(folder: Path, *, port: int = 1, view_port: int = 2) -> ProductProfile:
-    text = _PROFILE.format(folder=folder, port=port, view_port=view_port)
+def make_profile(
+    folder: Path, *, port: int = 1, view_port: int = 2, inbox_bytes: int = 500_000_000
+) -> ProductProfile:
+    text = _PROFILE.format(folder=folder, port=port, view_port=view_port, inbox_bytes=inbox_bytes)
     return parse_profile(text.encode())
 
 
@@ -310,15 +314,19 @@ class Device:
 
 @contextlib.asynccontextmanager
 async def device(
-    folder: Path, *, port: int = 1, view_port: int = 2, **grant: Any
+    folder: Path,
+    *,
+    port: int = 1,
+    view_port: int = 2,
+    inbox_bytes: int = 500_000_000,
+    **grant: Any,
 ) -> AsyncIterator[Device]:
     """A device whose session is ready to be authenticated."""
     make_folder(folder)
     hooks = Hooks()
     leash = Leash.start()
-    endpoint = Endpoint(
-        make_grant(make_profile(folder, port=port, view_port=view_port), **grant), hooks, leash
-    )
+    profile = make_profile(folder, port=port, view_port=view_port, inbox_bytes=inbox_bytes)
+    endpoint = Endpoint(make_grant(profile, **grant), hooks, leash)
     loop = asyncio.get_running_loop()
 
     class Accepted(asyncio.Protocol):

@@ -62,6 +62,10 @@ class ConnectionOwner(Protocol):
         """Note that a key or certificate was offered in vain."""
         ...
 
+    def permission_missing(self, permission: str) -> None:
+        """Note that the certificate does not permit what was asked."""
+        ...
+
     def request_refused(self, request: ChannelRequest) -> str:
         """Note a request that is never granted; return the sentence for the client."""
         ...
@@ -197,7 +201,7 @@ class EndpointConnection(SSHServerConnection):
         """Return whether the first factor's certificate permits this (clause 3); tell if not."""
         permitted = super().check_certificate_permission(permission)
         if not permitted and self._owner:
-            self._owner.certificate_refused(CertificateFault.OPTIONS, f"no permit-{permission}")
+            self._owner.permission_missing(permission)
         return permitted
 
     def _process_channel_open(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:

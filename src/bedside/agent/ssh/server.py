@@ -218,6 +218,16 @@ class Visit(asyncssh.SSHServer):
             detail={"reason": str(fault), "fingerprint": short(fingerprint)},
         )
 
+    def permission_missing(self, permission: str) -> None:
+        """Journal what the certificate does not permit; the next session channel says it."""
+        self.record_soon(
+            JournalAction.SESSION_CHANNEL_REFUSED,
+            gate=Refusal.CERTIFICATE.gate,
+            outcome=Outcome.REFUSED,
+            detail={"reason": str(Refusal.CERTIFICATE), "name": f"permit-{permission}"},
+        )
+        self.notices.append(words.sentence(Refusal.CERTIFICATE, self._grant) + "\r\n")
+
     def too_many_attempts(self) -> int:
         """Return how many refused authentication requests one connection may make."""
         return self._grant.limits.authentication_attempts

@@ -247,6 +247,10 @@ class SftpService:
             if isinstance(file, ItemFile):
                 file.close()
                 await self._record_sent(file)
+            elif not file.whole:
+                file.discard()
+                self._status(number, Status.FAILURE)
+                return
             else:
                 await asyncio.to_thread(file.keep)
                 await self._record(
@@ -257,7 +261,7 @@ class SftpService:
             self._status(number, Status.FAILURE, error.strerror or "")
         finally:
             self._busy = False
-        self._work()
+            self._work()
 
     # -- what the journal says -----------------------------------------------------------------------
 

@@ -135,6 +135,8 @@ class InboxFile:
         self._digest = hashlib.sha256()
         self._hashed = 0
         self.sha256 = ""
+        self.whole = True
+        """Whether every write succeeded; only then may the file be kept."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self.fd = os.open(self._temporary, flags, 0o600, dir_fd=self._folder)
@@ -145,11 +147,13 @@ class InboxFile:
     def write(self, offset: int, data: memoryview) -> None:
         """Write `data`; raises FileRefusedError past the limit (clause 4), OSError as the disk says."""
         end = offset + len(data)
+        whole, self.whole = self.whole, False  # a write that fails leaves a hole
         if end > self._limit:
             raise FileRefusedError(FileRefusal.INBOX_SIZE)
         done = 0
         while done < len(data):
             done += os.pwrite(self.fd, data[done:], offset + done)
+        self.whole = whole
         if offset == self._hashed:
             self._digest.update(data)
             self._hashed = end
