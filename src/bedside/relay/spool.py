@@ -53,8 +53,8 @@ class Spool:
         key: Hashable = self._next_key
         if isinstance(event, Presence):
             key = (event.device, event.instance)
-            if key in self._waiting:
-                self._waiting[key] = event
+            if self._waiting.pop(key, None) is not None:
+                self._waiting[key] = event  # at the end: it may follow its own absence
                 return True
         else:
             self._next_key += 1

@@ -1,0 +1,259 @@
+from dataclasses import replace
+from random import Random
+
+from bedside.protocol.feed import (
+    Absent,
+    Delivered,
+    MessageOffered,
+    Presence,
+    SupersededInstanceReturned,
+)
+from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
+from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
+from tests.relay.world import poll
+
+NOW = 1_000_000
+DEVICE = DeviceId("CI-20417")
+FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32
+PERIOD = 30_000
+
+
+def message(number=0, *, expires_ms=NOW + 3_600_000) -> MessageOffered:
+    return MessageOffered(
+        device=DEVICE,
+        id=f"01JD00000000000000000000{number:02}",
+        message_kind=MessageKind.ORDER,
+        sealed=b"sealed",
+        expires_ms=expires_ms,
+    )
+
+
+class Dialogue:
+    """A relay's polls as one device's connection sees them."""
+
+    def __init__(self, **limits) -> None:
+        self.polls = Polls(PollLimits(**limits), Random(7))
+        self.now = NOW
+
+    def asks(self, key="c", request=None, address="192.0.2.7"):
+        return self.polls.poll(
+            key, DEVICE, request or poll(FIRST), address=address, now_ms=self.now
+        )
+
+    def settled(self):
+        """Past the first hold, whose length is random."""
+        self.asks()
+        self.later(PERIOD)
+        return self
+
+    def later(self, ms):
+        self.now += ms
+        return self.polls.tick(self.now)
+
+
+def answers(commands):
+    return [command for command in commands if isinstance(command, Answer)]
+
+
+def ids(commands):
+    return [[each.id for each in answer.reply.messages] for answer in answers(commands)]
+
+
+def told(commands, kind):
+    return [c.event for c in commands if isinstance(c, Tell) and isinstance(c.event, kind)]
+
+
+def test_a_held_poll_is_answered_at_once_when_a_message_waits():
+    talk = Dialogue()
+    talk.polls.offer(message(), NOW)
+    assert ids(talk.asks()) == [[message().id]]
+
+
+def test_a_held_poll_is_answered_when_a_message_comes():
+    talk = Dialogue()
+    assert answers(talk.asks()) == []
+    assert ids(talk.polls.offer(message(), NOW + 5)) == [[message().id]]
+    assert answers(talk.later(PERIOD + 50)) == []
+
+
+def test_a_held_poll_is_answered_when_its_period_is_over():
+    talk = Dialogue(hold_ms=PERIOD).settled()
+    assert answers(talk.asks()) == []
+    assert answers(talk.later(PERIOD - 100)) == []
+    (answer,) = answers(talk.later(150))
+    assert answer.reply.messages == ()
+    assert (answer.reply.next_in_ms, answer.reply.hold_ms) == (0, PERIOD)
+
+
+def test_the_first_hold_has_a_random_length_so_that_fleets_do_not_pulse():
+    lengths = set()
+    polls = Polls(PollLimits(hold_ms=PERIOD), Random(7))
+    for number in range(50):
+        polls.poll(number, DeviceId(f"CI-{number}"), poll(FIRST), address="192.0.2.7", now_ms=NOW)
+    for now in range(NOW, NOW + PERIOD + 1_000, 1_000):
+        lengths |= {now for _ in answers(polls.tick(now))}
+    assert len(lengths) > 15
+
+
+def test_an_interval_poll_is_answered_at_once_and_told_when_to_return():
+    talk = Dialogue(interval_ms=30_000, interval_jitter_percent=10)
+    first = answers(talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL)))[0].reply
+    assert 1 <= first.next_in_ms <= 30_000
+    for _ in range(20):
+        talk.now += 30_000
+        reply = answers(talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL)))[0].reply
+        assert 27_000 <= reply.next_in_ms <= 33_000
+
+
+def test_a_message_is_sent_until_it_is_acknowledged():
+    talk = Dialogue(resend_ms=5_000)
+    talk.polls.offer(message(), NOW)
+    assert ids(talk.asks("c1")) == [[message().id]]
+    assert ids(talk.asks("c2")) == [[message().id]], "at once on a new connection"
+    assert ids(talk.asks("c2")) == [], "not at once on the same one"
+    assert ids(talk.later(5_050)) == [[message().id]], "after a pause"
+    commands = talk.asks("c2", poll(FIRST, acks=(message().id,)))
+    assert told(commands, Delivered) == [Delivered(device=DEVICE, id=message().id, at_ms=talk.now)]
+    assert talk.polls.waiting() == []
+
+
+def test_an_acknowledgement_is_told_once():
+    talk = Dialogue()
+    talk.polls.offer(message(), NOW)
+    acks = poll(FIRST, acks=(message().id,))
+    assert len(told(talk.asks("c", acks), Delivered)) == 1
+    assert told(talk.asks("c", acks), Delivered) == []
+
+
+def test_a_withdrawn_message_and_an_expired_one_are_not_sent():
+    talk = Dialogue()
+    talk.polls.offer(message(1), NOW)
+    talk.polls.offer(message(2, expires_ms=NOW + 10_000), NOW)
+    talk.polls.offer(message(3), NOW)
+    talk.polls.withdraw(DEVICE, message(1).id)
+    talk.polls.withdraw(DEVICE, "01JD0000000000000000000099")
+    talk.later(11_000)
+    assert ids(talk.asks()) == [[message(3).id]]
+
+
+def test_an_expired_message_is_not_taken_in():
+    talk = Dialogue()
+    assert talk.polls.offer(message(expires_ms=NOW), NOW) == []
+    assert talk.polls.waiting() == []
+
+
+def test_many_messages_go_in_several_answers():
+    talk = Dialogue()
+    for number in range(10):
+        talk.polls.offer(message(number), NOW)
+    request = poll(FIRST, mode=PollMode.INTERVAL)
+    first = answers(talk.asks("c", request))[0].reply
+    assert len(first.messages) == 8
+    assert first.next_in_ms == 0
+    assert len(answers(talk.asks("c", request))[0].reply.messages) == 2
+
+
+def test_the_oldest_message_gives_way_when_too_many_wait():
+    talk = Dialogue(messages_per_device=2)
+    for number in range(3):
+        talk.polls.offer(message(number), NOW)
+    assert [each for _, each in talk.polls.waiting()] == [message(1).id, message(2).id]
+
+
+def test_the_console_hears_of_the_first_poll_and_of_changes_only():
+    talk = Dialogue()
+    (presence,) = told(talk.asks(), Presence)
+    assert (presence.device, presence.address) == (DEVICE, "192.0.2.7")
+    assert told(talk.asks(), Presence) == []
+    assert told(talk.asks(request=poll(FIRST, sequence=9)), Presence) == []
+    viewing = poll(FIRST, activity=Activity.VIEWING)
+    assert told(talk.asks(request=viewing), Presence)[0].activity is Activity.VIEWING
+    assert len(told(talk.asks(request=viewing, address="192.0.2.8"), Presence)) == 1
+    assert len(told(talk.asks(request=replace(viewing, version="2.0")), Presence)) == 1
+
+
+def test_silence_for_two_and_a_half_periods_is_absence_and_a_poll_ends_it():
+    talk = Dialogue(hold_ms=PERIOD)
+    talk.asks()
+    talk.polls.departed("c", DEVICE)
+    assert told(talk.later(PERIOD * 5 // 2 - 1_000), Absent) == []
+    assert told(talk.later(2_000), Absent) == [Absent(device=DEVICE, at_ms=talk.now)]
+    assert told(talk.later(PERIOD * 10), Absent) == []
+    assert len(told(talk.asks(), Presence)) == 1
+
+
+def test_a_held_poll_whose_connection_closed_is_not_answered():
+    talk = Dialogue()
+    talk.asks("c")
+    talk.polls.departed("c", DEVICE)
+    assert talk.polls.offer(message(), NOW) == []
+    assert ids(talk.asks("c2")) == [[message().id]]
+
+
+def test_a_second_connection_takes_the_first_ones_place():
+    talk = Dialogue()
+    talk.asks("c1")
+    commands = talk.asks("c2")
+    assert [(answer.key, answer.reply.messages) for answer in answers(commands)] == [("c1", ())]
+    assert [answer.key for answer in answers(talk.polls.offer(message(), NOW))] == ["c2"]
+
+
+def test_a_new_instance_supersedes_and_is_served():
+    talk = Dialogue()
+    talk.asks("c1", poll(FIRST))
+    commands = talk.asks("c2", poll(SECOND))
+    assert told(commands, Presence)[0].instance == SECOND
+    assert told(commands, SupersededInstanceReturned) == []
+
+
+def test_a_superseded_instance_that_returns_proves_two_copies_and_both_are_refused():
+    talk = Dialogue()
+    talk.asks("c1", poll(FIRST))
+    talk.asks("c2", poll(SECOND))
+    commands = talk.asks("c3", poll(FIRST))
+    assert told(commands, SupersededInstanceReturned) == [
+        SupersededInstanceReturned(device=DEVICE, instance=FIRST, at_ms=NOW)
+    ]
+    refused = [command for command in commands if isinstance(command, RefusePoll)]
+    assert [(each.key, each.gate) for each in refused] == [
+        ("c2", Gate.DEVICE_CLONED),
+        ("c3", Gate.DEVICE_CLONED),
+    ]
+    (later,) = talk.asks("c4", poll(SECOND))
+    assert (later.key, later.gate) == ("c4", Gate.DEVICE_CLONED)
+
+
+def test_an_instance_is_remembered_over_many_restarts():
+    talk = Dialogue()
+    for instance in (FIRST, SECOND, THIRD):
+        talk.asks(instance, poll(instance))
+    assert len(told(talk.asks("c", poll(FIRST)), SupersededInstanceReturned)) == 1
+
+
+def test_a_restored_device_is_served_whichever_copy_it_is():
+    talk = Dialogue()
+    for instance in (FIRST, SECOND, FIRST):
+        talk.asks(instance, poll(instance))
+    talk.polls.restore(DEVICE)
+    commands = talk.asks("c", poll(FIRST))
+    assert not [command for command in commands if isinstance(command, RefusePoll)]
+    assert told(commands, SupersededInstanceReturned) == []
+
+
+def test_a_refused_device_is_refused_in_its_held_poll_and_in_the_next():
+    talk = Dialogue(refused_retry_ms=60_000)
+    talk.asks("c1")
+    (now,) = talk.polls.refuse(DEVICE, Gate.LOCK)
+    assert (now.key, now.gate) == ("c1", Gate.LOCK)
+    assert 60_000 <= now.retry_in_ms < 120_000
+    (later,) = talk.asks("c2")
+    assert (later.key, later.gate) == ("c2", Gate.LOCK)
+    talk.polls.restore(DEVICE)
+    assert talk.polls.offer(message(), NOW) == []
+    assert ids(talk.asks("c3")) == [[message().id]]
+
+
+def test_counts_say_what_is_there_now():
+    talk = Dialogue()
+    talk.asks()
+    assert talk.polls.counts == {"devices": 1, "held": 1, "messages": 0}
