@@ -16,16 +16,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bedside.pki.names import peer_name, peer_serial
+from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
+from bedside.protocol.errors import ProtocolError
 from bedside.protocol.tunnel import ALPN_TUNNEL
 from bedside.relay.links import Link, MemoryLink, Peer, Scratch, SocketLink, Timed
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Admission", "Door", "DoorLimits"]
 
-_TUNNEL_HINT = bytes([len(ALPN_TUNNEL)]) + ALPN_TUNNEL.encode()
 _TICK_S = 0.05
 _ACCEPTS_A_TURN = 16
-_HELLO_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,18 @@ class Admission:
     server_name: str
     context: ssl.SSLContext
 
-    @property
-    def hint(self) -> bytes:
-        """What a ClientHello for this name contains: two length bytes and the name (RFC 6066)."""
-        name = self.server_name.encode("ascii")
-        return len(name).to_bytes(2, "big") + name
-
 
 class _Newcomer:
     """A connection that has said nothing yet: no TLS state is spent on it."""
 
-    __slots__ = ("address", "door", "sock")
+    __slots__ = ("address", "deadline", "door", "seen", "sock")
 
     def __init__(self, sock: socket.socket, address: str, door: "Door") -> None:
         self.sock = sock
         self.address = address
         self.door = door
+        self.seen = 0
+        self.deadline = 0
 
     def expired(self) -> None:
         """It never said anything."""
@@ -201,29 +197,44 @@ class Door:
         self._shaking += 1
         newcomer = _Newcomer(sock, address, self)
         self._newcomers.add(newcomer)
-        self.timers.set(newcomer, self.now_ms() + self._limits.handshake_ms)
+        newcomer.deadline = self.now_ms() + self._limits.handshake_ms
+        self.timers.set(newcomer, newcomer.deadline)
         self.loop.add_reader(sock.fileno(), self._hello, newcomer)
         self._accept_again()
 
     def _hello(self, newcomer: _Newcomer) -> None:
-        """Choose the driver by what the ClientHello shows: a hint only, nothing rests on it."""
+        """Choose context and driver by what the ClientHello shows: a hint, nothing rests on it."""
         try:
-            hello = newcomer.sock.recv(_HELLO_BYTES, socket.MSG_PEEK)
+            data = newcomer.sock.recv(MAX_CLIENT_HELLO, socket.MSG_PEEK)
+            hello = parse_client_hello(data)
         except BlockingIOError:
             return
-        except OSError:
-            hello = b""
-        if not hello:
-            self.dismiss(newcomer, "gone_before_hello")
+        except ProtocolError:
+            self.dismiss(newcomer, "not_tls")
             return
-        admission = next((a for a in self._admissions if a.hint in hello), self._admissions[0])
+        except OSError:
+            data, hello = b"", None
+        if hello is not None:
+            self._begin(newcomer, hello)
+        elif not data or len(data) == newcomer.seen or len(data) == MAX_CLIENT_HELLO:
+            self.dismiss(newcomer, "gone_before_hello")
+        else:
+            # Bytes that were only looked at would wake the loop for ever.
+            newcomer.seen = len(data)
+            newcomer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, newcomer.seen + 1)
+
+    def _begin(self, newcomer: _Newcomer, hello: ClientHello) -> None:
+        sock = newcomer.sock
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.loop.remove_reader(newcomer.sock.fileno())
-        driver = MemoryLink if _TUNNEL_HINT in hello else SocketLink
-        link = driver(newcomer.sock, newcomer.address, self, admission.context)
+        self.loop.remove_reader(sock.fileno())
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        asked = [each for each in self._admissions if each.server_name == hello.server_name]
+        admission = (asked or self._admissions)[0]  # any context refuses a name not its own
+        driver = MemoryLink if ALPN_TUNNEL in hello.protocols else SocketLink
+        link = driver(sock, newcomer.address, self, admission.context)
         self.links.add(link)
-        self.timers.set(link, self.now_ms() + self._limits.handshake_ms)
+        self.timers.set(link, newcomer.deadline)
         link.start()
 
     def dismiss(self, newcomer: _Newcomer, why: str) -> None:
