@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bedside.protocol.codec import MAX_INTEGER, parse_json, to_json
 from bedside.protocol.errors import LimitError, MalformedError, ProtocolError
 from bedside.protocol.poll import (
     MAX_ACKS,
@@ -15,9 +18,11 @@ from bedside.protocol.poll import (
     parse_refusal,
     parse_report_request,
 )
-from bedside.vocabulary import Gate
+from bedside.protocol.shapes import JournalHead
+from bedside.vocabulary import Activity, Gate, PollMode
 from tests.protocol import samples
 
+ACK = "01JABCDEFGHJKMNPQRSTVWXYZ2"
 MESSAGES = [
     (samples.POLL, parse_poll),
     (samples.REPLY, parse_poll_reply),
@@ -83,3 +88,49 @@ def test_wrong_polls(changes):
 def test_a_reply_cannot_send_a_device_to_sleep_for_ever():
     with pytest.raises(MalformedError):
         PollReply.from_dict(samples.REPLY.to_dict() | {"next_in_ms": 25 * 3600 * 1000})
+
+
+canonical_polls = st.builds(
+    PollRequest,
+    instance=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    sequence=st.integers(0, MAX_INTEGER),
+    mode=st.sampled_from(PollMode),
+    acks=st.lists(st.sampled_from([ACK, ACK[:-1] + "Z"]), max_size=MAX_ACKS).map(tuple),
+    activity=st.sampled_from(Activity),
+    journal=st.builds(
+        JournalHead,
+        size=st.integers(0, MAX_INTEGER),
+        head=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    ),
+    version=st.sampled_from(["1", "0.1.0+x-y_z!", "9" * 40]),
+    configuration=st.integers(0, MAX_INTEGER),
+)
+
+
+def read_slowly(body):
+    return PollRequest.from_dict(parse_json(body, limit=MAX_POLL))
+
+
+@given(canonical_polls)
+def test_the_quick_reader_reads_what_the_slow_one_reads(poll):
+    assert parse_poll(poll.to_json()) == read_slowly(poll.to_json()) == poll
+
+
+@given(st.data(), st.sampled_from([b"", b"0", b"\n", b"\xff", b'"', b"A", b",", b"9" * 30]))
+def test_the_quick_reader_accepts_nothing_more(data, piece):
+    body = samples.POLL.to_json()
+    at = data.draw(st.integers(0, len(body)))
+    bent = body[:at] + piece + body[at + data.draw(st.integers(0, 2)) :]
+    try:
+        expected = read_slowly(bent)
+    except ProtocolError:
+        with pytest.raises(ProtocolError):
+            parse_poll(bent)
+    else:
+        assert parse_poll(bent) == expected
+
+
+@pytest.mark.parametrize("messages", [(), samples.REPLY.messages, samples.REPLY.messages * 8])
+def test_the_quick_writer_writes_canonical_json(messages):
+    reply = replace(samples.REPLY, messages=messages)
+    assert reply.to_json() == to_json(reply.to_dict())

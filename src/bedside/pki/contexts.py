@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Sequence
 from os import PathLike
 
-from bedside.protocol.tunnel import ALPN_POLL, ALPN_TUNNEL
+from bedside.protocol.alpn import ALPN_POLL, ALPN_TUNNEL
 
 __all__ = [
     "console_client_context",

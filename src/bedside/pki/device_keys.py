@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -26,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from bedside.pki.keystore import KeyStoreError, read_secret, write_secret
 from bedside.pki.names import CertificateKind, CertificateName
-from bedside.pki.requests import RequestKeys
+from bedside.pki.requests import X509_ERRORS, RequestKeys
 from bedside.pki.signing import KeySigner
 from bedside.vocabulary import DeviceId
 
@@ -131,14 +130,7 @@ def open_certificate(
         _check_content(own[0], device, now_ms)
     except CertificateError:
         raise
-    except (
-        ValueError,
-        TypeError,
-        InvalidSignature,
-        UnsupportedAlgorithm,
-        x509.DuplicateExtension,
-        x509.ExtensionNotFound,
-    ):
+    except X509_ERRORS:
         raise CertificateError("an answer without a certificate of the pinned CA") from None
     return own[0]
 

@@ -13,7 +13,7 @@ from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -37,6 +37,7 @@ from bedside.vocabulary import DeviceId
 __all__ = [
     "EXTENSION_OID",
     "MAX_REQUEST",
+    "X509_ERRORS",
     "CertificateRequest",
     "RequestError",
     "RequestKeys",
@@ -50,6 +51,20 @@ __all__ = [
 MAX_REQUEST = 6 * 1024
 EXTENSION_OID = x509.ObjectIdentifier("1.3.6.1.4.1.61617.1.1")
 _MAX_CHALLENGE = 128
+
+# What cryptography raises for bytes that are no X.509 of any use; where warnings are errors, its
+# warnings about certificates that it will refuse one day are among them.
+X509_ERRORS = (
+    InvalidSignature,
+    TypeError,
+    UnsupportedAlgorithm,
+    UserWarning,
+    ValueError,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class RequestError(ValueError):
@@ -116,7 +131,7 @@ def check_request(der: bytes) -> CertificateRequest:
         return _check(x509.load_der_x509_csr(der))
     except RequestError:
         raise
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except X509_ERRORS:
         raise RequestError("a request that cannot be read") from None
 
 

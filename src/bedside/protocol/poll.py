@@ -5,7 +5,9 @@ What matters inside them is sealed and signed, and read strictly by `bedside.pro
 """
 
 import re
+from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
@@ -121,6 +123,14 @@ class PollReply(Wire):
             now_ms=fields.integer("now_ms", low=0, high=MAX_MS),
         )
 
+    def to_json(self) -> bytes:
+        """Return the answer as canonical JSON: written by hand, because a relay writes nothing else."""
+        messages = ",".join(map(_message_text, self.messages))
+        return (
+            f'{{"hold_ms":{self.hold_ms},"messages":[{messages}],'
+            f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms},"v":1}}'
+        ).encode("ascii")
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Wire):
@@ -159,8 +169,25 @@ class ReportRequest(Wire):
 
 
 def parse_poll(body: bytes) -> PollRequest:
-    """Return the poll in a request's body; raises ProtocolError."""
-    return PollRequest.from_dict(parse_json(body, limit=MAX_POLL))
+    """Return the poll in a request's body; raises ProtocolError.
+
+    Our own devices write canonical JSON, which one pattern reads in a tenth of the time; whatever
+    the pattern does not match is read, or refused, field by field.
+    """
+    match = _canonical_poll().fullmatch(body)
+    if match is None:
+        return PollRequest.from_dict(parse_json(body, limit=MAX_POLL))
+    acks, activity, configuration, instance, head, size, mode, sequence, version = match.groups()
+    return PollRequest(
+        instance=instance.decode("ascii"),
+        sequence=int(sequence),
+        mode=_MODES[mode],
+        acks=tuple(acks.decode("ascii")[1:-1].split('","')) if acks else (),
+        activity=_ACTIVITIES[activity],
+        journal=JournalHead(size=int(size), head=head.decode("ascii")),
+        version=version.decode("ascii"),
+        configuration=int(configuration),
+    )
 
 
 def parse_poll_reply(body: bytes) -> PollReply:
@@ -176,3 +203,29 @@ def parse_report_request(body: bytes) -> ReportRequest:
 def parse_refusal(body: bytes) -> Refusal:
     """Return the refusal in a response's body; raises ProtocolError."""
     return Refusal.from_dict(parse_json(body, limit=MAX_REFUSAL))
+
+
+def _message_text(message: Message) -> str:
+    sealed = b2a_base64(message.sealed, newline=False).decode("ascii")
+    return f'{{"id":"{message.id}","kind":"{message.kind}","sealed":"{sealed}"}}'
+
+
+_MODES = {mode.encode(): mode for mode in PollMode}
+_ACTIVITIES = {activity.encode(): activity for activity in Activity}
+
+
+@cache
+def _canonical_poll() -> re.Pattern[bytes]:
+    """The form that `PollRequest.to_json` gives a valid poll; a device never needs it compiled."""
+    ack = rf'"{MESSAGE_ID.pattern}"'
+    number = r"(0|[1-9][0-9]{0,14})"
+    return re.compile(
+        rf'\{{"acks":\[((?:{ack}(?:,{ack}){{0,{MAX_ACKS - 1}}})?)\]'
+        rf',"activity":"({"|".join(Activity)})"'
+        rf',"configuration":{number}'
+        r',"instance":"([0-9a-f]{32})"'
+        rf',"journal":\{{"head":"([0-9a-f]{{64}})","size":{number}\}}'
+        rf',"mode":"({"|".join(PollMode)})"'
+        rf',"sequence":{number},"v":1'
+        rf',"version":"({_VERSION.pattern[:-1]}{{1,40}})"\}}'.encode("ascii")
+    )

@@ -18,8 +18,6 @@ from bedside.protocol.poll import Refusal, parse_refusal
 from bedside.vocabulary import Gate, SessionId, parse_session_id
 
 __all__ = [
-    "ALPN_POLL",
-    "ALPN_TUNNEL",
     "MAX_LEGS",
     "UPGRADE",
     "Leg",
@@ -36,8 +34,6 @@ __all__ = [
 ]
 
 UPGRADE = "bedside-tunnel/1"
-ALPN_TUNNEL = "bedside-tunnel/1"
-ALPN_POLL = "http/1.1"
 MAX_LEGS = 64
 _PATH = "/v1/tunnel/"
 _PROOF = re.compile(r"(0|[1-9][0-9]?)\.([0-9a-f]{64})")

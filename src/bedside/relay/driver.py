@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bedside.pki.names import peer_name, peer_serial
+from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.tunnel import ALPN_TUNNEL
 from bedside.relay.links import Link, MemoryLink, Peer, Scratch, SocketLink, Timed
 from bedside.relay.wheel import Wheel
 
