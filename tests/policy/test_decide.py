@@ -1,0 +1,487 @@
+"""Every gate refuses for its own cause and no other; a grant needs every fact (S4, S10, S34-S36, R8)."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bedside.policy.decide import GATES, MAX_CASE, MAX_REASON, Obligation, decide
+from bedside.policy.facts import (
+    DEFAULT_START_RULES,
+    DeviceFacts,
+    DeviceState,
+    Entitlement,
+    Facts,
+    Interval,
+    Lock,
+    LockScope,
+    PersonFacts,
+    ProductFacts,
+    ProductRight,
+    RequestFacts,
+    StartRule,
+)
+from bedside.vocabulary import AccessKind, DeviceId, Gate, Level, Mode, PersonId, Role
+
+NOW = 1_795_435_200_000
+DAY = 86_400_000
+CURRENT = Interval(NOW - DAY, NOW + DAY)
+OVER = Interval(NOW - 2 * DAY, NOW)
+COMING = Interval(NOW + 1, NOW + DAY)
+BOTH = frozenset({Mode.VIEW, Mode.CONTROL})
+
+
+def marie(**changes):
+    person = PersonFacts(
+        id=PersonId("p-7"),
+        active=True,
+        vetted=True,
+        second_factor=True,
+        role=Role.SPECIALIST,
+        level=Level.TWO,
+        country="US",
+        product_rights=(ProductRight("contrast-injector", CURRENT),),
+    )
+    return replace(person, **changes)
+
+
+def injector(**changes):
+    device = DeviceFacts(
+        id=DeviceId("CI-20417"),
+        site="notre-dame",
+        product=ProductFacts(
+            "contrast-injector",
+            {AccessKind.SERVICE: BOTH, AccessKind.SYSTEM: frozenset({Mode.CONTROL})},
+            max_duration_s=7200,
+        ),
+        state=DeviceState.ENROLLED,
+        seen=True,
+    )
+    return replace(device, **changes)
+
+
+def request(**changes):
+    asked = RequestFacts(
+        access=AccessKind.SERVICE,
+        mode=Mode.VIEW,
+        duration_s=3600,
+        case="C-1001",
+        reason="Pressure alarm after start",
+    )
+    return replace(asked, **changes)
+
+
+def facts(**changes):
+    whole = Facts(
+        person=marie(),
+        device=injector(),
+        request=request(),
+        rules=DEFAULT_START_RULES,
+        entitlements=(Entitlement(CURRENT, site="notre-dame"),),
+    )
+    return replace(whole, **changes)
+
+
+def refused_by(decision):
+    return [reason.gate for reason in decision.refusals]
+
+
+def reason_of(decision, gate):
+    return next(reason for reason in decision.reasons if reason.gate is gate)
+
+
+# ---- The shape of every decision ----
+
+
+def test_a_grant_lists_every_gate_as_passed_and_obliges():
+    decision = decide(facts(), NOW)
+    assert decision.allowed
+    assert tuple(reason.gate for reason in decision.reasons) == GATES
+    assert all(reason.passed for reason in decision.reasons)
+    assert decision.obligations == (
+        Obligation.OPERATOR_CONSENT,
+        Obligation.SECOND_AUTHENTICATION,
+    )
+
+
+def test_control_obliges_to_verify_before_use():
+    decision = decide(facts(request=request(mode=Mode.CONTROL)), NOW)
+    assert Obligation.VERIFY_BEFORE_USE in decision.obligations
+
+
+def test_a_refusal_lists_every_gate_and_obliges_to_nothing():
+    decision = decide(facts(person=marie(active=False), entitlements=()), NOW)
+    assert not decision.allowed
+    assert tuple(reason.gate for reason in decision.reasons) == GATES
+    assert refused_by(decision) == [Gate.ACCOUNT, Gate.ENTITLEMENT]
+    assert decision.obligations == ()
+
+
+def test_no_facts_no_gate():
+    nobody = PersonFacts(
+        PersonId(""), active=False, vetted=False, second_factor=False, role=None, level=None,
+        country=None,
+    )  # fmt: skip
+    nothing = DeviceFacts(
+        DeviceId(""), "", ProductFacts("", {}, 0), DeviceState.REGISTERED, seen=False
+    )
+    asked = request(duration_s=0, case="", reason="")
+    decision = decide(Facts(nobody, nothing, asked), NOW)
+    assert refused_by(decision) == [gate for gate in GATES if gate is not Gate.LOCK]
+
+
+# ---- Each gate, refused for one cause: the gate that refuses is that one alone ----
+
+CAUSES = [
+    # number, changed facts, the gate, words of the reason
+    ("S9", {"person": marie(active=False)}, Gate.ACCOUNT, {"missing": "active"}),
+    ("S48", {"person": marie(vetted=False)}, Gate.ACCOUNT, {"missing": "vetted"}),
+    ("R1", {"person": marie(second_factor=False)}, Gate.ACCOUNT, {"missing": "second_factor"}),
+    ("S35", {"person": marie(role=None)}, Gate.ROLE, {"role": ""}),
+    ("S35", {"person": marie(role=Role.AUDITOR)}, Gate.ROLE, {"role": "auditor"}),
+    ("S35", {"person": marie(role=Role.ADMINISTRATOR)}, Gate.ROLE, {"role": "administrator"}),
+    ("S34", {"person": marie(product_rights=())}, Gate.PRODUCT_RIGHT, {}),
+    (
+        "S34",
+        {"person": marie(product_rights=(ProductRight("workstation", CURRENT),))},
+        Gate.PRODUCT_RIGHT,
+        {"product": "contrast-injector"},
+    ),
+    (
+        "S34",
+        {"person": marie(product_rights=(ProductRight("contrast-injector", OVER),))},
+        Gate.PRODUCT_RIGHT,
+        {"until_ms": NOW},
+    ),
+    (
+        "S34",
+        {"person": marie(product_rights=(ProductRight("contrast-injector", COMING),))},
+        Gate.PRODUCT_RIGHT,
+        {},
+    ),
+    ("S36", {"person": marie(level=None)}, Gate.LEVEL, {"level": 0}),
+    ("S36", {"person": marie(country=None)}, Gate.COUNTRY, {"country": ""}),
+    ("S36", {"person": marie(country="CA")}, Gate.COUNTRY, {"country": "CA", "level": 2}),
+    ("S36", {"person": marie(country="FR")}, Gate.COUNTRY, {"country": "FR"}),
+    ("S37", {"person": marie(country="CA", level=Level.THREE)}, Gate.COUNTRY, {"level": 3}),
+    ("S4", {"entitlements": ()}, Gate.ENTITLEMENT, {"site": "notre-dame"}),
+    ("S4", {"entitlements": (Entitlement(OVER, site="notre-dame"),)}, Gate.ENTITLEMENT, {"until_ms": NOW}),
+    ("S4", {"entitlements": (Entitlement(COMING, site="notre-dame"),)}, Gate.ENTITLEMENT, {}),
+    ("S4", {"entitlements": (Entitlement(CURRENT, site="st-mary"),)}, Gate.ENTITLEMENT, {}),
+    ("S4", {"entitlements": (Entitlement(CURRENT, device=DeviceId("CI-1")),)}, Gate.ENTITLEMENT, {}),
+    (
+        "S4",
+        {"entitlements": (Entitlement(CURRENT, device=DeviceId("CI-1"), site="notre-dame"),)},
+        Gate.ENTITLEMENT,
+        {},
+    ),
+    ("S4", {"entitlements": (Entitlement(CURRENT),)}, Gate.ENTITLEMENT, {}),
+    (
+        "S58",
+        {"device": injector(product=ProductFacts("contrast-injector", {AccessKind.SYSTEM: BOTH}, 7200))},
+        Gate.ACCESS_KIND,
+        {"access": "service", "offered": "system"},
+    ),
+    ("R11", {"request": request(access=AccessKind.SYSTEM)}, Gate.MODE, {"mode": "view", "offered": "control"}),
+    ("R5", {"request": request(duration_s=7201)}, Gate.DURATION, {"max_duration_s": 7200}),
+    ("R5", {"request": request(duration_s=59)}, Gate.DURATION, {"min_duration_s": 60}),
+    ("S10", {"request": request(case="")}, Gate.CASE, {}),
+    ("S10", {"request": request(case=" \t")}, Gate.CASE, {}),
+    ("S10", {"request": request(case="x" * (MAX_CASE + 1))}, Gate.CASE, {"limit": MAX_CASE}),
+    ("S10", {"request": request(reason="")}, Gate.REASON, {}),
+    ("S10", {"request": request(reason=" \n")}, Gate.REASON, {}),
+    ("S10", {"request": request(reason="x" * (MAX_REASON + 1))}, Gate.REASON, {"limit": MAX_REASON}),
+    ("S60", {"device": injector(state=DeviceState.REGISTERED)}, Gate.DEVICE_STATE, {"state": "registered"}),
+    ("S60", {"device": injector(state=DeviceState.CLONED)}, Gate.DEVICE_STATE, {"state": "cloned"}),
+    ("S60", {"device": injector(state=DeviceState.REVOKED)}, Gate.DEVICE_STATE, {"state": "revoked"}),
+    ("S60", {"device": injector(seen=False)}, Gate.DEVICE_STATE, {"state": "never_seen"}),
+    ("R8", {"locks": (Lock(LockScope.EVERYTHING, "", CURRENT, "drill"),)}, Gate.LOCK, {"scope": "everything", "why": "drill"}),
+    ("R8", {"locks": (Lock(LockScope.PERSON, "p-7", CURRENT),)}, Gate.LOCK, {"scope": "person"}),
+    ("R8", {"locks": (Lock(LockScope.DEVICE, "CI-20417", CURRENT),)}, Gate.LOCK, {"target": "CI-20417"}),
+    ("R8", {"locks": (Lock(LockScope.SITE, "notre-dame", CURRENT),)}, Gate.LOCK, {}),
+    ("R8", {"locks": (Lock(LockScope.PRODUCT, "contrast-injector", Interval(0)),)}, Gate.LOCK, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "changes", "gate", "words"), CAUSES)
+def test_one_cause_is_refused_by_its_own_gate(number, changes, gate, words):
+    decision = decide(facts(**changes), NOW)
+    assert refused_by(decision) == [gate], number
+    assert words.items() <= reason_of(decision, gate).fields.items()
+
+
+def test_every_gate_has_its_cause():
+    assert {gate for _, _, gate, _ in CAUSES} == set(GATES)
+
+
+ALLOWED = [
+    # number, changed facts: the neighbours of the causes above that must not refuse
+    ("S36", {"person": marie(level=Level.ONE)}),
+    ("S36", {"person": marie(level=Level.THREE)}),
+    ("S36", {"request": request(mode=Mode.CONTROL)}),
+    ("S4", {"entitlements": (Entitlement(CURRENT, device=DeviceId("CI-20417")),)}),
+    ("S4", {"entitlements": (Entitlement(OVER, site="notre-dame"), Entitlement(CURRENT, site="notre-dame"))}),
+    ("S4", {"entitlements": (Entitlement(Interval(NOW), site="notre-dame"),)}),
+    ("S34", {"person": marie(product_rights=(ProductRight("contrast-injector", Interval(NOW)),))}),
+    ("S58", {"request": request(access=AccessKind.SYSTEM, mode=Mode.CONTROL)}),
+    ("R5", {"request": request(duration_s=60)}),
+    ("R5", {"request": request(duration_s=7200)}),
+    ("S10", {"request": request(case="x" * MAX_CASE, reason="x" * MAX_REASON)}),
+    ("R8", {"locks": (Lock(LockScope.EVERYTHING, "", OVER), Lock(LockScope.DEVICE, "CI-20417", COMING))}),
+    ("R8", {"locks": (Lock(LockScope.PERSON, "CI-20417", CURRENT), Lock(LockScope.DEVICE, "p-7", CURRENT))}),
+    ("R8", {"locks": (Lock(LockScope.SITE, "st-mary", CURRENT), Lock(LockScope.PRODUCT, "workstation", CURRENT))}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "changes"), ALLOWED)
+def test_the_neighbour_of_a_cause_is_allowed(number, changes):
+    decision = decide(facts(**changes), NOW)
+    assert decision.allowed, (number, decision.refusals)
+
+
+# ---- The matrix: role x level x country x product x entitlement x access x mode x duration x lock ----
+
+
+@given(
+    role=st.none() | st.sampled_from(Role),
+    level=st.none() | st.sampled_from(Level),
+    country=st.sampled_from([None, "US", "CA", "FR"]),
+    product=st.sampled_from(["contrast-injector", "workstation"]),
+    entitled=st.sampled_from([CURRENT, OVER, COMING]),
+    access=st.sampled_from(AccessKind),
+    mode=st.sampled_from(Mode),
+    duration=st.sampled_from([0, 59, 60, 7200, 7201]),
+    lock=st.none() | st.sampled_from(LockScope),
+)
+def test_the_matrix(role, level, country, product, entitled, access, mode, duration, lock):
+    """Against the requirements written out as one condition each."""
+    targets = {
+        LockScope.DEVICE: "CI-20417",
+        LockScope.EVERYTHING: "",
+        LockScope.PERSON: "p-7",
+        LockScope.PRODUCT: "contrast-injector",
+        LockScope.SITE: "notre-dame",
+    }
+    decision = decide(
+        facts(
+            person=marie(
+                role=role,
+                level=level,
+                country=country,
+                product_rights=(ProductRight(product, CURRENT),),
+            ),
+            entitlements=(Entitlement(entitled, site="notre-dame"),),
+            request=request(access=access, mode=mode, duration_s=duration),
+            locks=(Lock(lock, targets[lock], CURRENT),) if lock else (),
+        ),
+        NOW,
+    )
+    expected = {
+        Gate.ROLE: role is Role.SPECIALIST,  # S35
+        Gate.PRODUCT_RIGHT: product == "contrast-injector",  # S34
+        Gate.LEVEL: level is not None,  # S36
+        Gate.COUNTRY: country == "US",  # S36
+        Gate.ENTITLEMENT: entitled is CURRENT,  # S4
+        Gate.MODE: access is AccessKind.SERVICE or mode is Mode.CONTROL,  # R11, S58
+        Gate.DURATION: duration in (60, 7200),  # R5
+        Gate.LOCK: lock is None,  # R8
+    }
+    assert {gate: reason_of(decision, gate).passed for gate in expected} == expected
+    assert decision.allowed == all(expected.values())
+
+
+@pytest.mark.parametrize("country", ["US", "CA"])
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("mode", Mode)
+def test_s36_in_full(level, country, mode):
+    decision = decide(
+        facts(person=marie(level=level, country=country), request=request(mode=mode)), NOW
+    )
+    assert decision.allowed == (country == "US")
+
+
+# ---- Rules are data ----
+
+
+def rule(level, country, *modes, product=None):
+    return StartRule(level, country, frozenset(modes), frozenset(), product)
+
+
+def test_without_rules_nobody_starts():
+    assert refused_by(decide(facts(rules=()), NOW)) == [Gate.LEVEL, Gate.COUNTRY]
+
+
+def test_a_rule_for_another_product_grants_nothing():
+    rules = (rule(2, "US", Mode.VIEW, product="workstation"),)
+    assert refused_by(decide(facts(rules=rules), NOW)) == [Gate.LEVEL, Gate.COUNTRY]
+    rules = (rule(2, "US", Mode.VIEW, product="contrast-injector"),)
+    assert decide(facts(rules=rules), NOW).allowed
+
+
+def test_a_right_to_join_is_none_to_start():
+    rules = (StartRule(Level.TWO, "US", frozenset(), BOTH),)
+    assert refused_by(decide(facts(rules=rules), NOW)) == [Gate.LEVEL, Gate.COUNTRY]
+
+
+def test_two_rules_do_not_add_up_to_a_third():
+    rules = (rule(2, "CA", Mode.VIEW), rule(1, "US", Mode.VIEW))
+    assert refused_by(decide(facts(rules=rules), NOW)) == [Gate.COUNTRY]
+    rules = (rule(2, "US", Mode.CONTROL), rule(2, "CA", Mode.VIEW))
+    assert refused_by(decide(facts(rules=rules), NOW)) == [Gate.COUNTRY]
+
+
+@given(
+    st.lists(
+        st.builds(
+            StartRule,
+            level=st.sampled_from(Level),
+            country=st.sampled_from(["US", "CA"]),
+            start=st.frozensets(st.sampled_from(Mode)),
+            join=st.just(frozenset()),
+            product=st.sampled_from([None, "contrast-injector", "workstation"]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(Level),
+    st.sampled_from(["US", "CA"]),
+    st.sampled_from(Mode),
+)
+def test_a_start_needs_one_rule_that_says_all_of_it(rules, level, country, mode):
+    decision = decide(
+        facts(
+            rules=tuple(rules),
+            person=marie(level=level, country=country),
+            request=request(mode=mode),
+        ),
+        NOW,
+    )
+    assert decision.allowed == any(
+        each.level == level
+        and each.country == country
+        and mode in each.start
+        and each.product != "workstation"
+        for each in rules
+    )
+
+
+# ---- Removing any single fact that a grant needs ----
+
+REMOVALS = {
+    "active": (lambda f: replace(f, person=replace(f.person, active=False)), Gate.ACCOUNT),
+    "vetted": (lambda f: replace(f, person=replace(f.person, vetted=False)), Gate.ACCOUNT),
+    "second factor": (
+        lambda f: replace(f, person=replace(f.person, second_factor=False)),
+        Gate.ACCOUNT,
+    ),
+    "role": (lambda f: replace(f, person=replace(f.person, role=None)), Gate.ROLE),
+    "product right": (
+        lambda f: replace(f, person=replace(f.person, product_rights=())),
+        Gate.PRODUCT_RIGHT,
+    ),
+    "level": (lambda f: replace(f, person=replace(f.person, level=None)), Gate.LEVEL),
+    "country": (lambda f: replace(f, person=replace(f.person, country=None)), Gate.COUNTRY),
+    "rules": (lambda f: replace(f, rules=()), Gate.LEVEL),
+    "entitlement": (lambda f: replace(f, entitlements=()), Gate.ENTITLEMENT),
+    "access": (
+        lambda f: without_product(
+            f, {k: v for k, v in f.device.product.access.items() if k != f.request.access}
+        ),
+        Gate.ACCESS_KIND,
+    ),
+    "mode": (
+        lambda f: without_product(
+            f, {k: v - {f.request.mode} for k, v in f.device.product.access.items()}
+        ),
+        Gate.MODE,
+    ),
+    "duration": (
+        lambda f: replace(
+            f,
+            device=replace(f.device, product=replace(f.device.product, max_duration_s=0)),
+        ),
+        Gate.DURATION,
+    ),
+    "case": (lambda f: replace(f, request=replace(f.request, case="")), Gate.CASE),
+    "reason": (lambda f: replace(f, request=replace(f.request, reason="")), Gate.REASON),
+    "enrolment": (
+        lambda f: replace(f, device=replace(f.device, state=DeviceState.REGISTERED)),
+        Gate.DEVICE_STATE,
+    ),
+    "seen": (lambda f: replace(f, device=replace(f.device, seen=False)), Gate.DEVICE_STATE),
+    "no lock": (
+        lambda f: replace(f, locks=(Lock(LockScope.EVERYTHING, "", Interval(0)),)),
+        Gate.LOCK,
+    ),
+}
+
+
+def without_product(whole, access):
+    return replace(
+        whole,
+        device=replace(whole.device, product=replace(whole.device.product, access=access)),
+    )
+
+
+_text = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
+_current = st.builds(
+    Interval, st.integers(0, NOW), st.none() | st.integers(NOW + 1, NOW + 1000 * DAY)
+)
+
+
+@st.composite
+def granted(draw):
+    """Facts of any size and order that grant, with others beside them that do not matter."""
+    product, site, country = draw(_text), draw(_text), draw(_text)
+    level, access, mode = (draw(st.sampled_from(kind)) for kind in (Level, AccessKind, Mode))
+    duration = draw(st.integers(60, 14_400))
+    modes = draw(st.frozensets(st.sampled_from(Mode))) | {mode}
+    noise = draw(st.lists(_text, max_size=3))
+    return Facts(
+        person=PersonFacts(
+            PersonId(draw(_text)),
+            active=True,
+            vetted=True,
+            second_factor=True,
+            role=Role.SPECIALIST,
+            level=level,
+            country=country,
+            product_rights=(
+                *(ProductRight(other, OVER) for other in noise),
+                ProductRight(product, draw(_current)),
+            ),
+        ),
+        device=DeviceFacts(
+            DeviceId("CI-20417"),
+            site,
+            ProductFacts(product, {access: modes}, draw(st.integers(duration, 20_000))),
+            DeviceState.ENROLLED,
+            seen=True,
+        ),
+        request=RequestFacts(access, mode, duration, draw(_text), draw(_text)),
+        rules=(rule(level, country, *modes, product=draw(st.sampled_from([None, product]))),),
+        entitlements=(
+            *(Entitlement(OVER, site=site) for _ in noise),
+            Entitlement(draw(_current), site=site),
+        ),
+        locks=tuple(Lock(LockScope.EVERYTHING, "", COMING) for _ in noise),
+    )
+
+
+@given(granted())
+def test_what_is_complete_is_allowed(whole):
+    decision = decide(whole, NOW)
+    assert decision.allowed, decision.refusals
+
+
+@given(whole=granted(), removed=st.sampled_from(sorted(REMOVALS)))
+def test_removing_any_single_fact_refuses_and_names_its_gate(whole, removed):
+    remove, gate = REMOVALS[removed]
+    decision = decide(remove(whole), NOW)
+    assert not decision.allowed
+    assert gate in refused_by(decision)
+
+
+def test_a_removal_exists_for_every_gate():
+    named = {gate for _, gate in REMOVALS.values()}
+    assert named == set(GATES)
