@@ -322,14 +322,18 @@ def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _joined(known: Finding, other: Finding) -> Finding:
-    last = known.last
-    if known.wrong is Wrong.MISSING and last is not None and other.last is not None:
-        last = max(last, other.last)
-    better = (other.proven, other.evidence is not None) > (
+    widens = (
+        known.wrong is other.wrong is Wrong.MISSING
+        and known.last is not None
+        and other.last is not None
+        and other.last > known.last
+    )
+    last = other.last if widens else known.last
+    stronger = (other.proven, other.evidence is not None) > (
         known.proven,
         known.evidence is not None,
     )
-    best = other if better else known
+    best = other if stronger or (widens and other.proven >= known.proven) else known
     return replace(known, last=last, evidence=best.evidence, proven=best.proven)
 
 
