@@ -4,6 +4,8 @@ from allauth.account import views as account
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path
 
+from bedside.console.accounts.views import activate
+
 __all__ = ["urlpatterns"]
 
 
@@ -13,6 +15,7 @@ def closed(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
+    path("activate", activate, name="activate"),
     path("account/login/", account.login, name="account_login"),
     path("account/logout/", account.logout, name="account_logout"),
     path("account/inactive/", account.account_inactive, name="account_inactive"),

@@ -9,11 +9,14 @@ from django.http import Http404
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.models import Device, Product
+from bedside.console.enrolment.facts import DeviceFacts
+from bedside.language import Language
 from bedside.policy.facts import DeviceState
 from bedside.protocol.profile import ProductProfile, parse_profile
-from bedside.vocabulary import Permission
+from bedside.protocol.shapes import Site
+from bedside.vocabulary import DeviceId, Permission, PollMode
 
-__all__ = ["access_device", "find_devices", "profile_of", "visible_devices"]
+__all__ = ["access_device", "device_facts", "find_devices", "profile_of", "visible_devices"]
 
 
 def visible_devices(user: User) -> QuerySet[Device]:
@@ -68,3 +71,25 @@ def profile_of(product: Product) -> ProductProfile:
 @lru_cache(maxsize=256)
 def _parse(profile: str) -> ProductProfile:
     return parse_profile(profile.encode())
+
+
+def device_facts(device_id: str) -> DeviceFacts:
+    """Return what a device's own documents say of it; LookupError where there is none."""
+    device = Device.objects.select_related("site").filter(pk=device_id).first()
+    if device is None:
+        raise LookupError(device_id)
+    site = device.site
+    return DeviceFacts(
+        device=DeviceId(device.pk),
+        display_name=device.display_name,
+        product=device.product_id,
+        site=Site(
+            id=site.key,
+            name=site.name,
+            language=Language(site.language),
+            timezone=site.timezone,
+            country=site.country,
+        ),
+        poll_mode=PollMode(device.poll_mode),
+        lock_reason=device.lock_reason or None,
+    )

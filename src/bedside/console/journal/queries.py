@@ -40,6 +40,8 @@ class Filters:
     """What the page shows; an empty field filters nothing. Times are Unix ms, `until_ms` excluded."""
 
     device: str = ""
+    devices: frozenset[str] | None = None
+    """None: of every device and of none; otherwise of these only."""
     person: str = ""
     session: str = ""
     action: str = ""
@@ -173,9 +175,10 @@ def _filtered(filters: Filters) -> QuerySet[JournalRow]:
         "at_ms__gte": filters.since_ms,
         "at_ms__lt": filters.until_ms,
     }
-    return JournalRow.objects.filter(
+    rows = JournalRow.objects.filter(
         **{name: value for name, value in names.items() if value not in ("", None)}
     )
+    return rows if filters.devices is None else rows.filter(device__in=filters.devices)
 
 
 def _show(row: JournalRow, clearance: FieldClass) -> ShownEntry:

@@ -1,5 +1,7 @@
 """Django's settings, all drawn from one ConsoleConfig."""
 
+from pathlib import Path
+
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.project.config import database_settings, load_config, read_secret_key
@@ -73,6 +75,13 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database_settings(CONFIG)}
+# Shared by all processes: rate limits, and one-time codes that were used already.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "shared_cache",
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
@@ -82,13 +91,14 @@ LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 LANGUAGE_COOKIE_NAME = "bedside_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = CONFIG.secure
+# Sentences of packages that are not apps; each app's own are found by themselves.
+LOCALE_PATHS = [Path(__file__).parent.parent / "rest" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# ---- Static files: bundled, named by content, served by the same process ----
+# ---- Static files: found in the package and served by the same process, nothing to collect ----
 STATIC_URL = "/static/"
-STATIC_ROOT = CONFIG.data_dir / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

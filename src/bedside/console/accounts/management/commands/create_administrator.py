@@ -1,0 +1,64 @@
+"""`bedside console create-administrator`: the only way in which the first account comes to be."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from bedside.console.accounts.actions import (
+    PersonDetails,
+    do_create_person,
+    do_save_organisation,
+)
+from bedside.console.accounts.models import Organisation
+from bedside.console.accounts.terminal import read_password, typist
+from bedside.vocabulary import Role
+
+
+class Command(BaseCommand):
+    """Creates an administrator of the manufacturer; the second factor is made at first sign-in."""
+
+    help = "create an administrator; the password is asked for, or read from standard input"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take address, name and organisation."""
+        parser.add_argument("email")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--manufacturer", required=True, help="the manufacturer's name")
+        parser.add_argument("--country", default="US", help="ISO code, such as US")
+        parser.add_argument("--language", choices=["en", "fr"], default="en")
+
+    def handle(self, **options: Any) -> None:
+        """Create the manufacturer if there is none, and the administrator."""
+        password, actor = read_password(), typist()
+        try:
+            with transaction.atomic():
+                organisation = self._manufacturer(options)
+                details = PersonDetails(
+                    name=options["name"],
+                    organisation=organisation.key,
+                    role=Role.ADMINISTRATOR,
+                    country=options["country"],
+                    language=options["language"],
+                )
+                do_create_person(options["email"], details, password=password, acting_user=actor)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(f"{options['email']} can sign in, and must then set up a second factor.")
+
+    def _manufacturer(self, options: dict[str, Any]) -> Organisation:
+        kind = Organisation.Kind.MANUFACTURER
+        found = Organisation.objects.filter(kind=kind).first()
+        if found is not None:
+            return found
+        organisation = Organisation(
+            key="manufacturer",
+            name=options["manufacturer"],
+            kind=kind,
+            country=options["country"],
+            language=options["language"],
+        )
+        do_save_organisation(organisation, acting_user=typist())
+        return organisation

@@ -1,0 +1,174 @@
+"""Every change to products and devices, each with its journal entry."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bedside.audit.entry import Thing
+from bedside.console.accounts.queries import Acting, actor_of
+from bedside.console.devices.models import Device, Product
+from bedside.console.devices.queries import device_facts
+from bedside.console.enrolment import actions as enrolment
+from bedside.console.enrolment.facts import EnrolmentOffer
+from bedside.console.journal.actions import now_ms, record
+from bedside.policy.facts import DeviceState
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.profile import ProductProfile, parse_profile
+from bedside.vocabulary import Gate, JournalAction, PollMode, parse_device_id
+
+__all__ = [
+    "DeviceDetails",
+    "do_import_profile",
+    "do_mark_cloned",
+    "do_mark_enrolled",
+    "do_note_lock",
+    "do_offer_enrolment",
+    "do_revoke_device",
+    "do_save_device",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceDetails:
+    """What is stated about a device."""
+
+    product: str
+    site: str
+    display_name: str
+    room: str = ""
+    poll_mode: PollMode = PollMode.HELD
+
+
+def do_import_profile(data: bytes, *, acting_user: Acting) -> ProductProfile:
+    """Make a product known by its profile (TOML), or bring it up to date; return the profile.
+
+    Raises:
+        ValidationError: the profile is refused; the message names the field.
+    """
+    try:
+        profile = parse_profile(data)
+    except ProtocolError as error:
+        raise ValidationError(
+            _("The profile is refused: %(why)s."), code="profile", params={"why": str(error)}
+        ) from error
+    with transaction.atomic():
+        Product.objects.update_or_create(
+            name=profile.id,
+            defaults={
+                "title_en": profile.names.en,
+                "title_fr": profile.names.fr,
+                "version": profile.version,
+                "profile": data.decode(),
+                "imported_ms": now_ms(),
+            },
+        )
+        record(
+            JournalAction.PRODUCT_PROFILE_IMPORTED,
+            actor=actor_of(acting_user),
+            thing=Thing("product", profile.id),
+            detail={"version": profile.version, "name": profile.names.en},
+        )
+    return profile
+
+
+def do_save_device(device_id: str, details: DeviceDetails, *, acting_user: Acting) -> Device:
+    """Register a device, or change what is stated about it; it is told of the change.
+
+    Raises:
+        ValidationError: a value is refused.
+    """
+    try:
+        parse_device_id(device_id)
+    except ValueError as error:
+        raise ValidationError(
+            {"id": _("A device's name is like CI-20417: capital letters, a hyphen, digits.")}
+        ) from error
+    with transaction.atomic():
+        device = Device.objects.select_for_update().filter(pk=device_id).first()
+        created = device is None
+        device = device or Device(id=device_id)
+        device.product_id = details.product
+        device.site_id = details.site
+        device.display_name = details.display_name
+        device.room = details.room
+        device.poll_mode = details.poll_mode.value
+        device.full_clean(validate_unique=False)
+        device.save()
+        changed = JournalAction.DEVICE_RECORD_CHANGED
+        record(
+            JournalAction.DEVICE_RECORD_CREATED if created else changed,
+            actor=actor_of(acting_user),
+            thing=_thing(device),
+            detail={
+                "display_name": device.display_name,
+                "product": device.product_id,
+                "site": device.site_id,
+                "poll_mode": device.poll_mode,
+            },
+        )
+        _send_configuration(device)
+    return device
+
+
+def do_offer_enrolment(device: Device, *, acting_user: Acting) -> EnrolmentOffer:
+    """Make a one-time code and the signed bundle for a device; an earlier code ends.
+
+    A revoked or cloned device that is offered enrolment begins anew, with new keys.
+    """
+    with transaction.atomic():
+        offer = enrolment.do_offer_enrolment(
+            device_facts(device.pk), actor=actor_of(acting_user), now=now_ms()
+        )
+        if device.state in (DeviceState.REVOKED, DeviceState.CLONED):
+            _set_state(device.pk, DeviceState.REGISTERED)
+    return offer
+
+
+def do_mark_enrolled(device_id: str, *, now: int) -> None:
+    """Note that a device has its certificate; the enrolment app has journalled it."""
+    del now
+    _set_state(device_id, DeviceState.ENROLLED)
+    _send_configuration(Device.objects.get(pk=device_id))
+
+
+def do_mark_cloned(device_id: str, *, now: int) -> None:
+    """Note that two live copies of a device were seen; the enrolment app has journalled it."""
+    del now
+    _set_state(device_id, DeviceState.CLONED)
+
+
+def do_revoke_device(device: Device, *, acting_user: Acting) -> None:
+    """Take a device's certificates away for good; only a new enrolment brings it back.
+
+    What is live on it is ended by `service_sessions.actions.do_revoke_device`, which calls this.
+    """
+    with transaction.atomic():
+        enrolment.do_revoke_device(
+            device.pk,
+            gate=Gate.REVOKED_CERTIFICATE,
+            actor=actor_of(acting_user),
+            now=now_ms(),
+        )
+        _set_state(device.pk, DeviceState.REVOKED)
+
+
+def do_note_lock(device: Device, reason: str) -> None:
+    """Repeat a device's own lock (an empty reason: none) on the device and in its configuration."""
+    with transaction.atomic():
+        Device.objects.filter(pk=device.pk).update(lock_reason=reason)
+        _send_configuration(device)
+
+
+def _send_configuration(device: Device) -> None:
+    if device.state == DeviceState.ENROLLED:
+        enrolment.do_send_configuration(device_facts(device.pk), now=now_ms())
+
+
+def _set_state(device_id: str, state: DeviceState) -> None:
+    Device.objects.filter(pk=device_id).update(state=state.value)
+
+
+def _thing(device: Device) -> Thing:
+    return Thing("device", device.pk)

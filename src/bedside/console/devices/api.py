@@ -1,0 +1,153 @@
+"""REST: the fleet, one device, and its enrolment."""
+
+import base64
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema, Status
+
+from bedside.console.accounts.bearer import caller
+from bedside.console.accounts.queries import check_permission
+from bedside.console.devices.actions import DeviceDetails, do_offer_enrolment, do_save_device
+from bedside.console.devices.models import Device
+from bedside.console.devices.queries import access_device, find_devices
+from bedside.console.relays.queries import DeviceSeen, presence, presences
+from bedside.console.rest.bodies import Body
+from bedside.console.rest.cursors import MAX_LIMIT, page_after
+from bedside.policy.facts import DeviceState
+from bedside.vocabulary import Activity, DeviceId, Permission, PollMode
+
+router = Router(tags=["devices"])
+
+
+class Named(Schema):
+    """Something with an id and a name."""
+
+    id: str
+    name: str
+
+
+class PresenceAnswer(Schema):
+    """Where a device was last seen; `at_ms` is the last change that it told of."""
+
+    online: bool
+    relay: str
+    at_ms: int
+    activity: Activity
+    mode: PollMode
+    version: str
+    configuration: int
+    journal_size: int
+    journal_head: str
+
+
+class DeviceAnswer(Schema):
+    """A device; `presence` is null until it was seen once."""
+
+    id: str
+    display_name: str
+    room: str
+    product: Named
+    site: Named
+    state: DeviceState
+    locked: bool
+    lock_reason: str | None
+    presence: PresenceAnswer | None
+
+
+class DevicesPage(Schema):
+    """Some devices, and the cursor of the next; null at the end."""
+
+    items: list[DeviceAnswer]
+    next: str | None
+
+
+class DevicesQuery(Schema):
+    """What is looked for."""
+
+    search: str = Field("", max_length=100)
+    state: DeviceState | None = None
+    site: str = Field("", max_length=64)
+    cursor: str | None = Field(None, max_length=200)
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+
+
+class DeviceBody(Body):
+    """What is stated about a device."""
+
+    id: str = Field(max_length=30, examples=["CI-20417"])
+    product: str = Field(max_length=64)
+    site: str = Field(max_length=64)
+    display_name: str = Field(min_length=1, max_length=80)
+    room: str = Field("", max_length=80)
+    poll_mode: PollMode = Field(PollMode.HELD, strict=False)
+
+
+class EnrolmentAnswer(Schema):
+    """What is carried to the device: the code is told once."""
+
+    code: str
+    bundle: str = Field(description="the signed bundle, base64")
+    expires_ms: int
+
+
+@router.get("/devices", response=DevicesPage, operation_id="listDevices")
+def list_devices(request: HttpRequest, query: Query[DevicesQuery]) -> dict[str, Any]:
+    """Return the devices that the caller may see, in the order of their ids."""
+    user = caller(request)
+    check_permission(user, Permission.DEVICES_DEVICE_READ)
+    found = find_devices(user, search=query.search, state=query.state, site=query.site)
+    page = page_after(found, query.cursor, limit=query.limit)
+    seen = presences(device.pk for device in page.rows)
+    rows = [_device(device, seen.get(DeviceId(device.pk))) for device in page.rows]
+    return {"items": rows, "next": page.next}
+
+
+@router.get("/devices/{device_id}", response=DeviceAnswer, operation_id="getDevice")
+def get_device(request: HttpRequest, device_id: str) -> dict[str, Any]:
+    """Return one device."""
+    device = access_device(caller(request), device_id)
+    return _device(device, presence(device.pk))
+
+
+@router.post("/devices", response={201: DeviceAnswer}, operation_id="saveDevice")
+def save_device(request: HttpRequest, body: DeviceBody) -> Status[dict[str, Any]]:
+    """Register a device, or change what is stated about it."""
+    user = caller(request)
+    check_permission(user, Permission.DEVICES_DEVICE_ENROL)
+    details = DeviceDetails(
+        product=body.product,
+        site=body.site,
+        display_name=body.display_name,
+        room=body.room,
+        poll_mode=body.poll_mode,
+    )
+    do_save_device(body.id, details, acting_user=user)
+    device = access_device(user, body.id)
+    return Status(201, _device(device, presence(device.pk)))
+
+
+@router.post(
+    "/devices/{device_id}/enrolment", response=EnrolmentAnswer, operation_id="offerEnrolment"
+)
+def offer_enrolment(request: HttpRequest, device_id: str) -> dict[str, Any]:
+    """Make a one-time code and the signed bundle for a device; an earlier code ends."""
+    user = caller(request)
+    device = access_device(user, device_id, Permission.DEVICES_DEVICE_ENROL)
+    offer = do_offer_enrolment(device, acting_user=user)
+    bundle = base64.b64encode(offer.bundle).decode("ascii")
+    return {"code": offer.code, "bundle": bundle, "expires_ms": offer.expires_ms}
+
+
+def _device(device: Device, seen: DeviceSeen | None) -> dict[str, Any]:
+    return {
+        "id": device.pk,
+        "display_name": device.display_name,
+        "room": device.room,
+        "product": {"id": device.product_id, "name": str(device.product)},
+        "site": {"id": device.site_id, "name": device.site.name},
+        "state": device.state,
+        "locked": bool(device.lock_reason),
+        "lock_reason": device.lock_reason or None,
+        "presence": seen,
+    }

@@ -1,0 +1,95 @@
+"""The REST API: every app's routes under /api/v1, and how its errors look."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError
+from ninja.errors import ValidationError as SchemaError
+
+from bedside import __version__
+from bedside.console.accounts.api import router as accounts
+from bedside.console.accounts.bearer import BearerAuth
+from bedside.console.devices.api import router as devices
+from bedside.console.records.api import router as records
+from bedside.console.rest.bodies import StrictParser
+from bedside.console.rest.cursors import CursorError
+from bedside.console.rest.problems import ProblemError, problem
+from bedside.console.service_sessions.api import router as service_sessions
+
+__all__ = ["api"]
+
+api = NinjaAPI(
+    title="Bedside console",
+    version=__version__,
+    description="Everything that the command line does; errors are problem+json (RFC 9457).",
+    urls_namespace="api",
+    auth=BearerAuth(),
+    parser=StrictParser(),
+    docs_url=None,
+)
+for _router in (accounts, devices, service_sessions, records):
+    api.add_router("", _router)
+
+
+@api.exception_handler(ProblemError)
+def _problem(request: HttpRequest, error: ProblemError) -> HttpResponse:
+    return problem(request, error)
+
+
+@api.exception_handler(AuthenticationError)
+def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    del error
+    title = _("Sign in first: the token is missing, has expired or was revoked.")
+    answer = problem(request, ProblemError(401, "unauthenticated", title))
+    answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+@api.exception_handler(PermissionDenied)
+def _forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    title = _("Your role does not include this. An administrator can change it.")
+    more = {"permission": str(error)} if str(error) else {}
+    return problem(request, ProblemError(403, "forbidden", title, **more))
+
+
+@api.exception_handler(Http404)
+def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
+    del error
+    return problem(request, ProblemError(404, "not_found", _("There is nothing here for you.")))
+
+
+@api.exception_handler(CursorError)
+def _cursor(request: HttpRequest, error: CursorError) -> HttpResponse:
+    title = _("This page does not exist. Begin again without a cursor.")
+    return problem(request, ProblemError(400, "cursor", title, detail=str(error)))
+
+
+@api.exception_handler(SchemaError)
+def _schema(request: HttpRequest, error: SchemaError) -> HttpResponse:
+    # What was sent is not repeated: it may be a secret, or script.
+    errors = [{"where": _place(each["loc"]), "code": each["type"]} for each in error.errors[:20]]
+    return problem(request, ProblemError(422, "invalid", _invalid(), errors=errors))
+
+
+@api.exception_handler(ValidationError)
+def _validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    if hasattr(error, "error_dict"):
+        errors = [
+            {"where": name, "code": each.code or "invalid", "message": " ".join(each.messages)}
+            for name, found in error.error_dict.items()
+            for each in found
+        ]
+    else:
+        errors = [{"where": "", "code": error.code or "invalid", "message": error.messages[0]}]
+    return problem(request, ProblemError(422, "invalid", _invalid(), errors=errors))
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part)[:64] for part in location[1:6])
+
+
+def _invalid() -> str:
+    return _("A value of the request cannot be used.")

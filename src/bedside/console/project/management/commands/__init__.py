@@ -1,0 +1,1 @@
+"""Commands of this app; `bedside console WORD` runs the module WORD."""

@@ -1,0 +1,28 @@
+"""`bedside console web`: pages and REST API under WSGI."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Serves until it is told to stop."""
+
+    help = "serve the pages and the REST API"
+
+    def handle(self, **options: Any) -> None:
+        """Serve with granian: `listen` and `web_workers` of the configuration."""
+        del options
+        from granian import Granian
+        from granian.constants import Interfaces
+
+        host, _, port = settings.CONFIG.listen.rpartition(":")
+        Granian(
+            "bedside.console.project.wsgi:application",
+            address=host.strip("[]"),
+            port=int(port),
+            interface=Interfaces.WSGI,
+            workers=settings.CONFIG.web_workers,
+            log_access=False,
+        ).serve()

@@ -1,0 +1,1 @@
+"""What people may read of the journal, and take out of it."""

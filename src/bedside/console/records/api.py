@@ -1,0 +1,93 @@
+"""REST: reading and exporting the journal."""
+
+import tempfile
+from collections.abc import Callable
+from typing import IO, Any
+
+from django.http import FileResponse, HttpRequest
+from ninja import Field, Query, Router, Schema
+
+from bedside.console.accounts.bearer import caller
+from bedside.console.devices.queries import access_device
+from bedside.console.journal.queries import Filters
+from bedside.console.records.actions import do_export_device_journal, do_export_journal
+from bedside.console.records.queries import journal_page
+from bedside.console.rest.cursors import MAX_LIMIT
+from bedside.vocabulary import Gate, JournalAction, Outcome, Permission
+
+router = Router(tags=["journal"])
+
+_SPOOL_BYTES = 4 * 1024 * 1024
+
+
+class EntryAnswer(Schema):
+    """An entry as this reader may see it; `sequence` is null until it is sealed into the log."""
+
+    id: int
+    sequence: int | None
+    at_ms: int
+    view: dict[str, Any]
+
+
+class JournalAnswer(Schema):
+    """Some entries, newest first; `next` is the cursor of the older ones, null at the end."""
+
+    items: list[EntryAnswer]
+    next: int | None
+
+
+class JournalQuery(Schema):
+    """What is looked for."""
+
+    device: str = Field("", max_length=30)
+    person: str = Field("", max_length=26)
+    session: str = Field("", max_length=26)
+    action: JournalAction | None = None
+    gate: Gate | None = None
+    outcome: Outcome | None = None
+    since_ms: int | None = Field(None, ge=0, le=2**53)
+    until_ms: int | None = Field(None, ge=0, le=2**53)
+    cursor: int | None = Field(None, ge=0, le=2**53)
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+
+
+@router.get("/journal", response=JournalAnswer, operation_id="readJournal")
+def read_journal(request: HttpRequest, query: Query[JournalQuery]) -> dict[str, Any]:
+    """Return the entries that the caller may read; what is withheld is named in each."""
+    filters = Filters(
+        device=query.device,
+        person=query.person,
+        session=query.session,
+        action=query.action or "",
+        gate=query.gate or "",
+        outcome=query.outcome or "",
+        since_ms=query.since_ms,
+        until_ms=query.until_ms,
+    )
+    page = journal_page(caller(request), filters, before=query.cursor, limit=query.limit)
+    return {"items": page.entries, "next": page.next_before}
+
+
+@router.get("/journal/export", operation_id="exportJournal")
+def export_journal(request: HttpRequest) -> FileResponse:
+    """Return the sealed journal with its proofs, for `bedside audit verify`."""
+    user = caller(request)
+    return _file("journal-console.zip", lambda out: do_export_journal(out, acting_user=user))
+
+
+@router.get("/devices/{device_id}/journal/export", operation_id="exportDeviceJournal")
+def export_device_journal(request: HttpRequest, device_id: str) -> FileResponse:
+    """Return a device's journal as the console received it."""
+    user = caller(request)
+    device = access_device(user, device_id, Permission.JOURNAL_ENTRY_EXPORT)
+    return _file(
+        f"journal-{device.pk}.zip",
+        lambda out: do_export_device_journal(out, device, acting_user=user),
+    )
+
+
+def _file(name: str, write: Callable[[IO[bytes]], None]) -> FileResponse:
+    out = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - the response closes it
+    write(out)
+    out.seek(0)
+    return FileResponse(out, as_attachment=True, filename=name, content_type="application/zip")

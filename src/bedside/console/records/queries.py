@@ -1,0 +1,38 @@
+"""How far each reader is cleared, and whose devices' entries a reader sees."""
+
+from dataclasses import replace
+
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import check_permission, role_of
+from bedside.console.devices.queries import access_device, visible_devices
+from bedside.console.journal.queries import Filters, JournalPage, page
+from bedside.vocabulary import FieldClass, Permission, Role
+
+__all__ = ["clearance_of", "journal_page"]
+
+_SECRET = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
+
+
+def clearance_of(user: User) -> FieldClass:
+    """Return how far `user` may see into an entry: secret fields are for the auditor (STYLE 21)."""
+    return FieldClass.SECRET if role_of(user) in _SECRET else FieldClass.SENSITIVE
+
+
+def journal_page(
+    user: User, filters: Filters, *, before: int | None = None, limit: int = 50
+) -> JournalPage:
+    """Return a page of the entries that `user` may read, newest first.
+
+    A site's own people see the entries of their site's devices and nothing else.
+
+    Raises:
+        PermissionDenied: `user` may read no journal.
+        Http404: the device that is filtered by is not one `user` may see.
+    """
+    check_permission(user, Permission.JOURNAL_ENTRY_READ)
+    if filters.device:
+        access_device(user, filters.device)
+    elif user.site:
+        devices = frozenset(visible_devices(user).values_list("pk", flat=True))
+        filters = replace(filters, devices=devices)
+    return page(filters, before=before, limit=limit, clearance=clearance_of(user))

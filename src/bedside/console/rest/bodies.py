@@ -1,0 +1,48 @@
+"""Bodies of the REST API as strict JSON, and the base of every schema."""
+
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, RawPostDataException
+from django.utils.translation import gettext as _
+from ninja import Schema
+from ninja.parser import Parser
+from pydantic import ConfigDict
+
+from bedside.console.rest.problems import ProblemError
+from bedside.protocol.codec import parse_json
+from bedside.protocol.errors import LimitError, ProtocolError
+
+__all__ = ["MAX_BODY", "Body", "StrictParser"]
+
+MAX_BODY = 64 * 1024
+
+
+class Body(Schema):
+    """What a client sends: a field that is not known is refused, types are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class StrictParser(Parser):
+    """Reads a body by the protocol's own codec: no duplicate keys, no floats, limits of size and depth."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Return the body's object; an empty body is an empty object."""
+        try:
+            data = request.body
+        except (RequestDataTooBig, RawPostDataException) as error:
+            raise _too_large() from error
+        if not data:
+            return {}
+        try:
+            return parse_json(data, limit=MAX_BODY)
+        except LimitError as error:
+            raise _too_large() from error
+        except ProtocolError as error:
+            title = _("The request is not the JSON that is expected here.")
+            raise ProblemError(400, "malformed", title, detail=error.code) from error
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, "too_large", _("The request is too large."))

@@ -1,0 +1,39 @@
+"""Every change to sessions; each is one transaction with its journal entry."""
+
+from bedside.console.service_sessions.actions.closing import (
+    do_clear_lock,
+    do_end_due_sessions,
+    do_end_session,
+    do_end_sessions_of_lost_device,
+    do_mark_cloned,
+    do_revoke_device,
+    do_set_lock,
+)
+from bedside.console.service_sessions.actions.credentials import (
+    Connection,
+    NotConnectableError,
+    do_issue_connection,
+)
+from bedside.console.service_sessions.actions.news import (
+    do_apply_device_entry,
+    do_apply_tunnel_event,
+    do_note_delivered,
+)
+from bedside.console.service_sessions.actions.request import do_request_session
+
+__all__ = [
+    "Connection",
+    "NotConnectableError",
+    "do_apply_device_entry",
+    "do_apply_tunnel_event",
+    "do_clear_lock",
+    "do_end_due_sessions",
+    "do_end_session",
+    "do_end_sessions_of_lost_device",
+    "do_issue_connection",
+    "do_mark_cloned",
+    "do_note_delivered",
+    "do_request_session",
+    "do_revoke_device",
+    "do_set_lock",
+]

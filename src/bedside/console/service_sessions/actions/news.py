@@ -1,0 +1,105 @@
+"""What the device's journal and the relays tell of a session: it moves by nothing else."""
+
+from django.db import transaction
+
+from bedside.audit.entry import ActorKind, Entry, time_ms
+from bedside.console.journal.actions import device_actor
+from bedside.console.service_sessions.actions.life import advance, end, lock_session
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.protocol.states import LIVE, OPEN, state_after
+from bedside.vocabulary import Ending, Gate, JournalAction, Mode, Outcome, SessionState
+
+__all__ = ["do_apply_device_entry", "do_apply_tunnel_event", "do_note_delivered"]
+
+
+def do_apply_device_entry(device_id: str, entry: Entry, *, now: int) -> bool:
+    """Move the session that a device's journal entry speaks of; whether it moved.
+
+    The same entry again, or one of another device's session, changes nothing. The entry itself is
+    in the journal already: here only the session follows.
+    """
+    if entry.session is None:
+        return False
+    with transaction.atomic():
+        session = lock_session(entry.session, device_id)
+        if session is None or session.state not in OPEN:
+            return False
+        at_ms = min(time_ms(entry.time), now)
+        if entry.action is JournalAction.SESSION_LIFE_ENDED:
+            return _ended(session, entry, at_ms)
+        if entry.action is JournalAction.ORDER_DOCUMENT_REFUSED:
+            gate = entry.gate or Gate.ORDER_MALFORMED
+            actor = device_actor(device_id)
+            return end(
+                session, Ending.REFUSED, at_ms=at_ms, actor=actor, gate=gate, tell_device=False
+            )
+        return _moved(session, entry, at_ms)
+
+
+def do_note_delivered(session_id: str, *, at_ms: int, relay: str = "") -> bool:
+    """Note that the order reached its device, by which relay: now the operator is asked."""
+    with transaction.atomic():
+        session = lock_session(session_id)
+        if session is None or session.state != SessionState.ROUTED:
+            return False
+        session.relay = relay or session.relay
+        advance(session, SessionState.AWAITING_OPERATOR, at_ms=at_ms)
+        session.save()
+    return True
+
+
+def do_apply_tunnel_event(
+    session_id: str,
+    kind: str,
+    *,
+    relay: str,
+    bytes_from_device: int = 0,
+    bytes_from_specialist: int = 0,
+    reason: str = "",
+    at_ms: int,
+) -> bool:
+    """Note where a session's tunnel is (`opened`), or what went through one (`closed`).
+
+    A tunnel that closes ends no session: the device says when it is over, and by which ending.
+    """
+    del reason, at_ms
+    with transaction.atomic():
+        session = lock_session(session_id)
+        if session is None:
+            return False
+        session.relay = relay or session.relay
+        if kind == "closed":
+            session.bytes_from_device += bytes_from_device
+            session.bytes_from_specialist += bytes_from_specialist
+        session.save()
+    return True
+
+
+def _ended(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
+    try:
+        ending = Ending(str(entry.detail.get("ending", "")))
+    except ValueError:
+        ending = Ending.FAILED
+    actor = device_actor(session.device_id)
+    # The device's word stands even where the table is behind: the steps before it were overtaken.
+    if end(session, ending, at_ms=at_ms, actor=actor, gate=entry.gate, tell_device=False):
+        return True
+    return end(session, Ending.FAILED, at_ms=at_ms, actor=actor, gate=entry.gate, tell_device=False)
+
+
+def _moved(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
+    state = state_after(entry.action, Mode(session.mode))
+    if state is None or entry.outcome is not Outcome.SUCCESS:
+        return False
+    operator = ""
+    if entry.action is JournalAction.SESSION_CONSENT_GIVEN:
+        if entry.actor.kind is ActorKind.OPERATOR:
+            operator = entry.actor.name[:120]
+        session.operator = operator
+        session.expires_ms = at_ms + session.duration_s * 1000
+    if not advance(session, state, at_ms=at_ms, note=operator):
+        return False
+    if state in LIVE and session.live_ms is None:
+        session.live_ms = at_ms
+    session.save()
+    return True

@@ -1,0 +1,153 @@
+"""Which sessions a person may see, and a session in the words of its reader."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import has_permission
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.language import (
+    Language,
+    ending_sentence,
+    gate_advice,
+    gate_sentence,
+    parse_language,
+    state_sentence,
+)
+from bedside.vocabulary import Ending, Gate, Permission, SessionState
+
+__all__ = [
+    "access_session",
+    "find_sessions",
+    "refusals",
+    "session_view",
+    "view_of",
+    "visible_sessions",
+]
+
+
+def visible_sessions(user: User) -> QuerySet[ServiceSession]:
+    """Return the sessions that `user` may see: a site's own people see their site's only."""
+    sessions = ServiceSession.objects.select_related("device__site", "device__product", "person")
+    sessions = sessions.defer("device__product__profile")
+    if not has_permission(user, Permission.SESSIONS_SESSION_READ):
+        return sessions.none()
+    return sessions.filter(device__site_id=user.site) if user.site else sessions
+
+
+def access_session(
+    user: User, session_id: str, permission: Permission = Permission.SESSIONS_SESSION_READ
+) -> ServiceSession:
+    """Return a session on which `user` has `permission`.
+
+    A specialist ends only sessions of their own.
+
+    Raises:
+        Http404: there is none, or `user` may not see it: the two are not told apart.
+        PermissionDenied: `user` may see it, and not do this with it.
+    """
+    session = visible_sessions(user).filter(pk=session_id).first()
+    if session is None:
+        raise Http404
+    if not has_permission(user, permission):
+        raise PermissionDenied(permission)
+    others = session.person_id != user.pk and has_permission(
+        user, Permission.SESSIONS_SESSION_REQUEST
+    )
+    if others and permission is Permission.SESSIONS_SESSION_END:
+        raise PermissionDenied(permission)
+    return session
+
+
+def find_sessions(
+    user: User, *, state: SessionState | None = None, device: str = "", mine: bool = False
+) -> QuerySet[ServiceSession]:
+    """Return the visible sessions in this state or on this device; a page orders newest first."""
+    sessions = visible_sessions(user)
+    if state is not None:
+        sessions = sessions.filter(state=state)
+    if device:
+        sessions = sessions.filter(device_id=device)
+    return sessions.filter(person=user) if mine else sessions
+
+
+def refusals(session: ServiceSession, language: Language) -> list[dict[str, Any]]:
+    """Return why the console refused a request, gate by gate, in the reader's language."""
+    return [
+        {
+            "gate": reason["gate"],
+            "sentence": gate_sentence(Gate(reason["gate"]), language),
+            "advice": gate_advice(Gate(reason["gate"]), language),
+            "facts": reason["facts"],
+        }
+        for reason in session.decision.get("reasons", [])
+        if not reason["passed"]
+    ]
+
+
+def session_view(session_id: str, language: str = "en") -> dict[str, Any]:
+    """Return a session as the REST API shows it; LookupError where there is none."""
+    session = (
+        ServiceSession.objects.select_related("device__site", "device__product", "person")
+        .prefetch_related("timeline")
+        .filter(pk=session_id)
+        .first()
+    )
+    if session is None:
+        raise LookupError(session_id)
+    return view_of(session, parse_language(language), timeline=True)
+
+
+def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> dict[str, Any]:
+    """Return a session that was read with its device and site; `timeline` costs one more query."""
+    device = session.device
+    rows = session.timeline.all() if timeline else []
+    return {
+        "id": session.pk,
+        "device": {
+            "id": device.pk,
+            "display_name": device.display_name,
+            "product": device.product_id,
+            "site": {"id": device.site_id, "name": device.site.name},
+        },
+        "person": {
+            "id": session.person_id,
+            "name": session.person_name,
+            "employer": session.person_employer,
+            "level": session.person_level,
+            "country": session.person_country,
+        },
+        "access": session.access,
+        "mode": session.mode,
+        "state": session.state,
+        "state_words": state_sentence(SessionState(session.state), language),
+        "ending": session.ending or None,
+        "ending_words": ending_sentence(Ending(session.ending), language)
+        if session.ending
+        else None,
+        "gate": session.gate or None,
+        "gate_words": gate_sentence(Gate(session.gate), language) if session.gate else None,
+        "case": session.case,
+        "reason": session.reason,
+        "ticket": session.ticket or None,
+        "duration_s": session.duration_s,
+        "requested_ms": session.requested_ms,
+        "answer_by_ms": session.answer_by_ms,
+        "expires_ms": session.expires_ms,
+        "ended_ms": session.ended_ms,
+        "operator": session.operator or None,
+        "relay": session.relay or None,
+        "bytes_from_device": session.bytes_from_device,
+        "bytes_from_specialist": session.bytes_from_specialist,
+        "timeline": [
+            {
+                "at_ms": row.at_ms,
+                "state": row.state,
+                "words": state_sentence(SessionState(row.state), language),
+            }
+            for row in rows
+        ],
+    }
