@@ -60,6 +60,8 @@ class Console:
 
     def _ask(self, method: str, path: str, **options: Any) -> Json:
         answer = self._send(method, path, **options)
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return {}
         if answer.is_success:
             return self._object(answer)
         raise self._refusal(answer)

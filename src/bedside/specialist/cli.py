@@ -92,7 +92,7 @@ def logout() -> None:
     """Give the token back and forget it."""
     if load_login(CONFIG.login) is not None:
         try:
-            _console().post("/logout", {})
+            _console().post("/token/revoke", {})
         finally:
             forget_login(CONFIG.login)
     OUT.print("✓ " + _(N_("Logged out.")))
@@ -111,12 +111,23 @@ def devices(
             break
         table.add_row(
             device["id"],
-            device["name"],
-            device["site"],
-            device["product"],
-            device["presence_words"],
+            device["display_name"],
+            device["site"]["name"],
+            device["product"]["name"],
+            _presence_words(device),
         )
     OUT.print(table)
+
+
+def _presence_words(device: Json) -> str:
+    seen = device["presence"]
+    if device["locked"]:
+        return "✖ " + _(N_("locked"))
+    if seen is None:
+        return "○ " + _(N_("never seen"))
+    if not seen["online"]:
+        return "○ " + _(N_("offline"))
+    return "● " + _(N_("online"))
 
 
 def _table(*names: str) -> Table:
@@ -182,7 +193,7 @@ def sessions(
     table = _table(
         N_("Session"), N_("Device"), N_("Who"), N_("Access"), N_("State"), N_("Asked at")
     )
-    params = {} if everything else {"state": "open"}
+    params = {} if everything else {"open": "true"}
     for number, session in enumerate(_console().pages("/sessions", **params)):
         if number >= limit:
             break

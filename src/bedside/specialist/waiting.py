@@ -69,7 +69,7 @@ class _Picture:
 
     def _facts(self) -> list[tuple[str, str]]:
         session, device, you = self.session, self.session["device"], self.session["person"]
-        where = " · ".join(filter(None, (device["id"], device["name"], device["site"])))
+        where = " · ".join((device["id"], device["display_name"], device["site"]["name"]))
         wanted = " · ".join(
             (
                 access_name(AccessKind(session["access"]), self._language),

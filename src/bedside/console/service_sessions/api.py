@@ -127,6 +127,7 @@ class SessionsQuery(Schema):
     state: SessionState | None = None
     device: str = Field("", max_length=30)
     mine: bool = False
+    open: bool = False
     cursor: str | None = Field(None, max_length=200)
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
@@ -208,7 +209,9 @@ def list_sessions(request: HttpRequest, query: Query[SessionsQuery]) -> dict[str
     """Return the sessions that the caller may see, newest first."""
     user = caller(request)
     check_permission(user, Permission.SESSIONS_SESSION_READ)
-    found = find_sessions(user, state=query.state, device=query.device, mine=query.mine)
+    found = find_sessions(
+        user, state=query.state, device=query.device, mine=query.mine, open_only=query.open
+    )
     page = page_after(found, query.cursor, limit=query.limit, newest_first=True)
     rows = [view_of(session, _language(), timeline=False) for session in page.rows]
     return {"items": rows, "next": page.next}

@@ -63,10 +63,17 @@ def access_session(
 
 
 def find_sessions(
-    user: User, *, state: SessionState | None = None, device: str = "", mine: bool = False
+    user: User,
+    *,
+    state: SessionState | None = None,
+    device: str = "",
+    mine: bool = False,
+    open_only: bool = False,
 ) -> QuerySet[ServiceSession]:
     """Return the visible sessions in this state or on this device; a page orders newest first."""
     sessions = visible_sessions(user)
+    if open_only:
+        sessions = sessions.exclude(state=SessionState.ENDED)
     if state is not None:
         sessions = sessions.filter(state=state)
     if device:
