@@ -1,3 +1,4 @@
+import base64
 import subprocess
 from datetime import UTC, datetime
 
@@ -24,6 +25,16 @@ from tests.pki.world import new_key, store
 from tests.protocol.samples import DEVICE, NOW, SESSION
 
 LINE = ssh_key_line(new_key().public_key())
+
+
+def compressed(line):
+    """The same line with a point that says that it is compressed."""
+    kind, blob = line.split()
+    data = bytearray(base64.b64decode(blob))
+    data[39] = 2
+    return f"{kind} {base64.b64encode(data).decode()}"
+
+
 LATER = NOW + 1_800_000
 
 
@@ -123,6 +134,7 @@ def line_of(key):
         LINE + "\n" + LINE,
         'command="x" ' + LINE,
         LINE[:-9],
+        compressed(LINE),
         LINE.replace("AAAAE2VjZHNh", "AAAAE2VjZHNi"),
         LINE.replace("nistp256 ", "nistp384 "),
         line_of(ec.generate_private_key(ec.SECP384R1())),

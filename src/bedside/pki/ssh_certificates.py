@@ -11,6 +11,7 @@ import re
 import secrets
 from hashlib import sha256
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
@@ -53,7 +54,7 @@ def load_ssh_key(line: str) -> EllipticCurvePublicKey:
         raise SshKeyError("not one line with an ecdsa-sha2-nistp256 key")
     try:
         public_key = load_ssh_public_key(line.encode("utf-8"))
-    except ValueError:
+    except (ValueError, NotImplementedError, UnsupportedAlgorithm):
         raise SshKeyError("not an ecdsa-sha2-nistp256 key") from None
     if not isinstance(public_key, EllipticCurvePublicKey) or not isinstance(
         public_key.curve, SECP256R1
