@@ -1,5 +1,8 @@
 """How the documentation is built: `make docs`, every warning an error."""
 
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
 from bedside import __version__
 
 project = "Bedside"
@@ -21,3 +24,8 @@ html_theme = "furo"
 html_title = f"Bedside {__version__}"
 html_static_path = ["_static"]
 html_copy_source = False
+
+
+def setup(app: Sphinx) -> None:
+    """Show diagrams as their text here; forges that know mermaid draw them."""
+    app.add_lexer("mermaid", TextLexer)

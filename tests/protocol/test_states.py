@@ -13,6 +13,7 @@ from bedside.protocol.states import (
     state_after,
 )
 from bedside.vocabulary import Ending, JournalAction, Mode, SessionState
+from tools.render_states import PAGE, page
 
 S = SessionState
 
@@ -66,3 +67,7 @@ def test_the_rendering_names_every_state():
     page = render()
     assert "    authenticating --> live_view\n" in page
     assert all(state in page for state in S)
+
+
+def test_the_page_is_drawn_from_the_table():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tools.render_states`"
