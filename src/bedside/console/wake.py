@@ -5,7 +5,6 @@ the wait for the next look, so that an order is on its way within a millisecond 
 """
 
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -42,9 +41,11 @@ def _folder() -> Path:
 
 def _wake() -> None:
     for path in _folder().glob("*.sock"):
-        with (
-            suppress(OSError),
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
-        ):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
-            sender.sendto(b"\n", str(path))
+            try:
+                sender.sendto(b"\n", str(path))
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)  # its process was killed
+            except OSError:
+                continue  # full: whoever waits there has been woken already

@@ -15,7 +15,7 @@ from bedside.console.journal.models import (
     DeviceRejection,
     JournalRow,
 )
-from bedside.vocabulary import DeviceId, FieldClass
+from bedside.vocabulary import DeviceId, FieldClass, Gate, JournalAction
 
 __all__ = [
     "DeviceWitness",
@@ -23,11 +23,13 @@ __all__ = [
     "JournalPage",
     "LogStatus",
     "ShownEntry",
+    "count_since",
     "device_entries",
     "device_witness",
     "devices_known",
     "leaf",
     "log_status",
+    "newest_row",
     "page",
     "rows_after",
 ]
@@ -130,6 +132,20 @@ def rows_after(row_id: int, limit: int = 500) -> list[tuple[int, str, str, str]]
     """Return (id, action, device, session) of rows with a higher id, in order of id."""
     rows = JournalRow.objects.filter(id__gt=row_id).order_by("id")
     return list(rows.values_list("id", "action", "device", "session")[:limit])
+
+
+def newest_row() -> int:
+    """Return the id of the newest row, 0 where there is none."""
+    return JournalRow.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+
+def count_since(action: JournalAction, *, device: str, gate: Gate, since_ms: int) -> int:
+    """Return how many entries of this action, device and gate there are since a moment.
+
+    For writers that must not let a stranger fill the journal.
+    """
+    rows = JournalRow.objects.filter(action=action, device=device, gate=gate)
+    return rows.filter(at_ms__gt=since_ms).count()
 
 
 def log_status() -> LogStatus:

@@ -39,6 +39,7 @@ from bedside.vocabulary import (
 
 __all__ = [
     "DeviceSeen",
+    "TunnelPlace",
     "assertion_key",
     "feed_head",
     "feed_since",
@@ -46,7 +47,9 @@ __all__ = [
     "presences",
     "relay",
     "relays",
+    "silent_relays",
     "snapshot",
+    "tunnel_place",
 ]
 
 _CURSOR = re.compile(r"(\d{1,18})(?:\.([0-9A-Z]{26}))?", re.ASCII)
@@ -70,6 +73,14 @@ class DeviceSeen:
     address: str
     journal_size: int
     journal_head: str
+
+
+@dataclass(frozen=True)
+class TunnelPlace:
+    """Whose tunnel, and at which relay; the relay is empty until the device has been seen."""
+
+    device: DeviceId
+    relay: RelayName
 
 
 def presence(device: str) -> DeviceSeen | None:
@@ -111,6 +122,23 @@ def relay(name: str) -> RelayAddress | None:
 def assertion_key(name: str) -> str | None:
     """Return the public key (PEM) by which a relay proves itself, None for an unknown relay."""
     return Relay.objects.filter(pk=name).values_list("assertion_key", flat=True).first()
+
+
+def tunnel_place(session: str) -> TunnelPlace | None:
+    """Return where a session's tunnel is and whose it is, None where there is none."""
+    row = Tunnel.objects.filter(pk=session).first()
+    return TunnelPlace(DeviceId(row.device), RelayName(row.relay)) if row else None
+
+
+def silent_relays(*, since_ms: int) -> list[tuple[RelayName, list[DeviceId]]]:
+    """Return the relays that have not asked since a moment, with the devices last seen there."""
+    silent = []
+    for name in Relay.objects.exclude(seen_ms__gt=since_ms).values_list("name", flat=True):
+        there = DevicePresence.objects.filter(relay=name, online=True, at_ms__lt=since_ms)
+        devices = [DeviceId(device) for device in there.values_list("device", flat=True)]
+        if devices:
+            silent.append((RelayName(name), devices))
+    return silent
 
 
 def feed_head() -> int:

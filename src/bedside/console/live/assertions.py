@@ -1,0 +1,80 @@
+"""How a relay proves itself at each request: a short-lived assertion, signed and used once.
+
+1. ES256 and nothing else; the key is the one registered for the relay that the assertion names.
+2. Issuer, audience, time of issue, end and number are all there; it lives at most 60 seconds.
+3. A clock may be off by 30 seconds either way.
+4. A number counts once: a recorded request cannot be sent again.
+"""
+
+import re
+
+from django.db import transaction
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from bedside.console.relays.actions import do_use_assertion
+from bedside.console.relays.queries import assertion_key
+from bedside.protocol.codec import parse_json
+from bedside.vocabulary import RelayName, parse_relay_name
+
+__all__ = ["AUDIENCE", "AssertionRefusedError", "check_assertion"]
+
+AUDIENCE = "bedside-live"
+_MAX_LIFE_S = 60
+_SKEW_S = 30
+_MAX_TOKEN = 2048
+_JTI = re.compile(r"[0-9A-Za-z_-]{16,64}")
+
+
+class AssertionRefusedError(PermissionError):
+    """An assertion that proves nobody; the reason is for the log, not for the peer."""
+
+
+def check_assertion(authorization: str, *, now: int) -> RelayName:
+    """Return the relay that an Authorization header proves, and use the assertion up.
+
+    Raises AssertionRefusedError.
+    """
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token or len(token) > _MAX_TOKEN:
+        raise AssertionRefusedError("missing")
+    relay = _issuer(token)
+    pem = assertion_key(relay)
+    if pem is None:
+        raise AssertionRefusedError("unknown_relay")
+    try:
+        claims = jwt.decode(token, ECKey.import_key(pem), algorithms=["ES256"]).claims  # 1
+    except (JoseError, ValueError):
+        raise AssertionRefusedError("signature") from None
+    expires_ms = _check_times(claims, now)
+    if claims.get("iss") != relay or claims.get("aud") != AUDIENCE:
+        raise AssertionRefusedError("audience")
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not _JTI.fullmatch(jti):
+        raise AssertionRefusedError("number")
+    with transaction.atomic():
+        if not do_use_assertion(relay, jti, expires_ms=expires_ms, now=now):  # 4
+            raise AssertionRefusedError("replayed")
+    return relay
+
+
+def _issuer(token: str) -> RelayName:
+    # Read before it is verified, only to find the key that must have signed it.
+    try:
+        content = jws.extract_compact(token.encode("ascii"))
+        return parse_relay_name(str(parse_json(content.payload, limit=_MAX_TOKEN).get("iss")))
+    except (JoseError, ValueError):
+        raise AssertionRefusedError("malformed") from None
+
+
+def _check_times(claims: dict[str, object], now: int) -> int:
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if type(issued) is not int or type(expires) is not int:
+        raise AssertionRefusedError("times")
+    now_s = now // 1000
+    if not 0 < expires - issued <= _MAX_LIFE_S:  # 2
+        raise AssertionRefusedError("life")
+    if not issued - _SKEW_S <= now_s <= expires + _SKEW_S:  # 3
+        raise AssertionRefusedError("expired")
+    return (expires + _SKEW_S) * 1000

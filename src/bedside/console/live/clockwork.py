@@ -1,0 +1,142 @@
+"""The `worker` process: seals the journal, and does what is due.
+
+Every duty stands by itself: one that fails is logged and tried again at its next turn, and keeps no
+other from its work. Only one worker seals at a time; another one waits to take over.
+"""
+
+import logging
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import close_old_connections, transaction
+
+from bedside.console.journal.actions import now_ms
+from bedside.console.journal.export import log_folder
+from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
+from bedside.console.journal.signer import log_signer
+from bedside.console.live.batches import do_note_lost_device
+from bedside.console.relays.actions import do_expire_messages, do_forget_old
+from bedside.console.relays.queries import silent_relays
+from bedside.console.service_sessions.actions import do_end_due_sessions
+
+__all__ = ["Clockwork", "Duty"]
+
+_log = logging.getLogger("bedside.worker")
+_SEAL_MS = 100
+# A relay asks every 25 seconds: three of these missed, and its devices cannot be reached there.
+_SILENT_RELAY_MS = 75_000
+
+
+@dataclass
+class Duty:
+    """Something to do every `every_ms`; `act` takes the time in Unix milliseconds."""
+
+    name: str
+    every_ms: int
+    act: Callable[[int], Any]
+    due_ms: int = field(default=0)
+
+
+class Clockwork:
+    """Runs duties until it is stopped; `run` returns when the duty under way is done."""
+
+    def __init__(self, waker: socket.socket) -> None:
+        self._waker = waker
+        self._sequencer: Sequencer | None = None
+        self._standing_by = False
+        self._stopped = False
+        self._duties = [
+            Duty("seal", _SEAL_MS, self._seal),
+            Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
+            Duty("messages", 5_000, _expire),
+            Duty("relays", 15_000, _lose_silent_relays),
+            Duty("forget", 600_000, _forget),
+        ]
+
+    def stop(self, *_: object) -> None:
+        """Stop after the duty under way."""
+        self._stopped = True
+
+    def run(self) -> None:
+        """Do what is due until `stop`; SIGTERM and SIGINT stop it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        try:
+            while not self._stopped:
+                started = time.monotonic()
+                self.turn(now_ms())
+                # A nudge ends the wait, but one seal covers all that was written in a tenth of a second.
+                self._wait(max(_SEAL_MS / 1000 - (time.monotonic() - started), 0.01))
+        finally:
+            if self._sequencer is not None:
+                self._sequencer.close()
+
+    def turn(self, now: int) -> None:
+        """Do each duty whose time has come."""
+        for duty in self._duties:
+            if now < duty.due_ms or self._stopped:
+                continue
+            duty.due_ms = now + duty.every_ms
+            close_old_connections()
+            try:
+                duty.act(now)
+            except Exception:  # noqa: BLE001 - see the head of this module
+                _log.exception("the duty %s failed and will be tried again", duty.name)
+
+    def _seal(self, now: int) -> None:
+        try:
+            if self._sequencer is None:
+                self._sequencer = Sequencer(log_folder(), log_signer())
+                self._standing_by = False
+            while self._sequencer.seal(now=now) and not self._stopped:
+                pass
+        except SequencerBusyError:
+            if not self._standing_by:
+                _log.info("another worker seals the journal; standing by")
+            self._standing_by = True
+            self._duties[0].due_ms = now + 2_000
+        except JournalDamagedError:
+            self._duties[0].due_ms = now + 60_000
+            self._drop()
+            raise
+        except Exception:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        # What is half done is taken up again by a new sequencer, from what is committed.
+        if self._sequencer is not None:
+            self._sequencer.close()
+            self._sequencer = None
+
+    def _wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+        readable, _, _ = select.select([self._waker], [], [], _SEAL_MS / 1000)
+        if readable:
+            try:
+                while self._waker.recv(64):
+                    pass
+            except BlockingIOError:
+                return
+
+
+def _expire(now: int) -> None:
+    with transaction.atomic():
+        do_expire_messages(now=now)
+
+
+def _lose_silent_relays(now: int) -> None:
+    for relay, devices in silent_relays(since_ms=now - _SILENT_RELAY_MS):
+        for device in devices:
+            with transaction.atomic():
+                do_note_lost_device(relay, device, at_ms=now, now=now)
+
+
+def _forget(now: int) -> None:
+    with transaction.atomic():
+        do_forget_old(now=now)

@@ -1,0 +1,57 @@
+"""`bedside console add-relay`: a relay becomes known, and gets the folder it starts from."""
+
+import getpass
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from bedside.console.accounts.queries import terminal
+from bedside.console.journal.actions import now_ms
+from bedside.console.live.relay_folder import RelayPlace, do_make_relay_folder
+from bedside.pki.keystore import KeyStoreError
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.fields import Fields
+from bedside.protocol.shapes import Relay
+
+
+class Command(BaseCommand):
+    """Writes the folder anew when it is run again; the relay's key is kept."""
+
+    help = "make a relay known and write the folder it starts from"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the relay's name and addresses."""
+        parser.add_argument("name", help="short name, such as a or eu-2")
+        parser.add_argument("--host", required=True, help="what devices dial: an address or a name")
+        parser.add_argument("--server-name", required=True, help="the name in its certificate")
+        parser.add_argument("--port", type=int, action="append", help="repeatable, in order; 443")
+        parser.add_argument("--listen", action="append", help="HOST:PORT it listens on; repeatable")
+        parser.add_argument("--folder", type=Path, help="where its files go; relays/NAME")
+
+    def handle(self, **options: Any) -> None:
+        """Check the addresses, issue the certificate, write the folder."""
+        ports = options["port"] or [443]
+        folder = options["folder"] or Path(settings.BEDSIDE_DATA_DIR) / "relays" / options["name"]
+        try:
+            address = Relay.from_fields(
+                Fields(
+                    {
+                        "name": options["name"],
+                        "host": options["host"],
+                        "server_name": options["server_name"],
+                        "ports": ports,
+                    }
+                )
+            )
+            config = do_make_relay_folder(
+                RelayPlace(address, tuple(options["listen"] or (f"0.0.0.0:{p}" for p in ports))),
+                folder,
+                actor=terminal(getpass.getuser()),
+                now=now_ms(),
+            )
+        except (ProtocolError, KeyStoreError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"start it with: bedside relay --config {config}")

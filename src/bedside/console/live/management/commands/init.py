@@ -1,0 +1,61 @@
+"""`bedside console init`: database, keys, certificate, and the first signed checkpoint."""
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from bedside.audit.entry import Thing
+from bedside.console.accounts.queries import terminal
+from bedside.console.enrolment.authority import create_authority
+from bedside.console.journal.actions import now_ms, record
+from bedside.console.journal.export import log_folder
+from bedside.console.journal.sealing import Sequencer, SequencerBusyError
+from bedside.console.journal.signer import log_signer, verifier_key
+from bedside.console.keys import key_store
+from bedside.console.live.certificate import live_certificate
+from bedside.pki.keystore import KeyName
+from bedside.pki.signing import public_key_pem
+from bedside.vocabulary import JournalAction
+
+
+class Command(BaseCommand):
+    """Makes what is missing and leaves what exists, so that it may be run again."""
+
+    help = "make database, keys and certificate; what exists is left as it is"
+
+    def handle(self, **options: Any) -> None:
+        """Make what is missing, and say what to hand out."""
+        del options
+        call_command("migrate", interactive=False, verbosity=0)
+        now, folder = now_ms(), Path(settings.BEDSIDE_DATA_DIR)
+        made = create_authority(name=settings.CONFIG.manufacturer, now=now)
+        live_certificate(now=now)
+        pinned = folder / "manufacturer.pem"
+        pinned.write_text(public_key_pem(key_store().public_key(KeyName.MANUFACTURER)))
+        if made:
+            with transaction.atomic():
+                record(
+                    JournalAction.JOURNAL_LOG_OPENED,
+                    actor=terminal(getpass.getuser()),
+                    thing=Thing("log", settings.BEDSIDE_LOG_ORIGIN),
+                    detail={"log": settings.BEDSIDE_LOG_ORIGIN, "count": len(made)},
+                )
+        self._seal(now)
+        self.stdout.write(f"keys: {', '.join(made) or 'all there'}")
+        self.stdout.write(f"devices pin: {pinned}")
+        self.stdout.write(f"auditors pin: {verifier_key().to_text()}")
+
+    def _seal(self, now: int) -> None:
+        try:
+            sequencer = Sequencer(log_folder(), log_signer())
+        except SequencerBusyError:
+            return  # a worker runs and does it
+        try:
+            sequencer.seal(now=now)
+        finally:
+            sequencer.close()

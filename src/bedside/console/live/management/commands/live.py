@@ -1,0 +1,39 @@
+"""`bedside console live`: serves relays and event streams."""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from bedside.console.journal.actions import now_ms
+from bedside.console.live.certificate import live_certificate, relay_server_name
+from bedside.console.live.process import LiveConfig, serve
+from bedside.pki.keystore import KeyStoreError
+
+
+class Command(BaseCommand):
+    """Serves until it is told to stop."""
+
+    help = "serve relays and event streams"
+
+    def handle(self, **options: Any) -> None:
+        """Serve on `relay_listen` and `live_listen` of the configuration."""
+        del options
+        try:
+            certificate, key = live_certificate(now=now_ms())
+        except KeyStoreError as error:
+            raise CommandError(str(error)) from error
+        config = LiveConfig(
+            people=_address(settings.CONFIG.live_listen),
+            relays=_address(settings.CONFIG.relay_listen),
+            certificate=certificate,
+            key=key,
+            server_name=relay_server_name(),
+        )
+        asyncio.run(serve(config))
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,26 @@
+"""`bedside console worker`: seals the journal and does what is due."""
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from bedside.console.live.clockwork import Clockwork
+from bedside.console.wake import listen
+
+
+class Command(BaseCommand):
+    """Works until it is told to stop."""
+
+    help = "seal the journal, end what is due"
+
+    def handle(self, **options: Any) -> None:
+        """Work until SIGTERM or SIGINT."""
+        del options
+        waker = listen(f"worker-{os.getpid()}")
+        self.stdout.write("worker: at work")
+        self.stdout.flush()
+        try:
+            Clockwork(waker).run()
+        finally:
+            waker.close()

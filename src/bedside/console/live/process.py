@@ -1,0 +1,68 @@
+"""The `live` process: two listeners over one watch, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import signal
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from bedside.console.live.database import Database
+from bedside.console.live.people_routes import PeopleRoutes
+from bedside.console.live.relay_routes import RelayRoutes
+from bedside.console.live.server import HttpServer, ServerLimits
+from bedside.console.live.watch import Watch
+from bedside.console.wake import listen
+from bedside.pki.contexts import console_server_context
+from bedside.protocol.feed import MAX_BATCH
+from bedside.protocol.http import HttpLimits
+
+__all__ = ["LiveConfig", "serve"]
+
+_log = logging.getLogger("bedside.live")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveConfig:
+    """Where `live` listens, and the certificate that it shows to relays."""
+
+    people: tuple[str, int]
+    relays: tuple[str, int]
+    certificate: Path
+    key: Path
+    server_name: str
+
+    def context(self) -> ssl.SSLContext:
+        """Return the TLS context of the relays' listener."""
+        return console_server_context(self.certificate, self.key, server_name=self.server_name)
+
+
+_RELAY_LIMITS = ServerLimits(http=HttpLimits(body=MAX_BATCH), connections=256)
+_PEOPLE_LIMITS = ServerLimits(http=HttpLimits(body=1024), connections=1024)
+
+
+async def serve(config: LiveConfig) -> None:
+    """Serve until SIGTERM or SIGINT, then end every connection and return."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    database = Database()
+    waker = listen(f"live-{os.getpid()}")
+    watch = Watch(database, waker)
+    relays = HttpServer(RelayRoutes(database, watch), _RELAY_LIMITS)
+    people = HttpServer(PeopleRoutes(database, watch), _PEOPLE_LIMITS)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(watch.run())
+            relay_port = await relays.start(*config.relays, tls=config.context())
+            people_port = await people.start(*config.people)
+            print(f"live: relays on {relay_port}, people on {people_port}", flush=True)
+            await stop.wait()
+            looking.cancel()
+    finally:
+        await relays.close()
+        await people.close()
+        waker.close()
+        database.close()

@@ -1,0 +1,159 @@
+"""One look at the database for all who wait: relays at the feed, people at a stream.
+
+The look comes at once when a writer on this host nudges (`bedside.console.wake`), and every quarter
+of a second otherwise, for writers elsewhere.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import DatabaseError, connection
+
+from bedside.console.journal.queries import newest_row, rows_after
+from bedside.console.live.database import Database
+from bedside.console.relays.queries import feed_head
+
+__all__ = ["Bell", "Watch"]
+
+_log = logging.getLogger("bedside.live")
+_LOOK_S = 0.25
+# On PostgreSQL a row with a lower id may commit after one with a higher: look back this far.
+_LOOK_BACK = {"postgresql": 200}
+
+
+class Bell:
+    """Somebody who waits for news of some subjects; `subjects` are those that had news."""
+
+    def __init__(self) -> None:
+        self.subjects: set[str] = set()
+        self._rung = asyncio.Event()
+
+    def ring(self, subject: str) -> None:
+        """There is news of a subject."""
+        self.subjects.add(subject)
+        self._rung.set()
+
+    async def wait(self, timeout_s: float) -> set[str]:
+        """Return the subjects with news since the last time, none after `timeout_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._rung.wait()
+        self._rung.clear()
+        subjects, self.subjects = self.subjects, set()
+        return subjects
+
+
+@dataclass(frozen=True)
+class _Heads:
+    cursor: int
+    rows: list[tuple[int, str, str, str]]
+
+
+class Watch:
+    """Looks at the database and rings those who wait; `run` never ends by itself."""
+
+    ANY_DEVICE = "device:"
+    """The subject of whoever waits for news of the whole fleet; rung with each device's own."""
+
+    def __init__(self, database: Database, waker: socket.socket) -> None:
+        self._database = database
+        self._waker = waker
+        self._nudged = asyncio.Event()
+        self._cursor = 0
+        self._newest = 0
+        self._told: set[int] = set()
+        self._feed: set[asyncio.Event] = set()
+        self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
+
+    async def run(self) -> None:
+        """Look, ring, wait for a nudge; a database that is away is asked again."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._waker.fileno(), self._drain)
+        self._newest = await self._database.run(newest_row)
+        try:
+            while True:
+                try:
+                    self._tell(await self._database.run(_look, self._newest))
+                except DatabaseError:
+                    _log.exception("the database could not be asked")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._nudged.wait()
+                self._nudged.clear()
+        finally:
+            loop.remove_reader(self._waker.fileno())
+
+    def nudge(self) -> None:
+        """Look now: this process has written."""
+        self._nudged.set()
+
+    def devices_changed(self, devices: set[str]) -> None:
+        """Ring for devices whose presence this process has just written."""
+        for device in devices:
+            self._ring(f"device:{device}")
+
+    async def feed_beyond(self, cursor: int, *, timeout_s: float) -> bool:
+        """Wait until the feed is beyond `cursor`; False when the time is over first."""
+        changed = asyncio.Event()
+        self._feed.add(changed)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._cursor <= cursor:
+                    await changed.wait()
+                    changed.clear()
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            self._feed.discard(changed)
+
+    @contextlib.contextmanager
+    def listen(self, subject: str) -> Iterator[Bell]:
+        """Give a bell for one subject: `session:ID`, `device:ID`, or `device:` for all devices."""
+        bell = Bell()
+        self._bells[subject].add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells[subject].discard(bell)
+            if not self._bells[subject]:
+                del self._bells[subject]
+
+    def _tell(self, heads: _Heads) -> None:
+        if heads.cursor != self._cursor:
+            self._cursor = heads.cursor
+            for changed in self._feed:
+                changed.set()
+        for number, _, device, session in heads.rows:
+            if number in self._told or (number <= self._newest and not self._told):
+                continue
+            if session:
+                self._ring(f"session:{session}")
+            if device:
+                self._ring(f"device:{device}")
+        if heads.rows:
+            self._newest = max(self._newest, heads.rows[-1][0])
+            self._told = {row[0] for row in heads.rows}
+
+    def _ring(self, subject: str) -> None:
+        for bell in self._bells.get(subject, ()):
+            bell.ring(subject)
+        if subject.startswith(self.ANY_DEVICE):
+            for bell in self._bells.get(self.ANY_DEVICE, ()):
+                bell.ring(subject)
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._waker.recv(64):
+                pass
+        self._nudged.set()
+
+
+def _look(newest: int) -> _Heads:
+    back = _LOOK_BACK.get(connection.vendor, 0)
+    return _Heads(feed_head(), rows_after(newest - back))
