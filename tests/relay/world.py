@@ -25,6 +25,7 @@ from bedside.relay.log import Log
 from bedside.relay.server import Relay, wall_ms
 from bedside.testing.certificates import Credentials, PocketAuthority
 from bedside.testing.fake_live import FakeLive
+from bedside.testing.streams import Stream, connect
 from bedside.vocabulary import Activity, DeviceId, PollMode, RelayName, SessionId
 
 NAME = "relay-a.example"
@@ -72,23 +73,21 @@ def offered(session: SessionId = SESSION, device: DeviceId = DEVICE, **changes) 
 
 
 class Client:
-    """One TLS connection to the relay, as any peer might open it."""
+    """One connection to the relay, as any peer might open it."""
 
-    def __init__(self, reader, writer) -> None:
-        self.reader = reader
-        self.writer = writer
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.send = stream.send
+        self.close = stream.close
+        self.closed = stream.rest
         self._responses = ResponseReader()
 
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
     async def response(self) -> Response:
-        async with asyncio.timeout(10):
-            while (answer := self._responses.next()) is None:
-                assert self._responses.error is None, self._responses.error
-                data = await self.reader.read(65536)
-                assert data, "closed without an answer"
-                self._responses.receive(data)
+        while (answer := self._responses.next()) is None:
+            assert self._responses.error is None, self._responses.error
+            data = await self.stream.some()
+            assert data, f"closed without an answer: {self.stream.error}"
+            self._responses.receive(data)
         return answer
 
     async def ask(self, method: str, target: str, body: bytes | None = None, **headers) -> Response:
@@ -103,24 +102,15 @@ class Client:
 
     async def read(self, count: int) -> bytes:
         """Bytes of the stream behind the upgrade."""
-        data = self._responses.trailing[:count]
-        self._responses = ResponseReader()
-        async with asyncio.timeout(30):
-            return data + await self.reader.readexactly(count - len(data))
-
-    async def closed(self) -> bytes:
-        """What still comes until the relay closes."""
-        async with asyncio.timeout(10):
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
-                return await self.reader.read()
-        return b""
-
-    def close(self) -> None:
-        self.writer.close()
+        early, self._responses = self._responses.trailing, ResponseReader()
+        return early + await self.stream.read(count - len(early))
 
 
 class World:
     """Certificates, a fake console and one relay, in this event loop."""
+
+    relay: Relay
+    port: int
 
     def __init__(self, folder: Path) -> None:
         self.authority = PocketAuthority(folder)
@@ -142,12 +132,11 @@ class World:
             limits=limits,
         )
 
-    async def connect(self, context: ssl.SSLContext, server_name: str = NAME) -> Client:
-        async with asyncio.timeout(10):
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", self.port, ssl=context, server_hostname=server_name
-            )
-        client = Client(reader, writer)
+    async def connect(self, context: ssl.SSLContext | None, server_name: str = NAME) -> Client:
+        stream = await connect(
+            "127.0.0.1", self.port, context, server_name if context is not None else None
+        )
+        client = Client(stream)
         self.clients.append(client)
         return client
 
@@ -172,9 +161,7 @@ class World:
 
     async def raw(self) -> Client:
         """A TCP connection without TLS."""
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port))
-        self.clients.append(client)
-        return client
+        return await self.connect(None)
 
     async def paired(self, *, hint: bool = True) -> tuple[Client, Client]:
         """A device's leg and a specialist's, already spliced."""
@@ -208,7 +195,7 @@ async def running(folder: Path, limits: Limits = PATIENT, *events) -> AsyncItera
         yield world
     finally:
         for client in world.clients:
-            client.writer.transport.abort()
+            client.stream.abort()
         for each in loops:
             each.cancel()
         await asyncio.gather(*loops, return_exceptions=True)

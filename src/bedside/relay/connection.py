@@ -105,7 +105,11 @@ class HttpConnection:
             self._reader = RequestReader(self._limits)
             self._wait(self._times.request_ms)
         self._reader.receive(bytes(data))
-        self._advance()
+        if self._busy and self._reader.error is not None:
+            self._routes.departed(self)
+            self.fault(self._reader.status, self._reader.error.code)
+        else:
+            self._advance()
 
     def turn_ended(self) -> None:
         """Answers are sent as they are made."""

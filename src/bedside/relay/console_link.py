@@ -83,7 +83,7 @@ class HttpClient:
         self._place = place
         self._context = context
         self._assertions = assertions
-        self._writer: asyncio.StreamWriter | None = None
+        self._connection: _Connection | None = None
 
     async def ask(
         self,
@@ -99,8 +99,9 @@ class HttpClient:
         sent = request(method, target, host, {**self._assertions.header(), **(headers or {})}, body)
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._exchange(sent)
-        except (OSError, ssl.SSLError, TimeoutError, EOFError) as error:
+                connection = await self._connect()
+                answer = await connection.exchange(sent)
+        except (OSError, TimeoutError) as error:
             self.close()
             raise ConsoleError(f"{type(error).__name__}: {error}") from error
         except BaseException:
@@ -112,26 +113,65 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._writer is not None:
-            self._writer.transport.abort()
-            self._writer = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    async def _exchange(self, sent: bytes) -> Response:
-        place = self._place
-        if self._writer is None:
-            self._stream, self._writer = await asyncio.open_connection(
-                place.host, place.port, ssl=self._context, server_hostname=place.server_name
+    async def _connect(self) -> "_Connection":
+        if self._connection is None or self._connection.is_lost:
+            place = self._place
+            _, self._connection = await asyncio.get_running_loop().create_connection(
+                _Connection,
+                place.host,
+                place.port,
+                ssl=self._context,
+                server_hostname=place.server_name,
             )
-        self._writer.write(sent)
-        reader = ResponseReader(_LIMITS)
-        while (answer := reader.next()) is None:
-            if reader.error is not None:
-                raise ConsoleError(str(reader.error))
-            data = await self._stream.read(65536)
-            if not data:
-                raise EOFError("the console closed the connection")
-            reader.receive(data)
-        return answer
+        return self._connection
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time, and its answer."""
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self._transport: asyncio.Transport | None = None
+        self._reader = ResponseReader(_LIMITS)
+        self._answer: asyncio.Future[Response] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.receive(data)
+        answer = self._reader.next()
+        if answer is not None and self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+        elif self._reader.error is not None:
+            self._fail(ConsoleError(str(self._reader.error)))
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._fail(exc or ConsoleError("the console closed the connection"))
+
+    async def exchange(self, sent: bytes) -> Response:
+        """Return the answer to one request; raises OSError."""
+        assert self._transport is not None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(sent)
+        return await self._answer
+
+    def close(self) -> None:
+        """Close now; nothing is owed on this connection."""
+        self.is_lost = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _fail(self, error: Exception) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
 
 
 class ConsoleLink:

@@ -22,6 +22,7 @@ from bedside.pki.contexts import console_server_context
 from bedside.protocol.feed import BatchReply, Event, FeedReply, RelayEvent, parse_batch
 from bedside.protocol.http import HttpLimits, Request, RequestReader, response
 from bedside.testing.certificates import Credentials
+from bedside.testing.streams import Stream
 
 __all__ = ["FakeLive"]
 
@@ -38,6 +39,8 @@ class FakeLive:
         self.enrolments: list[tuple[str, dict[str, str], bytes]] = []
         self.est_answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
         self.feeds = 0
+        self.lose_batch_answers = 0
+        """How many batches are taken in without an answer: the connection closes instead."""
         self._context = console_server_context(
             credentials.certificate, credentials.key, server_name=server_name
         )
@@ -47,7 +50,8 @@ class FakeLive:
         self._used: set[str] = set()
         self._sequences: dict[tuple[str, str], int] = {}
         self._changed = asyncio.Condition()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._streams: set[Stream] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     # ---- for tests ----
@@ -62,8 +66,8 @@ class FakeLive:
 
     async def start(self) -> None:
         """Listen: on a free port the first time, on the same one again after `stop`."""
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, ssl=self._context
+        self._server = await asyncio.get_running_loop().create_server(
+            self._accept, "127.0.0.1", self.port, ssl=self._context
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -71,8 +75,12 @@ class FakeLive:
         """Be away: close everything, keep what was received."""
         if self._server is not None:
             self._server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
+            for stream in list(self._streams):
+                if stream.transport is not None:
+                    stream.abort()
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
 
@@ -105,22 +113,28 @@ class FakeLive:
 
     # ---- HTTP ----
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: TID251  # not on a data path
-        self._writers.add(writer)
+    def _accept(self) -> Stream:
+        stream = Stream()
+        self._streams.add(stream)
+        task = asyncio.get_running_loop().create_task(self._serve(stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return stream
+
+    async def _serve(self, stream: Stream) -> None:
         requests = RequestReader(HttpLimits(body=8 * 1024 * 1024))
-        try:
-            while data := await reader.read(65536):
+        with contextlib.suppress(TimeoutError):
+            while data := await stream.some():
                 requests.receive(data)
                 while (request := requests.next()) is not None:
-                    writer.write(await self._answer(request))
-                    await writer.drain()
-        except (ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+                    answer = await self._answer(request)
+                    if self.lose_batch_answers and request.target == "/relay/batch":
+                        self.lose_batch_answers -= 1
+                        stream.abort()
+                    if stream.is_closed:
+                        break
+                    stream.send(answer)
+        self._streams.discard(stream)
 
     async def _answer(self, request: Request) -> bytes:
         relay = self._authenticate(request.headers.get("authorization", ""))
