@@ -16,6 +16,7 @@ words:
   init                    keys, database, first journal entry
   journal verify|export   prove the journal, or copy it out
   live                    serve relays and event streams
+  offer-enrolment DEVICE  the device's signed bundle, and its one-time code
   migrate                 bring the database to this version
   openapi                 print the REST API's description
   set-password EMAIL      a new password for a person, read from stdin or asked for

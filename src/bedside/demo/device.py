@@ -1,0 +1,108 @@
+"""The simulated injector as a machine: its folders, its program, its agent's configuration."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bedside.demo.injector.store import Store
+
+__all__ = ["InjectorDevice"]
+
+_PRODUCT_ROOT = "/opt/injector"
+_DIAGNOSTICS_PORT = 8104
+
+
+class InjectorDevice:
+    """One device in one folder, as if the folder were its disk.
+
+    Args:
+        folder: the device's disk.
+        diagnostics_port: where its diagnostics page is, on the loopback.
+        language: the language of its own menu.
+    """
+
+    def __init__(self, folder: Path, *, diagnostics_port: int, language: str = "fr") -> None:
+        self.folder = folder
+        self._port = diagnostics_port
+        self._language = language
+
+    @property
+    def root(self) -> Path:
+        """Where the product's program is."""
+        return self.folder / "opt" / "injector"
+
+    @property
+    def state(self) -> Path:
+        """The injector's state, its logs and its settings."""
+        return self.root / "state"
+
+    @property
+    def inbox(self) -> Path:
+        """Where files from a specialist arrive."""
+        return self.root / "inbox"
+
+    @property
+    def agent_state(self) -> Path:
+        """The agent's own folder: identity, journal."""
+        return self.folder / "agent"
+
+    @property
+    def journal(self) -> Path:
+        """The device's journal."""
+        return self.agent_state / "journal" / "journal.jsonl"
+
+    @property
+    def panel_socket(self) -> Path:
+        """Where panels connect."""
+        return self.folder / "run" / "panel.sock"
+
+    @property
+    def config(self) -> Path:
+        """The agent's configuration."""
+        return self.folder / "agent.toml"
+
+    @property
+    def manufacturer(self) -> Path:
+        """The manufacturer's public key, as it would be in the device's image."""
+        return self.folder / "manufacturer.pem"
+
+    @property
+    def store(self) -> Store:
+        """The injector's state, for whoever plays with it."""
+        return Store(self.state)
+
+    def place(self, text: str) -> str:
+        """Return a product profile's text with this device's places instead of a real one's."""
+        placed = text.replace(_PRODUCT_ROOT, str(self.root))
+        return placed.replace(f"port = {_DIAGNOSTICS_PORT}", f"port = {self._port}")
+
+    def command(self, *words: str) -> list[str]:
+        """Return the injector's own command."""
+        return [str(self.root / "bin" / "injector"), *words]
+
+    def prepare(self, profile: Path) -> None:
+        """Lay out the disk: program, state with a fault to find, agent's configuration."""
+        program = self.root / "bin" / "injector"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        run = shlex.join(
+            [sys.executable, "-m", "bedside.demo.injector", "--state", str(self.state)]
+        )
+        program.write_text(f'#!/bin/sh\nexec {run} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+        self.store.prepare(language=self._language)
+        shutil.copy(profile, self.folder / "profile.toml")
+        (self.folder / "machine-id").write_text(f"{self.folder}\n", encoding="utf-8")
+        self.config.write_text(
+            'state_dir = "agent"\nrun_dir = "run"\nprofile = "profile.toml"\n'
+            'manufacturer_key = "manufacturer.pem"\nhardware_files = ["machine-id"]\n',
+            encoding="utf-8",
+        )
+
+    def guard(self, agent: Sequence[str]) -> str:
+        """Return the shell line that keeps the agent running, as a service manager does."""
+        return (
+            f"trap 'kill $!; exit' TERM; while :; do {shlex.join(agent)} & wait $!; sleep 0.2; done"
+        )
