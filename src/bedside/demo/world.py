@@ -323,7 +323,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _table(name: str, **values: object) -> str:
+def _table(table: str, /, **values: object) -> str:
     # A JSON text or number is also a TOML one.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-    return f"[[{name}]]\n" + "\n".join(lines) + "\n"
+    return f"[[{table}]]\n" + "\n".join(lines) + "\n"
