@@ -132,8 +132,9 @@ def _presence_words(device: Json) -> str:
 
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(_(name))
+    for number, name in enumerate(names):
+        # Ids stay whole: they are copied into the next command.
+        table.add_column(_(name), no_wrap=number == 0)
     return table
 
 
