@@ -5,7 +5,7 @@ The clauses of `docs/protocol/enrolment.md`:
 10.4 A request is PKCS#10 in DER, at most 6 KiB, over a P-256 key that signed it.
 10.5 It has one extension, Bedside's, with the device's sealing key and SSH host key; an issuer takes
      keys from a request and never a name.
-10.6 Its challenge password is the proof of 10.2 or 10.3.
+10.2, 10.3 Its challenge password is the proof of the code, or of the old key.
 """
 
 from binascii import Error as Base64Error
@@ -121,7 +121,7 @@ def build_renewal_request(
 
 
 def check_request(der: bytes) -> CertificateRequest:
-    """Return a request's keys; raises RequestError (10.4 to 10.6).
+    """Return a request's keys; raises RequestError (10.4, 10.5).
 
     The proof is not checked here: that needs the code, or the old certificate's key.
     """

@@ -3,7 +3,7 @@
 8.1 What is signed is the DSSE pre-authentication encoding: a signature over one payload type is
     none over another.
 8.2 An envelope has one to eight signatures; one by a key that the reader knows must verify.
-8.3 Nothing of a payload is read before a signature over it was verified.
+8.4 Nothing of a payload is read before a signature over it was verified.
 """
 
 from binascii import b2a_base64

@@ -1,11 +1,11 @@
-"""Strict JSON in, canonical JSON out (`docs/protocol/documents.md`, clauses 1.1 to 1.9).
+"""Strict JSON in, canonical JSON out (`docs/protocol/conventions.md`).
 
-1. An input has a size limit that its reader names, and is UTF-8 without exception.
-2. The top is an object; nothing lies deeper than 16 levels.
-3. No key stands twice in an object.
-4. Numbers are integers between -(2^53-1) and 2^53-1; there are no fractions and no NaN.
-5. No string holds half a surrogate pair.
-6. What we write has sorted keys, no spaces, and characters beyond ASCII as themselves.
+1.1 An input has a size limit that its reader names, and is UTF-8 without exception.
+1.2 The top is an object; nothing lies deeper than 16 levels.
+1.3 No name stands twice in an object.
+1.4 Numbers are integers between -(2^53-1) and 2^53-1; there are no fractions and no NaN.
+1.5 No string holds half a surrogate pair.
+1.7 What we write has sorted names, no spaces, and characters beyond ASCII as themselves.
 """
 
 import json
@@ -24,7 +24,7 @@ __all__ = ["MAX_DEPTH", "MAX_INTEGER", "Fields", "Wire", "parse_json", "to_json"
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
 
-# Nothing that breaks rule 4 or 5 can hide where neither of these stands.
+# Nothing that breaks 1.4 or 1.5 can hide where neither of these stands.
 _SUSPECT = re.compile(rb"[0-9]{16}|\\u[dD]")
 
 
@@ -33,7 +33,7 @@ def parse_json(data: bytes, *, limit: int) -> dict[str, Any]:
 
     Raises LimitError for size or depth, MalformedError for everything else, and nothing else.
     """
-    if len(data) > limit:
+    if len(data) > limit:  # 1.1
         raise LimitError("size")
     try:
         value = _DECODER.decode(data.decode("utf-8"))
@@ -43,7 +43,7 @@ def parse_json(data: bytes, *, limit: int) -> dict[str, Any]:
         raise
     except ValueError:
         raise MalformedError("json") from None
-    if type(value) is not dict:
+    if type(value) is not dict:  # 1.2
         raise MalformedError("not_an_object")
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH or _SUSPECT.search(data):
         _check_tree(value)
@@ -61,13 +61,13 @@ def to_json(value: dict[str, Any]) -> bytes:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(pairs)
-    if len(unique) != len(pairs):
+    if len(unique) != len(pairs):  # 1.3
         raise MalformedError("duplicate_key")
     return unique
 
 
 def _refuse_number(_text: str) -> Any:
-    raise MalformedError("not_an_integer")
+    raise MalformedError("not_an_integer")  # 1.4
 
 
 def _check_tree(top: Any, *, written: bool = False) -> None:
@@ -97,10 +97,10 @@ def _check_leaf(value: Any) -> None:
     if isinstance(value, str):
         try:
             value.encode("utf-8")
-        except UnicodeEncodeError:
+        except UnicodeEncodeError:  # 1.5
             raise MalformedError("surrogate") from None
     elif isinstance(value, int):
-        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:  # 1.4
             raise MalformedError("integer_range")
     elif value is not None:
         raise MalformedError("not_an_integer" if isinstance(value, float) else "type")

@@ -15,7 +15,8 @@ Member = TypeVar("Member", bound=StrEnum | IntEnum)
 Value = TypeVar("Value")
 
 # What could move, hide or reorder the words around it: control characters (C0, DEL, C1), line and
-# paragraph separators, marks, embeddings, overrides and isolates of direction, the byte order mark.
+# paragraph separators, marks, embeddings, overrides and isolates of direction, the byte order mark
+# (docs/protocol/conventions.md, 1.10).
 _MOVES = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
 _UNSAFE = re.compile(rf"[\x00-\x1f{_MOVES}]")
 _UNSAFE_IN_LINES = re.compile(rf"[\x00-\x09\x0b-\x1f{_MOVES}]")
@@ -208,7 +209,7 @@ def _unbase64(text: Any, where: str, *, low: int, high: int) -> bytes:
         data = a2b_base64(text, strict_mode=True)
     except (Base64Error, ValueError):
         raise MalformedError("base64", where) from None
-    # One text for one value: unused bits that are not zero are refused as well.
+    # One text for one value: unused bits that are not zero are refused as well (1.9).
     if b2a_base64(data, newline=False) != text.encode("ascii"):
         raise MalformedError("base64", where)
     if len(data) > high:

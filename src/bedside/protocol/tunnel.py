@@ -1,9 +1,10 @@
 """The upgrade that turns a request into a tunnel's leg (`docs/protocol/tunnel.md`).
 
 6.1 `GET /v1/tunnel/{session}` with `Upgrade: bedside-tunnel/1` and one proof, over mutual TLS.
-6.2 A proof is `<index>.<HMAC-SHA256>`: indices 0 to 63, each usable once; the relay knows their
+6.3 A proof is `<index>.<HMAC-SHA256>`: indices 0 to 63, each usable once; the relay knows their
     SHA-256 only, so it can check a proof but not make one.
-6.3 The answer 101 is sent when both legs are paired; after it, bytes belong to SSH.
+6.4 The answer 101 is sent when both legs are paired; after it, bytes belong to SSH.
+6.5 A leg that finds no partner is answered 504, other refusals are 403.
 """
 
 import hmac
@@ -51,17 +52,17 @@ class TunnelRequest:
 
 
 def proof(seed: bytes, leg: Leg, index: int) -> str:
-    """Return the proof number `index` (0 to 63) of a leg, from its 32-byte seed (6.2)."""
+    """Return the proof number `index` (0 to 63) of a leg, from its 32-byte seed (6.3)."""
     return hmac.digest(seed, f"bedside-proof/{leg}/{index}".encode(), "sha256").hex()
 
 
 def proof_digests(seed: bytes, leg: Leg) -> tuple[str, ...]:
-    """Return what the relay is told: the SHA-256 of each of a leg's 64 proofs (6.2)."""
+    """Return what the relay is told: the SHA-256 of each of a leg's 64 proofs (6.3)."""
     return tuple(sha256(proof(seed, leg, index).encode()).hexdigest() for index in range(MAX_LEGS))
 
 
 def check_proof(asked: TunnelRequest, digests: tuple[str, ...]) -> bool:
-    """Return whether the proof is the one whose SHA-256 stands at its index (6.2)."""
+    """Return whether the proof is the one whose SHA-256 stands at its index (6.3)."""
     if asked.index >= len(digests):
         return False
     given = sha256(asked.proof.encode()).hexdigest()
@@ -101,12 +102,12 @@ def parse_tunnel_request(asked: Request) -> TunnelRequest:
 
 
 def tunnel_accepted() -> bytes:
-    """Return the answer that tells a leg that its partner is there (6.3)."""
+    """Return the answer that tells a leg that its partner is there (6.4)."""
     return response(101, {"connection": "Upgrade", "upgrade": UPGRADE})
 
 
 def tunnel_refused(gate: Gate, *, retry_in_ms: int = 0, status: int = 403) -> bytes:
-    """Return the answer that refuses a leg: 403, or 504 when no partner came."""
+    """Return the answer that refuses a leg: 403, or 504 when no partner came (6.5)."""
     headers = {"content-type": "application/json", "connection": "close"}
     return response(status, headers, Refusal(gate, retry_in_ms).to_json())
 
