@@ -58,6 +58,20 @@ class OwnHpke:
         return AESGCM(key).decrypt(nonce, ciphertext, aad)
 
 
+def test_the_second_writing_agrees_with_the_example_of_rfc_9180():
+    """Appendix A.3.1, sequence number 0; its associated data is what `unseal` never uses."""
+    scalar = int("f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2", 16)
+    sealed = bytes.fromhex(
+        "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac9"
+        "8536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4"
+        "5ad590bb8baa577f8619db35a36311226a896e7342a6d836d8b7bcd2f20b6c7f"
+        "9076ac232e3ab2523f39513434"
+    )
+    key = ec.derive_private_key(scalar, ec.SECP256R1())
+    opened = OwnHpke().open(key, sealed, b"Ode on a Grecian Urn", b"Count-0")
+    assert opened == b"Beauty is truth, truth beauty"
+
+
 @given(st.binary(max_size=2000))
 def test_what_was_sealed_opens_and_is_rfc_9180(data):
     sealed = seal(KEY.public_key(), data, info=INFO)

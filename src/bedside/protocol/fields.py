@@ -75,11 +75,6 @@ class Fields:
         if self.integer("v", low=0, high=2**31) != version:
             raise MalformedError("version", self._path("v"))
 
-    def word(self, name: str, expected: str) -> None:
-        """Refuse an object whose field `name` is not the text `expected`."""
-        if self.text(name, max=64) != expected:
-            raise MalformedError("unexpected", self._path(name))
-
     def text(
         self,
         name: str,
