@@ -17,7 +17,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from bedside.audit.entry import Act, EntryError
-from bedside.audit.form import read_place
+from bedside.audit.form import follows, read_place
 
 __all__ = [
     "GENESIS",
@@ -126,19 +126,12 @@ class _Walk:
         stop, stop_hash = (expect.size, expect.hash.encode()) if expect else (-1, b"")
         for raw in self._lines:
             line = raw.removesuffix(b"\n")
-            try:
-                seq, prev, time = read_place(line)
-            except EntryError as error:
-                kind = FaultKind.TORN_TAIL if self._is_torn(raw) else FaultKind.MALFORMED
-                return Fault(self.size, kind, str(error))
-            if seq != self.size:
-                words = f"entry {seq} stands in its place"
-                return Fault(self.size, FaultKind.SEQUENCE, words)
-            if prev != self.hash:
-                return self._changed(line, before)
+            if not follows(line, b',"prev":"%b","seq":%d' % (self.hash, self.size)):
+                return self._why(raw, line, before)
             self._newlines = line is not raw
             before, self.hash = self.hash, sha256(line).hexdigest().encode()
             self.size += 1
+            time = line[-26:-2]
             if time < last_time:
                 self.backward_steps += 1
             last_time = time
@@ -148,6 +141,17 @@ class _Walk:
         if self.size < stop:
             return Fault(self.size, FaultKind.SHORTENED, f"a witness saw {stop} entries")
         return None
+
+    def _why(self, raw: bytes, line: bytes, before: bytes) -> Fault:
+        try:
+            seq, _, _ = read_place(line)
+        except EntryError as error:
+            kind = FaultKind.TORN_TAIL if self._is_torn(raw) else FaultKind.MALFORMED
+            return Fault(self.size, kind, str(error))
+        if seq != self.size:
+            words = f"entry {seq} stands in its place"
+            return Fault(self.size, FaultKind.SEQUENCE, words)
+        return self._changed(line, before)
 
     def _is_torn(self, raw: bytes) -> bool:
         # In a file every whole line ends in a newline; lines from a message have none at all.
