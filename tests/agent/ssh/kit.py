@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
@@ -331,8 +331,7 @@ async def device(
 
     class Accepted(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            endpoint.serve(transport)
+            endpoint.serve(cast("asyncio.Transport", transport))
 
     play = Device(folder, endpoint, hooks, leash)
     play.user = str(grant.get("access", AccessKind.SYSTEM))

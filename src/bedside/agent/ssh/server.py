@@ -10,7 +10,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import asyncssh
@@ -22,9 +22,15 @@ from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.context import Activity, SessionContext
 from bedside.agent.ssh.forward import Forward
 from bedside.agent.ssh.grant import SessionGrant, SessionHooks
-from bedside.agent.ssh.internals import EndpointChannel, EndpointConnection, take_over
+from bedside.agent.ssh.internals import (
+    EndpointChannel,
+    EndpointConnection,
+    ForwardChannel,
+    take_over,
+)
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
 from bedside.audit.entry import DetailValue, Thing, short
+from bedside.protocol.profile import Endpoint as ProfileEndpoint
 from bedside.vocabulary import Gate, JournalAction, Outcome
 
 __all__ = ["KEY_EXCHANGE", "Endpoint", "Visit", "encryption"]
@@ -297,18 +303,22 @@ class Visit(asyncssh.SSHServer):
         self._take_channel()
         return self._conn.create_session_channel(), SessionChannel(self._context, self)
 
-    async def connection_requested(
+    def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
-    ) -> Forward:
+    ) -> tuple[ForwardChannel, Coroutine[None, None, Forward]]:
         """Dial the endpoint that the profile names, or refuse the forward."""
         del orig_host, orig_port
         request = ChannelRequest(ChannelKind.DIRECT_TCPIP, dest_host, dest_port)
         decision = check_channel(request, self._grant)
         if decision.endpoint is None:
             raise self._refused(request, decision.refusal or Refusal.FORWARD)
+        assert self._conn is not None
         self._take_channel()
+        return self._conn.create_forward_channel(), self._forward(decision.endpoint)
+
+    async def _forward(self, endpoint: ProfileEndpoint) -> Forward:
         try:
-            return await Forward.dial(self._context, decision.endpoint, self.channel_over)
+            return await Forward.dial(self._context, endpoint, self.channel_over)
         except BaseException:
             self.channel_over()
             raise

@@ -185,7 +185,8 @@ class SftpService:
             return
         data = file.read(request.offset, min(request.length, wire.MAX_DATA))
         if data:
-            self._send(wire.data_header(request.id, len(data)) + data)
+            self._send(wire.data_header(request.id, len(data)))
+            self._send(data)
         else:
             self._status(request.id, Status.EOF)
 

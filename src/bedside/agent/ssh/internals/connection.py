@@ -1,54 +1,28 @@
-"""The one module that touches what asyncssh does not promise; pinned to its version by tests.
-
-1. An SSH server connection is set as the protocol of a transport that was dialled and carries an
-   upgraded HTTP connection; no listener exists.
-2. Public key, *then* keyboard-interactive: success of the first is partial. A key offered without
-   a signature never counts; the second is not even offered before the first.
-3. asyncssh forgets a certificate's options at every authentication request; those of the first
-   factor are put back before success, so its missing permissions still count.
-4. Certificates are judged by us (`admission`): asyncssh would take the user name as principal and
-   an empty principal list as "everyone". A key without a certificate is never accepted.
-5. Refusals that asyncssh makes silently (X11, agent, unknown channels) are told to the owner.
-
-`process.redirect` is never used (it loses data under flow control, see `pump`), nor asyncssh's SFTP
-server (no exit status for `scp`, and a default that opens the whole file system, see `sftp`).
-"""
+"""The connection: taken over from an HTTP upgrade, authenticated in two steps, told what it refuses."""
 
 import asyncio
 from typing import Any, Protocol
 
 import asyncssh
-from asyncssh import auth as _auth
-from asyncssh.channel import SSHServerChannel
-from asyncssh.connection import SSHServerConnection
 from asyncssh.constants import (
     DISC_NO_MORE_AUTH_METHODS_AVAILABLE,
     MSG_CHANNEL_OPEN,
     MSG_USERAUTH_FAILURE,
 )
 from asyncssh.packet import Boolean, NameList, SSHPacket, String
-from asyncssh.public_key import CERT_TYPE_USER, SSHOpenSSHCertificate, decode_ssh_certificate
+from asyncssh.public_key import SSHOpenSSHCertificate, decode_ssh_certificate
 
 from bedside.agent.ssh.admission import CertificateFacts, CertificateFault
+from bedside.agent.ssh.internals.authentication import METHODS, facts_of
+from bedside.agent.ssh.internals.channels import EndpointChannel, ForwardChannel
+from bedside.agent.ssh.internals.packets import FastPackets
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest
 
-__all__ = [
-    "ASYNCSSH_VERSION",
-    "ConnectionOwner",
-    "EndpointChannel",
-    "EndpointConnection",
-    "take_over",
-]
+__all__ = ["ConnectionOwner", "EndpointConnection", "take_over"]
 
-ASYNCSSH_VERSION = "2.24.1"
-"""The version whose internals these are; a test holds the installed one to it."""
-
-_CHANNEL_KINDS = {
-    b"session": None,
-    b"direct-tcpip": None,
-    b"direct-streamlocal@openssh.com": ChannelKind.DIRECT_STREAMLOCAL,
-    b"tun@openssh.com": ChannelKind.TUNNEL_INTERFACE,
-}
+_CHANNEL_TYPES = frozenset(
+    {b"session", b"direct-tcpip", b"direct-streamlocal@openssh.com", b"tun@openssh.com"}
+)
 
 
 class ConnectionOwner(Protocol):
@@ -79,48 +53,7 @@ class ConnectionOwner(Protocol):
         ...
 
 
-class _CertificateAuth(_auth._ServerPublicKeyAuth):
-    """The first factor: success is only partial (clause 2)."""
-
-    _conn: "EndpointConnection"
-
-    @classmethod
-    def supported(cls, conn: Any) -> bool:
-        return conn.first_factor is None
-
-    async def send_success(self) -> None:
-        if self._conn.auth is self:
-            conn = self._conn
-            conn.first_factor = (self._username, conn._key_options, conn._cert_options)
-            conn.send_userauth_failure(partial_success=True)
-
-
-class _SecondAuth(_auth._ServerKbdIntAuth):
-    """The second factor, for the same user name as the first (clauses 2 and 3)."""
-
-    _conn: "EndpointConnection"
-
-    @classmethod
-    def supported(cls, conn: Any) -> bool:
-        return conn.first_factor is not None
-
-    async def send_success(self) -> None:
-        first = self._conn.first_factor
-        if first is None or first[0] != self._username:
-            self.send_failure()
-            return
-        if self._conn.auth is self:
-            _user, self._conn._key_options, self._conn._cert_options = first
-            await super().send_success()
-
-
-_METHODS: dict[bytes, type[_CertificateAuth | _SecondAuth]] = {
-    b"publickey": _CertificateAuth,
-    b"keyboard-interactive": _SecondAuth,
-}
-
-
-class EndpointConnection(SSHServerConnection):
+class EndpointConnection(FastPackets):
     """An SSH server connection that takes a certificate, then a second authentication."""
 
     _owner: Any  # an asyncssh.SSHServer that is also a ConnectionOwner
@@ -145,7 +78,7 @@ class EndpointConnection(SSHServerConnection):
         if self._auth:
             self._auth.cancel()
             self._auth = None
-        handler = _METHODS.get(method)
+        handler = METHODS.get(method)
         if handler is None or not handler.supported(self):
             self.send_userauth_failure(partial_success=False)
             return
@@ -159,7 +92,7 @@ class EndpointConnection(SSHServerConnection):
             if self._owner and self._refusals > self._owner.too_many_attempts():
                 self.disconnect(DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "too many attempts")
                 return
-        methods = [name for name, handler in _METHODS.items() if handler.supported(self)]
+        methods = [name for name, handler in METHODS.items() if handler.supported(self)]
         self.send_packet(
             MSG_USERAUTH_FAILURE,
             NameList(methods),
@@ -173,7 +106,7 @@ class EndpointConnection(SSHServerConnection):
         certificate = self._read_certificate(key_data)
         if certificate is None:
             return False
-        if not await self._owner.judge_certificate(username, _facts(certificate)):
+        if not await self._owner.judge_certificate(username, facts_of(certificate)):
             return False
         self._key_options = {}
         self._cert_options = certificate.options
@@ -207,7 +140,7 @@ class EndpointConnection(SSHServerConnection):
     def _process_channel_open(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         copy = SSHPacket(packet.get_remaining_payload())
         kind = copy.get_string()
-        if kind not in _CHANNEL_KINDS and self._owner:
+        if kind not in _CHANNEL_TYPES and self._owner:
             sender = copy.get_uint32()
             name = kind.decode("ascii", "backslashreplace")[:64]
             words = self._owner.request_refused(ChannelRequest(ChannelKind.OTHER, name))
@@ -218,7 +151,7 @@ class EndpointConnection(SSHServerConnection):
         super()._process_channel_open(pkttype, pktid, packet)
 
     _packet_handlers = {  # noqa: RUF012 - the base class's own way
-        **SSHServerConnection._packet_handlers,
+        **FastPackets._packet_handlers,
         MSG_CHANNEL_OPEN: _process_channel_open,
     }
 
@@ -230,50 +163,12 @@ class EndpointConnection(SSHServerConnection):
             self._window, self._max_pktsize,
         )  # fmt: skip
 
-
-def _facts(certificate: SSHOpenSSHCertificate) -> CertificateFacts:
-    signer = certificate.signing_key.export_public_key().decode()
-    return CertificateFacts(
-        is_user=certificate._cert_type == CERT_TYPE_USER,
-        authority=" ".join(signer.split()[:2]),
-        principals=tuple(certificate.principals),
-        fingerprint=certificate.key.get_fingerprint(),
-        valid_after_s=certificate._valid_after,
-        valid_before_s=certificate._valid_before,
-        options=frozenset(certificate.options),
-        key_id=certificate._key_id,
-    )
-
-
-class EndpointChannel(SSHServerChannel[bytes]):
-    """A session channel that tells its owner what it refuses (clause 5)."""
-
-    _conn: EndpointConnection
-
-    def _refuse(self, kind: ChannelKind, name: str = "") -> bool:
-        words = self._conn._owner.request_refused(ChannelRequest(kind, name))
-        if self._send_state == "open":
-            self.write_stderr(words.encode())
-        return False
-
-    def _process_x11_req_request(self, packet: SSHPacket) -> bool:
-        del packet
-        return self._refuse(ChannelKind.X11)
-
-    def _process_auth_agent_req_at_openssh_dot_com_request(  # type: ignore[override]
-        self, packet: SSHPacket
-    ) -> bool:
-        del packet
-        return self._refuse(ChannelKind.AGENT)
-
-    def _process_env_request(self, packet: SSHPacket) -> bool:
-        name = packet.get_string().decode("utf-8", "backslashreplace")
-        value = packet.get_string().decode("utf-8", "backslashreplace")
-        packet.check_end()
-        if not self._conn._owner.environment_allowed(name, value):
-            return False
-        self._env[name.encode()] = value.encode()
-        return True
+    def create_forward_channel(self) -> ForwardChannel:
+        """Return a channel for a forward that was just requested."""
+        self._update_recv_pktlen(self._max_pktsize)
+        return ForwardChannel(
+            self, self._loop, None, "strict", self._window, self._max_pktsize
+        )  # fmt: skip
 
 
 def take_over(
