@@ -6,6 +6,7 @@ the same batch for ever; nothing signed is lost by that: a device repeats what w
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -69,6 +70,8 @@ def do_note_lost_device(relay: str, device: str, *, at_ms: int, now: int) -> Non
 
 
 def _presence(relay: str, event: Presence, now: int) -> None:
+    # A clock that is ahead must not make what really happens next look old.
+    event = replace(event, at_ms=min(event.at_ms, now))
     change = do_note_presence(relay, event, now=now)
     if change.cloned:
         _quarantine(relay, event.device, event.instance, now)
@@ -77,7 +80,7 @@ def _presence(relay: str, event: Presence, now: int) -> None:
 
 
 def _absent(relay: str, event: Absent, now: int) -> None:
-    do_note_lost_device(relay, event.device, at_ms=event.at_ms, now=now)
+    do_note_lost_device(relay, event.device, at_ms=min(event.at_ms, now), now=now)
 
 
 def _report(relay: str, event: Report, now: int) -> None:

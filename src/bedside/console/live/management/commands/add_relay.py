@@ -54,4 +54,4 @@ class Command(BaseCommand):
             )
         except (ProtocolError, KeyStoreError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"start it with: bedside relay --config {config}")
+        self.stdout.write(f"start it with: bedside relay run --config {config}")

@@ -1,0 +1,170 @@
+import pytest
+
+from bedside.console.enrolment.queries import identity
+from bedside.console.journal.actions import now_ms
+from bedside.console.journal.models import JournalRow
+from bedside.console.live.batches import do_apply_batch
+from bedside.console.relays.actions import do_end_tunnel
+from bedside.console.relays.queries import feed_since, presence
+from bedside.protocol.feed import (
+    Absent,
+    Delivered,
+    DeviceRefused,
+    Refused,
+    Report,
+    SupersededInstanceReturned,
+    TunnelClosed,
+    TunnelOpened,
+)
+from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, SessionId, SessionState
+from tests.console.live.world import LiveRelay, ask_for_session
+from tests.console.relays.world import seen
+from tests.console.world import DEVICE, actions_of
+
+pytestmark = pytest.mark.django_db
+
+
+def tell(relay: LiveRelay, *events, later_ms: int = 0):
+    return do_apply_batch(relay.name, relay.batch(*events), now=now_ms() + later_ms)
+
+
+def opened(session: str, index: int = 0) -> TunnelOpened:
+    return TunnelOpened(session=SessionId(session), index=index, at_ms=now_ms())
+
+
+def closed(session: str) -> TunnelClosed:
+    return TunnelClosed(
+        session=SessionId(session),
+        index=0,
+        at_ms=now_ms(),
+        bytes_from_device=700,
+        bytes_from_specialist=30,
+        reason="partner_closed",
+    )
+
+
+def refusal(gate=Gate.TUNNEL_PROOF, device=DEVICE) -> Refused:
+    return Refused(
+        device=DeviceId(device) if device else None,
+        serial="ab",
+        gate=gate,
+        at_ms=now_ms(),
+        address="198.51.100.9",
+    )
+
+
+def test_a_report_in_a_batch_is_taken_in(device, relay):
+    device.write(JournalAction.AGENT_PROCESS_STARTED)
+    sealed = Report(device=device.name, sealed=device.report(), at_ms=now_ms())
+    assert tell(relay, sealed) == {DEVICE}
+    assert "journal:device:received" in actions_of(device=DEVICE)
+
+
+def test_a_batch_counts_once(relay):
+    session = ask_for_session()
+    batch = relay.batch(opened(session.pk))
+    do_apply_batch("a", batch, now=now_ms())
+    assert do_apply_batch("a", batch, now=now_ms()) == set()
+    assert actions_of(session=session.pk).count("session:tunnel:opened") == 1
+
+
+def test_a_device_comes_goes_and_moves(relay):
+    tell(relay, Absent(device=DeviceId(DEVICE), at_ms=now_ms()))
+    assert not presence(DEVICE).online
+    tell(relay, seen(now_ms(), instance="b"))
+    assert presence(DEVICE).online
+    tell(LiveRelay("b", relay.key), seen(now_ms(), instance="b"))
+    assert presence(DEVICE).relay == "b"
+    assert actions_of(action="device:presence:changed") == ["device:presence:changed"] * 3
+
+
+def test_a_relay_whose_clock_is_ahead_does_not_freeze_a_device(relay):
+    tell(relay, seen(now_ms() + 3_600_000, instance="b"))
+    tell(LiveRelay("b", relay.key), seen(now_ms(), instance="b"))
+    assert presence(DEVICE).relay == "b"
+
+
+def test_a_lost_device_ends_what_waits_for_it(relay):
+    session = ask_for_session()
+    tell(relay, Absent(device=DeviceId(DEVICE), at_ms=now_ms()))
+    session.refresh_from_db()
+    assert (session.state, session.ending) == ("ended", "device_lost")
+
+
+def test_a_delivered_order_waits_for_the_operator(relay, device):
+    session = ask_for_session()
+    order = device.waiting()[-1]
+    tell(relay, Delivered(device=device.name, id=order.id, at_ms=now_ms()))
+    session.refresh_from_db()
+    assert (session.state, session.relay) == (SessionState.AWAITING_OPERATOR, "a")
+
+
+def test_bytes_are_counted_and_journalled(relay):
+    session = ask_for_session()
+    tell(relay, opened(session.pk), closed(session.pk))
+    session.refresh_from_db()
+    assert (session.bytes_from_device, session.bytes_from_specialist) == (700, 30)
+    assert actions_of(session=session.pk)[-2:] == [
+        "session:tunnel:opened",
+        "session:tunnel:closed",
+    ]
+
+
+def test_a_relay_that_does_not_carry_a_session_cannot_speak_of_it(relay):
+    session = ask_for_session()
+    other = LiveRelay("b", relay.key)
+    tell(other, opened(session.pk), closed(session.pk))
+    session.refresh_from_db()
+    assert session.bytes_from_device == 0
+    assert "session:tunnel:opened" not in actions_of(session=session.pk)
+
+
+def test_a_tunnel_that_closes_late_is_still_counted(relay):
+    session = ask_for_session()
+    do_end_tunnel(session.pk, Ending.BY_SPECIALIST, now=now_ms())
+    tell(relay, closed(session.pk))
+    session.refresh_from_db()
+    assert session.bytes_from_device == 700
+
+
+def test_a_refusal_is_journalled_with_its_gate_and_address(relay):
+    tell(relay, refusal())
+    row = JournalRow.objects.get(action="relay:connection:refused")
+    assert (row.gate, row.device, row.outcome) == ("tunnel_proof", DEVICE, "refused")
+    assert b"198.51.100.9" in bytes(row.entry)
+
+
+def test_a_flood_of_refusals_does_not_fill_the_journal(relay):
+    tell(relay, *[refusal(Gate.CERTIFICATE, device=None) for _ in range(50)])
+    tell(relay, refusal(Gate.LIMIT, device=None))
+    assert JournalRow.objects.filter(gate="certificate").count() == 20
+    assert JournalRow.objects.filter(gate="limit").count() == 1
+
+
+def test_a_replaced_instance_that_returns_quarantines_the_device(relay):
+    session = ask_for_session()
+    returned = SupersededInstanceReturned(
+        device=DeviceId(DEVICE), instance="c" * 32, at_ms=now_ms()
+    )
+    tell(relay, returned, returned)
+    assert identity(DEVICE).gate is Gate.DEVICE_CLONED
+    assert actions_of(action="device:clone:detected") == ["device:clone:detected"]
+    session.refresh_from_db()
+    assert (session.ending, session.gate) == ("revoked", "device_cloned")
+    told = feed_since("b", "", now=now_ms()).events
+    assert DeviceRefused(device=DeviceId(DEVICE), gate=Gate.DEVICE_CLONED) in told
+
+
+def test_two_copies_at_two_relays_are_found_by_the_console(relay):
+    minute = 60_000
+    tell(relay, seen(now_ms() + minute, instance="b"), later_ms=minute)
+    other = LiveRelay("b", relay.key)
+    tell(other, seen(now_ms() + 2 * minute, instance="a"), later_ms=2 * minute)
+    assert identity(DEVICE).gate is Gate.DEVICE_CLONED
+
+
+def test_an_event_that_fails_costs_only_itself(relay, caplog):
+    not_a_relays_word = DeviceRefused(device=DeviceId(DEVICE), gate=Gate.LIMIT)
+    tell(relay, not_a_relays_word, refusal())
+    assert actions_of(action="relay:connection:refused") == ["relay:connection:refused"]
+    assert "passed over" in caplog.text
