@@ -84,11 +84,10 @@ class MessageOffered(Wire):
     expires_ms: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "MessageOffered":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "MessageOffered":
         return cls(
-            device=fields.parsed("device", parse_device_id),
-            id=fields.parsed("id", parse_message_id),
+            device=_device(fields),
+            id=_message(fields),
             message_kind=fields.enum("message_kind", MessageKind),
             sealed=fields.bytes_("sealed", min=1, max=MAX_SEALED),
             expires_ms=parse_time(fields, "expires_ms"),
@@ -105,12 +104,8 @@ class MessageWithdrawn(Wire):
     id: str
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "MessageWithdrawn":
-        """Read this event."""
-        return cls(
-            device=fields.parsed("device", parse_device_id),
-            id=fields.parsed("id", parse_message_id),
-        )
+    def _read(cls, fields: Fields) -> "MessageWithdrawn":
+        return cls(device=_device(fields), id=_message(fields))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +123,10 @@ class TunnelOffered(Wire):
     max_bytes: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "TunnelOffered":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "TunnelOffered":
         return cls(
-            session=fields.parsed("session", parse_session_id),
-            device=fields.parsed("device", parse_device_id),
+            session=_session(fields),
+            device=_device(fields),
             device_proofs=_digests(fields, "device_proofs"),
             specialist_proofs=_digests(fields, "specialist_proofs"),
             not_after_ms=parse_time(fields, "not_after_ms"),
@@ -151,12 +145,8 @@ class TunnelEnded(Wire):
     ending: Ending
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "TunnelEnded":
-        """Read this event."""
-        return cls(
-            session=fields.parsed("session", parse_session_id),
-            ending=fields.enum("ending", Ending),
-        )
+    def _read(cls, fields: Fields) -> "TunnelEnded":
+        return cls(session=_session(fields), ending=fields.enum("ending", Ending))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +158,7 @@ class Revoked(Wire):
     serials: tuple[str, ...]
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "Revoked":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "Revoked":
         return cls(serials=fields.texts("serials", max=_MAX_SERIALS, each=40, pattern=_SERIAL))
 
 
@@ -183,9 +172,8 @@ class DeviceRefused(Wire):
     gate: Gate
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "DeviceRefused":
-        """Read this event."""
-        return cls(device=fields.parsed("device", parse_device_id), gate=fields.enum("gate", Gate))
+    def _read(cls, fields: Fields) -> "DeviceRefused":
+        return cls(device=_device(fields), gate=fields.enum("gate", Gate))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +185,8 @@ class DeviceRestored(Wire):
     device: DeviceId
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "DeviceRestored":
-        """Read this event."""
-        return cls(device=fields.parsed("device", parse_device_id))
+    def _read(cls, fields: Fields) -> "DeviceRestored":
+        return cls(device=_device(fields))
 
 
 Event = (
@@ -255,10 +242,9 @@ class Presence(Wire):
     address: str
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "Presence":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "Presence":
         return cls(
-            device=fields.parsed("device", parse_device_id),
+            device=_device(fields),
             instance=fields.hex("instance", 32),
             at_ms=parse_time(fields, "at_ms"),
             mode=fields.enum("mode", PollMode),
@@ -280,11 +266,8 @@ class Absent(Wire):
     at_ms: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "Absent":
-        """Read this event."""
-        return cls(
-            device=fields.parsed("device", parse_device_id), at_ms=parse_time(fields, "at_ms")
-        )
+    def _read(cls, fields: Fields) -> "Absent":
+        return cls(device=_device(fields), at_ms=parse_time(fields, "at_ms"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,10 +281,9 @@ class Report(Wire):
     at_ms: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "Report":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "Report":
         return cls(
-            device=fields.parsed("device", parse_device_id),
+            device=_device(fields),
             sealed=fields.bytes_("sealed", min=1, max=MAX_REPORT),
             at_ms=parse_time(fields, "at_ms"),
         )
@@ -318,13 +300,8 @@ class Delivered(Wire):
     at_ms: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "Delivered":
-        """Read this event."""
-        return cls(
-            device=fields.parsed("device", parse_device_id),
-            id=fields.parsed("id", parse_message_id),
-            at_ms=parse_time(fields, "at_ms"),
-        )
+    def _read(cls, fields: Fields) -> "Delivered":
+        return cls(device=_device(fields), id=_message(fields), at_ms=parse_time(fields, "at_ms"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,10 +315,9 @@ class TunnelOpened(Wire):
     at_ms: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "TunnelOpened":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "TunnelOpened":
         return cls(
-            session=fields.parsed("session", parse_session_id),
+            session=_session(fields),
             index=fields.integer("index", low=0, high=MAX_PROOFS - 1),
             at_ms=parse_time(fields, "at_ms"),
         )
@@ -361,10 +337,9 @@ class TunnelClosed(Wire):
     reason: str
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "TunnelClosed":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "TunnelClosed":
         return cls(
-            session=fields.parsed("session", parse_session_id),
+            session=_session(fields),
             index=fields.integer("index", low=0, high=MAX_PROOFS - 1),
             at_ms=parse_time(fields, "at_ms"),
             bytes_from_device=fields.integer("bytes_from_device", low=0, high=MAX_INTEGER),
@@ -386,8 +361,7 @@ class Refused(Wire):
     address: str
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "Refused":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "Refused":
         return cls(
             device=fields.optional("device", fields.parsed, parse=parse_device_id),
             serial=fields.optional("serial", fields.text, max=40, pattern=_SERIAL),
@@ -408,10 +382,9 @@ class SupersededInstanceReturned(Wire):
     at_ms: int
 
     @classmethod
-    def from_fields(cls, fields: Fields) -> "SupersededInstanceReturned":
-        """Read this event."""
+    def _read(cls, fields: Fields) -> "SupersededInstanceReturned":
         return cls(
-            device=fields.parsed("device", parse_device_id),
+            device=_device(fields),
             instance=fields.hex("instance", 32),
             at_ms=parse_time(fields, "at_ms"),
         )
@@ -484,6 +457,18 @@ def parse_batch_reply(body: bytes) -> BatchReply:
     return BatchReply.from_dict(parse_json(body, limit=1024))
 
 
+def _device(fields: Fields) -> DeviceId:
+    return fields.parsed("device", parse_device_id)
+
+
+def _session(fields: Fields) -> SessionId:
+    return fields.parsed("session", parse_session_id)
+
+
+def _message(fields: Fields) -> str:
+    return fields.parsed("id", parse_message_id)
+
+
 def _digests(fields: Fields, name: str) -> tuple[str, ...]:
     return fields.texts(name, min=1, max=MAX_PROOFS, each=64, pattern=_DIGEST)
 
@@ -499,21 +484,21 @@ def _events(fields: Fields, readers: dict[str, Callable[[Fields], Any]]) -> tupl
 
 
 _CONSOLE_EVENTS: dict[str, Callable[[Fields], Event]] = {
-    "device_refused": DeviceRefused.from_fields,
-    "device_restored": DeviceRestored.from_fields,
-    "message": MessageOffered.from_fields,
-    "message_withdrawn": MessageWithdrawn.from_fields,
-    "revoked": Revoked.from_fields,
-    "tunnel": TunnelOffered.from_fields,
-    "tunnel_ended": TunnelEnded.from_fields,
+    "device_refused": DeviceRefused._read,
+    "device_restored": DeviceRestored._read,
+    "message": MessageOffered._read,
+    "message_withdrawn": MessageWithdrawn._read,
+    "revoked": Revoked._read,
+    "tunnel": TunnelOffered._read,
+    "tunnel_ended": TunnelEnded._read,
 }
 _RELAY_EVENTS: dict[str, Callable[[Fields], RelayEvent]] = {
-    "absent": Absent.from_fields,
-    "delivered": Delivered.from_fields,
-    "presence": Presence.from_fields,
-    "refused": Refused.from_fields,
-    "report": Report.from_fields,
-    "superseded_instance_returned": SupersededInstanceReturned.from_fields,
-    "tunnel_closed": TunnelClosed.from_fields,
-    "tunnel_opened": TunnelOpened.from_fields,
+    "absent": Absent._read,
+    "delivered": Delivered._read,
+    "presence": Presence._read,
+    "refused": Refused._read,
+    "report": Report._read,
+    "superseded_instance_returned": SupersededInstanceReturned._read,
+    "tunnel_closed": TunnelClosed._read,
+    "tunnel_opened": TunnelOpened._read,
 }
