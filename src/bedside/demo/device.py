@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bedside.demo.injector import physics
 from bedside.demo.injector.store import Store
 
 __all__ = ["InjectorDevice"]
@@ -106,3 +107,8 @@ class InjectorDevice:
         return (
             f"trap 'kill $!; exit' TERM; while :; do {shlex.join(agent)} & wait $!; sleep 0.2; done"
         )
+
+    def break_down(self) -> None:
+        """Cut its power: the injector comes back with the fault that its menu can clear."""
+        self.store.change(lambda now: physics.step(physics.power_cut(now), 0.1))
+        self.store.log("POWER lost and restored; FAULT E12 pressure out of range at zero flow")

@@ -105,6 +105,13 @@ class World:
         """Return the home of a person's command line."""
         return self.folder / "people" / person.key
 
+    def code_of(self, email: str) -> str:
+        """Return what a person's code generator shows now; raises WorldError for a stranger."""
+        for person in CAST:
+            if person.email == email:
+                return self.credentials[person.key].code()
+        raise WorldError(f"nobody here has the address {email}")
+
     # ---- making it ----
 
     def build(self) -> Self:

@@ -1,0 +1,94 @@
+"""`bedside demo`: the whole world on this machine; `bedside demo check` plays it unattended."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bedside.demo.check import CheckFailedError, play
+from bedside.demo.people import CAST, DEVICE
+from bedside.demo.processes import ProgramLostError
+from bedside.demo.world import World, WorldError
+from bedside.language import N_, Language, parse_language, translator
+
+__all__ = ["main"]
+
+
+def main(argv: list[str]) -> int:
+    """Run the demonstration; returns 0, or 1 with the reason on standard error."""
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"  # noqa: TID251 - its edge
+    language = parse_language(spoken)
+    say = translator(language)
+    parser = argparse.ArgumentParser(prog="bedside demo", description=__doc__)
+    parser.add_argument("act", nargs="?", choices=("run", "check", "code"), default="run")
+    parser.add_argument("email", nargs="?", help=say(N_("whose code, for the act `code`")))
+    parser.add_argument(
+        "--folder", type=Path, default=Path("var/demo"), help=say(N_("where the world is kept"))
+    )
+    given = parser.parse_args(argv)
+    try:
+        if given.act == "check":
+            with tempfile.TemporaryDirectory(prefix="bedside-") as folder:
+                play(Path(folder), tell=lambda line: print(line, flush=True))
+            return 0
+        if given.act == "code":
+            print(World(given.folder.resolve()).code_of(given.email))
+            return 0
+        return _run(given.folder.resolve(), language)
+    except (CheckFailedError, ProgramLostError, TimeoutError, WorldError) as error:
+        print(f"bedside demo: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(folder: Path, language: Language) -> int:
+    say = translator(language)
+    print(say(N_("Making the world: console, two relays, an injector. A minute, the first time.")))
+    world = World(folder)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with world, contextlib.suppress(KeyboardInterrupt):
+        world.device.break_down()
+        world.processes.start(
+            "panel-tab",
+            [sys.executable, "-m", "bedside.demo.panel_tab", str(world.device.panel_socket),
+             str(world.ports.panel)],
+        )  # fmt: skip
+        print(next_steps(world, language), flush=True)
+        while True:
+            world.processes.check()
+            time.sleep(1)
+    return 0
+
+
+def next_steps(world: World, language: Language) -> str:
+    """Return what to do now, with every address, password and code that it takes."""
+    say = translator(language)
+    people = "\n".join(
+        f"  {person.name:<16} {person.email:<26} {world.credentials[person.key].password:<34}"
+        f" {world.credentials[person.key].totp}"
+        for person in CAST
+    )
+    home = world.home(CAST[1])
+    steps = [
+        say(N_("The console is at {url}; the panel of the device is at {panel}")).format(
+            url=world.console_url, panel=f"http://localhost:{world.ports.panel}"
+        ),
+        say(N_("People, with e-mail, password and the secret of their code generator:")),
+        people,
+        say(N_("A code for now: {command}")).format(command="bedside demo code EMAIL"),
+        say(N_("1. Log in as Marie Tremblay on her computer:")),
+        f"     export BEDSIDE_HOME={home}\n     bedside login {world.console_url}",
+        say(N_("2. Ask for access; then press Allow on the panel and read the code:")),
+        f'     bedside request {DEVICE} --access service --mode control --case C-88213 --reason "E12"',
+        say(N_("3. Connect; the device asks for its support credential: {credential}")).format(
+            credential=world.support_credential
+        ),
+        f"     bedside ssh {DEVICE}",
+        say(N_("4. In the menu: self-test, zero the sensor, clear the fault. Then Stop, or:")),
+        f"     bedside end {DEVICE}",
+        say(N_("Press Ctrl-C to end everything.")),
+    ]
+    return "\n\n".join(steps)
