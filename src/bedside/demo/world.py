@@ -97,6 +97,10 @@ class World:
         """Whether the folder holds a finished world."""
         return self._kept.exists()
 
+    @property
+    def _bundle(self) -> Path:
+        return self.folder / "bundle.json"
+
     def relay_folder(self, name: str) -> Path:
         """Return the folder that the console made for a relay."""
         return self.folder / f"relay-{name}"
@@ -119,12 +123,17 @@ class World:
         if self.built:
             return self
         self._write_console_config()
-        self.console("init")
-        self.console("import-profile", *(str(self._profile(name)) for name in PRODUCTS))
         (self.folder / "world.toml").write_text(self._world_file(), encoding="utf-8")
-        self.console("apply", str(self.folder / "world.toml"))
-        for name in RELAYS:
-            self._add_relay(name)
+        commands = [
+            ["init"],
+            ["import-profile", *(str(self._profile(name)) for name in PRODUCTS)],
+            ["apply", str(self.folder / "world.toml")],
+            *(self._add_relay(name) for name in RELAYS),
+            ["offer-enrolment", DEVICE, "--to", str(self._bundle)],
+        ]
+        said = self._run(["-m", "bedside.demo.batch"], answer=json.dumps(commands))
+        (self.folder / "code").touch(mode=0o600)
+        (self.folder / "code").write_text(said.splitlines()[-1])
         return self
 
     def _write_console_config(self) -> None:
@@ -147,12 +156,12 @@ class World:
         placed.write_text(self.device.place(text), encoding="utf-8")
         return placed
 
-    def _add_relay(self, name: str) -> None:
-        port = self.ports.relay(name)
-        self.console(
+    def _add_relay(self, name: str) -> list[str]:
+        port = str(self.ports.relay(name))
+        return [
             "add-relay", name, "--host", "127.0.0.1", "--server-name", f"relay-{name}.bayard.example",
-            "--port", str(port), "--listen", f"127.0.0.1:{port}", "--folder", str(self.relay_folder(name)),
-        )  # fmt: skip
+            "--port", port, "--listen", f"127.0.0.1:{port}", "--folder", str(self.relay_folder(name)),
+        ]  # fmt: skip
 
     def _world_file(self) -> str:
         return "\n".join(
@@ -196,10 +205,9 @@ class World:
 
     def enrol(self) -> None:
         """Enrol the injector with a one-time code, and set its support credential."""
-        bundle = self.folder / "bundle.json"
-        code = self.console("offer-enrolment", DEVICE, "--to", str(bundle)).strip()
+        code = (self.folder / "code").read_text()
         shutil.copy(self.folder / "console" / "manufacturer.pem", self.device.manufacturer)
-        self.agent("enrol", "--bundle", str(bundle), "--code", code)
+        self.agent("enrol", "--bundle", str(self._bundle), "--code", code)
         self.agent("set-support-credential", answer=self.support_credential + "\n")
 
     # ---- running it ----
@@ -272,11 +280,13 @@ class World:
 
     def console(self, *words: str) -> str:
         """Run `bedside console WORDS...` and return what it printed."""
-        return self._run(["console", *words])
+        return self._run(["-m", "bedside", "console", *words])
 
     def agent(self, *words: str, answer: str = "") -> str:
         """Run `bedside agent WORDS...` on the device and return what it printed."""
-        return self._run(["agent", "--config", str(self.device.config), *words], answer=answer)
+        return self._run(
+            ["-m", "bedside", "agent", "--config", str(self.device.config), *words], answer=answer
+        )
 
     def specialist(
         self, person: Person, *words: str, check: bool = True
@@ -310,7 +320,7 @@ class World:
 
     def _run(self, words: list[str], *, answer: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "bedside", *words],
+            [sys.executable, *words],
             input=answer,
             capture_output=True,
             text=True,
@@ -319,7 +329,7 @@ class World:
         )
         if done.returncode:
             said = f"{done.stdout}{done.stderr}".strip()
-            raise WorldError(f"bedside {' '.join(words[:2])}: exit {done.returncode}: {said}")
+            raise WorldError(f"{' '.join(words[1:5])}: exit {done.returncode}: {said}")
         return done.stdout
 
 
