@@ -12,7 +12,7 @@ from bedside.audit.entry import MAX_LINE_BYTES, EntryError
 __all__ = ["follows", "read_place"]
 
 _TEXT = rb'"[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+"'
-_WORD = rb'"[a-z_:]++"'
+_WORD = rb'"[a-z][a-z0-9_:]*+"'
 _DETAIL = rb'"[a-z][a-z0-9_]*+":(?:' + _TEXT + rb"|-?[0-9]{1,16}+|true|false)"
 _FORM = re.compile(
     rb'\{"action":' + _WORD + rb',"actor":\{"id":' + _TEXT + rb',"kind":' + _WORD + rb',"name":'
