@@ -4,11 +4,14 @@ from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core import context
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.models import User
+from bedside.console.accounts.second_factor import has_second_factor
 from bedside.console.journal.actions import now_ms
 
 __all__ = ["ClosedAccountAdapter", "LockingBackend"]
@@ -46,6 +49,18 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Return False: an administrator makes accounts."""
         del request
         return False
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Whether the password must be given again before a change to the account.
+
+        Not for the first second factor, right after the sign-in that asked for it.
+        """
+        request = context.request
+        user = request.user
+        if app != "allauth.mfa" or not isinstance(user, User) or has_second_factor(user):
+            return bool(super().is_reauthentication_required(app=app))
+        age_ms = now_ms() - request.session.get("signed_in_ms", 0)
+        return age_ms > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT * 1000
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send nothing: the console has no mail of allauth's."""

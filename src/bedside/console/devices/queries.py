@@ -91,5 +91,6 @@ def device_facts(device_id: str) -> DeviceFacts:
             country=site.country,
         ),
         poll_mode=PollMode(device.poll_mode),
+        locked=bool(device.lock_reason),
         lock_reason=device.lock_reason or None,
     )

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError
+from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as SchemaError
 
 from bedside import __version__
@@ -14,7 +14,7 @@ from bedside.console.accounts.api import router as accounts
 from bedside.console.accounts.bearer import BearerAuth
 from bedside.console.devices.api import router as devices
 from bedside.console.records.api import router as records
-from bedside.console.rest.bodies import StrictParser
+from bedside.console.rest.bodies import StrictParser, too_large
 from bedside.console.rest.cursors import CursorError
 from bedside.console.rest.problems import ProblemError, problem
 from bedside.console.service_sessions.api import router as service_sessions
@@ -37,6 +37,20 @@ for _router in (accounts, devices, service_sessions, records):
 @api.exception_handler(ProblemError)
 def _problem(request: HttpRequest, error: ProblemError) -> HttpResponse:
     return problem(request, error)
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    # The framework wraps what a parser raises.
+    if isinstance(error.__cause__, ProblemError):
+        return problem(request, error.__cause__)
+    return problem(request, ProblemError(error.status_code, "http", _invalid()))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    del error
+    return problem(request, too_large())
 
 
 @api.exception_handler(AuthenticationError)

@@ -88,6 +88,10 @@ def export_device_journal(request: HttpRequest, device_id: str) -> FileResponse:
 
 def _file(name: str, write: Callable[[IO[bytes]], None]) -> FileResponse:
     out = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - the response closes it
-    write(out)
+    try:
+        write(out)
+    except BaseException:
+        out.close()
+        raise
     out.seek(0)
     return FileResponse(out, as_attachment=True, filename=name, content_type="application/zip")

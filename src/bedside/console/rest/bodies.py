@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, RawPostDataException
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Schema
 from ninja.parser import Parser
@@ -13,7 +12,7 @@ from bedside.console.rest.problems import ProblemError
 from bedside.protocol.codec import parse_json
 from bedside.protocol.errors import LimitError, ProtocolError
 
-__all__ = ["MAX_BODY", "Body", "StrictParser"]
+__all__ = ["MAX_BODY", "Body", "StrictParser", "too_large"]
 
 MAX_BODY = 64 * 1024
 
@@ -29,20 +28,18 @@ class StrictParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> Any:
         """Return the body's object; an empty body is an empty object."""
-        try:
-            data = request.body
-        except (RequestDataTooBig, RawPostDataException) as error:
-            raise _too_large() from error
+        data = request.body
         if not data:
             return {}
         try:
             return parse_json(data, limit=MAX_BODY)
         except LimitError as error:
-            raise _too_large() from error
+            raise too_large() from error
         except ProtocolError as error:
             title = _("The request is not the JSON that is expected here.")
             raise ProblemError(400, "malformed", title, detail=error.code) from error
 
 
-def _too_large() -> ProblemError:
+def too_large() -> ProblemError:
+    """Return the problem of a body over its limit."""
     return ProblemError(413, "too_large", _("The request is too large."))

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,6 +11,7 @@ from django.db.models import Model, QuerySet
 __all__ = ["MAX_LIMIT", "CursorError", "Page", "page_after"]
 
 MAX_LIMIT = 100
+_KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 _M = TypeVar("_M", bound=Model)
 
 
@@ -52,6 +54,9 @@ def _decode(cursor: str) -> str:
         raise CursorError("cursor is too long")
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        key = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:
         raise CursorError("not a cursor") from error
+    if not _KEY.fullmatch(key):
+        raise CursorError("not a cursor")
+    return key

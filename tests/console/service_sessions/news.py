@@ -1,0 +1,57 @@
+"""A device's journal, as far as a session is in it."""
+
+from bedside.audit.entry import Actor, ActorKind, Entry, Thing, time_text
+from bedside.console.journal.actions import now_ms
+from bedside.console.service_sessions.actions import do_apply_device_entry
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.vocabulary import ClockState, DeviceId, Gate, JournalAction, Outcome, SessionId
+from tests.console.world import DEVICE, Api, asking
+
+OPERATOR = Actor(ActorKind.OPERATOR, "operator", "L. Roy")
+MACHINE = Actor(ActorKind.DEVICE, DEVICE, DEVICE)
+
+ASKED = JournalAction.SESSION_CONSENT_ASKED
+GIVEN = JournalAction.SESSION_CONSENT_GIVEN
+OPENED = JournalAction.SESSION_TUNNEL_OPENED
+LIVE = JournalAction.SESSION_LIFE_LIVE
+ENDED = JournalAction.SESSION_LIFE_ENDED
+
+
+def requested(name: str = "Marie", **changed) -> ServiceSession:
+    answer = Api(name).post("/sessions", asking(**changed))
+    assert answer.status_code == 201, answer.content
+    return ServiceSession.objects.get(pk=answer.json()["id"])
+
+
+def tell(
+    session: str,
+    action: JournalAction,
+    *,
+    device: str = DEVICE,
+    gate: Gate | None = None,
+    outcome: Outcome = Outcome.SUCCESS,
+    **detail,
+) -> bool:
+    """Let the console apply an entry of the device's journal; return whether anything moved."""
+    entry = Entry(
+        seq=7,
+        prev=None,
+        time=time_text(now_ms()),
+        clock=ClockState.SYNCHRONISED,
+        actor=OPERATOR if action is GIVEN else MACHINE,
+        action=action,
+        object=Thing("session", session),
+        outcome=outcome,
+        gate=gate,
+        session=SessionId(session),
+        case=None,
+        detail=detail,
+    )
+    return do_apply_device_entry(DeviceId(device), entry, now=now_ms())
+
+
+def live(session: ServiceSession) -> ServiceSession:
+    for action in (ASKED, GIVEN, OPENED, LIVE):
+        assert tell(session.pk, action), action
+    session.refresh_from_db()
+    return session

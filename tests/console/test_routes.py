@@ -1,0 +1,173 @@
+"""Every route of pages and API, walked by people who have no business there."""
+
+import json
+import re
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+
+from bedside.console.accounts.models import User
+from bedside.console.project.api import api
+from tests.console.browser import Browser
+from tests.console.service_sessions.news import requested
+from tests.console.world import DEVICE, Api, asking
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+# What anybody may reach: signing in, choosing a language, signing a program in, the description.
+OPEN = {
+    "account/login/",
+    "account/logout/",
+    "account/inactive/",
+    "account/reauthenticate/",
+    "account/signup/",
+    "account/second-factor/authenticate/",
+    "account/second-factor/webauthn/login/",
+    "language/setlang/",
+    "api/v1/openapi.json",
+    "api/v1/device-authorization",
+    "api/v1/token",
+}
+
+
+def pages(patterns, prefix=""):
+    for entry in patterns:
+        route = prefix + str(entry.pattern).lstrip("^").rstrip("$\\Z")
+        if isinstance(entry, URLPattern):
+            yield route
+        else:
+            yield from pages(entry.url_patterns, route)
+
+
+def operations():
+    for path, methods in api.get_openapi_schema(path_prefix="/api/v1/")["paths"].items():
+        for method in methods:
+            yield method, path
+
+
+def body_for(path: str) -> dict:
+    if path.endswith("/sessions"):
+        return asking()
+    if path.endswith("/lock"):
+        return {"reason": "x"}
+    if path.endswith("/devices"):
+        device = {"id": DEVICE, "product": "contrast-injector", "site": "st-mary"}
+        return {**device, "display_name": "x"}
+    return {}
+
+
+def ask(caller: Api, method: str, path: str, session: str):
+    path = path.replace("{device_id}", DEVICE).replace("{session_id}", session)
+    path = path.removeprefix("/api/v1")
+    return caller.get(path) if method == "get" else caller.post(path, body_for(path))
+
+
+@pytest.mark.parametrize("route", sorted(set(pages(get_resolver().url_patterns)) - OPEN))
+def test_a_stranger_reaches_no_page(route):
+    path = "/" + re.sub(r"<[^>]+>", "1", route)
+    answer = Client().get(path)
+    if path.startswith("/api/"):
+        assert answer.status_code in (401, 404, 405), path
+    else:
+        assert answer.status_code == 302 and "/account/login/" in answer["Location"], path
+
+
+def test_a_stranger_reaches_no_operation():
+    session = requested().pk
+    for method, path in operations():
+        if path.removeprefix("/") not in OPEN:
+            assert ask(Api(None), method, path, session).status_code == 401, (method, path)
+
+
+def test_somebody_without_a_role_may_do_nothing():
+    session = requested().pk
+    User.objects.filter(name="Sam Okafor").update(role="")
+    allowed = {("get", "/api/v1/me"), ("post", "/api/v1/token/revoke")}
+    for method, path in operations():
+        if path.removeprefix("/") in OPEN or (method, path) in allowed:
+            continue
+        status = ask(Api("Sam"), method, path, session).status_code
+        assert status in (403, 404), (method, path, status)
+
+
+def test_another_site_sees_nothing_of_a_device_or_a_session():
+    session = requested()
+    User.objects.filter(name="Julie Gagnon").update(organisation_id="st-mary")
+    for method, path in operations():
+        if "{" not in path and not path.endswith("/sessions"):
+            continue
+        if method == "get" and path.endswith("/sessions"):
+            assert ask(Api("Julie"), method, path, session.pk).json()["items"] == []
+            continue
+        status = ask(Api("Julie"), method, path, session.pk).status_code
+        assert status == 404, (method, path, status)
+    text = Api("Julie").get("/devices").content + Api("Julie").get("/journal").content
+    assert DEVICE.encode() not in text
+    assert session.pk.encode() not in text
+    session.refresh_from_db()
+    assert session.state == "routed"
+
+
+def test_somebody_else_cannot_read_what_only_a_role_may():
+    for path in ("/journal/export", f"/devices/{DEVICE}/journal/export"):
+        assert Api("Marie").get(path).status_code == 403
+    assert Api("Julie").get("/journal/export").status_code == 403
+    for name, path in (("Julie", f"/devices/{DEVICE}/journal/export"), ("Alex", "/journal/export")):
+        answer = Api(name).get(path)
+        assert answer.status_code == 200
+        assert b"".join(answer.streaming_content).startswith(b"PK")
+        answer.file_to_stream.close()
+
+
+HEADERS = {
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@pytest.mark.parametrize("path", ["/account/login/", "/activate", "/api/v1/me", "/nowhere"])
+def test_every_answer_holds_the_browser_to_our_own_files(path):
+    answer = Browser.of("Marie").get(path)
+    policy = answer["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+    assert {name: answer[name] for name in HEADERS} == HEADERS or path == "/account/login/"
+    assert re.fullmatch(r"[0-9a-f]{16}", answer["X-Request-Id"])
+
+
+def test_pages_hold_no_inline_script_or_style():
+    browser = Browser.of("Marie")
+    for path in ("/activate", "/account/second-factor/", "/account/password/"):
+        text = browser.get(path).content.decode()
+        scripts = re.findall(r"<script(?![^>]*\bsrc=)([^>]*)>", text)
+        assert all('type="application/json"' in attributes for attributes in scripts), path
+        assert " style=" not in text and " onclick=" not in text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "[::1", ""])
+def test_a_foreign_host_name_is_refused(host):
+    answer = Client(headers={"Host": host}).get("/account/login/")
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 422),
+        (b"{", 400),
+        (b"[]", 400),
+        (b'{"device": NaN}', 400),
+        (b'{"device": 1, "device": 2}', 400),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, 413),
+        (b"\xff\xfe", 400),
+        (json.dumps({"device": "x" * 70_000}).encode(), 413),
+        (json.dumps({"device": "x" * 300_000}).encode(), 413),
+    ],
+)
+def test_a_body_that_is_no_strict_json_costs_nothing(body, status):
+    answer = Api("Marie").post("/sessions", body)
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
