@@ -93,7 +93,8 @@ def test_each_missing_fact_refuses_and_names_its_gate(change, gate):
     assert problem["code"] == "refused"
     assert gate in [reason["gate"] for reason in problem["reasons"]]
     reason = next(reason for reason in problem["reasons"] if reason["gate"] == gate)
-    assert reason["sentence"] and reason["advice"]
+    assert reason["sentence"]
+    assert reason["advice"]
     session = ServiceSession.objects.get(pk=problem["session"])
     assert (session.state, session.ending) == ("ended", "refused")
     assert actions_of(session=session.pk) == ["session:request:refused"]
