@@ -1,6 +1,8 @@
 import base64
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,9 +52,12 @@ def test_a_renewal_keeps_what_others_have_sealed_to(tmp_path):
 
 def test_a_damaged_key_is_named(tmp_path):
     create_device_keys(tmp_path)
-    (tmp_path / "sealing.pem").write_bytes(b"")
-    with pytest.raises(KeyStoreError, match=r"sealing\.pem holds no key"):
-        load_device_keys(tmp_path)
+    other = ec.generate_private_key(ec.SECP384R1())
+    pem = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    for data, words in ((b"", "holds no key"), (pem, "of another kind")):
+        (tmp_path / "sealing.pem").write_bytes(data)
+        with pytest.raises(KeyStoreError, match=rf"sealing\.pem holds .*{words.split()[-1]}"):
+            load_device_keys(tmp_path)
 
 
 def test_the_certificate_of_this_device_opens():

@@ -1,10 +1,11 @@
 import json
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedside.protocol.codec import MAX_DEPTH, MAX_INTEGER, parse_json, to_json
+from bedside.protocol.codec import MAX_DEPTH, MAX_INTEGER, Wire, parse_json, to_json
 from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError, ProtocolError
 
 LIMIT = 4096
@@ -93,6 +94,25 @@ def test_size_and_depth_are_limits():
     with pytest.raises(LimitError) as refused:
         parse_json(b'{"a":1}', limit=6)
     assert refused.value.code == "size"
+
+
+def test_leaves_at_the_deepest_level_obey_the_rules_too():
+    lists = MAX_DEPTH - 1
+    for leaf in (b'"x"', b"1"):
+        assert parse_json(b'{"a":' + b"[" * lists + leaf + b"]" * lists + b"}", limit=LIMIT)
+    for leaf in (b'"\\ud800"', b"9007199254740992"):
+        with pytest.raises(MalformedError):
+            parse_json(b'{"a":' + b"[" * lists + leaf + b"]" * lists + b"}", limit=LIMIT)
+
+
+def test_what_does_not_cross_a_wire_is_our_fault():
+    @dataclass(frozen=True)
+    class Odd(Wire):
+        what: object
+
+    assert Odd((1, b"x")).to_dict() == {"what": [1, "eA=="]}
+    with pytest.raises(LocalMisuseError):
+        Odd(object()).to_dict()
 
 
 def test_many_objects_side_by_side_are_not_depth():

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from bedside.protocol.codec import to_json
 from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError, ProtocolError
 from bedside.protocol.orders import MAX_DOCUMENT, Document
+from bedside.protocol.shapes import JournalHead
 from tests.protocol import samples
 
 NAMES = [type(document).__name__ for document in samples.DOCUMENTS]
@@ -118,6 +119,10 @@ def test_rules_between_and_within_fields(document, changes):
 def test_an_entry_may_quote_what_a_hostile_peer_sent():
     plain = bent(samples.REPORT, entries=['{"text":"\u202e"}'])
     assert type(samples.REPORT).from_dict(plain).entries == ('{"text":"\u202e"}',)
+
+
+def test_a_report_shows_the_head_of_the_journal():
+    assert samples.REPORT.journal == JournalHead(size=4, head=samples.HEAD)
 
 
 def test_size_limit():

@@ -109,6 +109,12 @@ def test_arbitrary_bytes_raise_nothing_but_a_protocol_error(pair, data):
         pair[1](data)
 
 
+def test_a_page_of_the_journal_holds_objects():
+    plain = FROM_AGENT[2].to_dict() | {"entries": ["line"]}
+    with pytest.raises(ProtocolError):
+        local.parse_from_agent(to_json(plain))
+
+
 def test_a_name_of_blanks_is_no_name():
     with pytest.raises(ProtocolError):
         local.parse_from_panel(local.Accept(1, SESSION, "  ").to_json())

@@ -109,6 +109,13 @@ def test_names_and_ports_are_unique():
         assert refused.value.code == "repeated"
 
 
+def test_a_product_has_some_access():
+    start, end = PROFILE.index("[access.service]"), PROFILE.index("[safe_state]")
+    with pytest.raises(ProtocolError) as refused:
+        parse_profile((PROFILE[:start] + "[access]\n" + PROFILE[end:]).encode())
+    assert (refused.value.code, refused.value.where) == ("empty", "access")
+
+
 def test_limits():
     with pytest.raises(LimitError):
         parse_profile(PROFILE.encode() + b"#" * MAX_PROFILE)
