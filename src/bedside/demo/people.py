@@ -1,6 +1,9 @@
 """The people and places of the demonstration: characters in French and English."""
 
+import base64
+import hmac
 import secrets
+import struct
 import time
 from dataclasses import dataclass
 
@@ -21,35 +24,6 @@ DEVICE = "CI-20417"
 """The enrolled injector of the demonstration."""
 WORKSTATION = "WS-00311"
 """A registered workstation that nobody has enrolled yet."""
-_WORDS = [
-    "amber",
-    "anchor",
-    "basin",
-    "birch",
-    "candle",
-    "cedar",
-    "copper",
-    "delta",
-    "ember",
-    "falcon",
-    "garnet",
-    "harbor",
-    "indigo",
-    "jasper",
-    "kettle",
-    "lantern",
-    "maple",
-    "nectar",
-    "orchid",
-    "pebble",
-    "quartz",
-    "river",
-    "saffron",
-    "timber",
-    "umber",
-    "violet",
-    "walnut",
-]
 
 
 @dataclass(frozen=True)
@@ -105,10 +79,6 @@ class Credentials:
 
     def code(self, at_s: float | None = None) -> str:
         """Return the six digits of RFC 6238 at a moment (unix seconds; now by default)."""
-        import base64
-        import hmac
-        import struct
-
         step = int((time.time() if at_s is None else at_s) // 30)
         digest = hmac.digest(base64.b32decode(self.totp), struct.pack(">Q", step), "sha1")
         at = digest[-1] & 15
@@ -118,12 +88,10 @@ class Credentials:
 
 def cast_anew() -> dict[str, Credentials]:
     """Return fresh credentials for everybody, by the person's key."""
-    import base64
-
     return {
         person.key: Credentials(
-            password="-".join(secrets.choice(_WORDS) for _ in range(4))
-            + f"-{secrets.randbelow(90) + 10}",
+            # Hexadecimal resembles no name or address, which the console would refuse.
+            password="-".join(secrets.token_hex(2) for _ in range(5)),
             totp=base64.b32encode(secrets.token_bytes(20)).decode(),
         )
         for person in CAST
