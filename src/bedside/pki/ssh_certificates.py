@@ -53,7 +53,7 @@ def load_ssh_key(line: str) -> EllipticCurvePublicKey:
         raise SshKeyError("not one line with an ecdsa-sha2-nistp256 key")
     try:
         public_key = load_ssh_public_key(line.encode("utf-8"))
-    except (ValueError, NotImplementedError, UnsupportedAlgorithm):
+    except (ValueError, RuntimeError, UnsupportedAlgorithm):  # RuntimeError: a compressed point
         raise SshKeyError("not an ecdsa-sha2-nistp256 key") from None
     # The line names its type, and what follows was read as that type.
     assert isinstance(public_key, EllipticCurvePublicKey)
