@@ -27,8 +27,8 @@ class OpenSsh:
     """
 
     def __init__(self, config: Path, environment: Mapping[str, str], folder: Path) -> None:
-        self._config = config
-        self._folder = folder
+        self.config = config
+        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         askpass = folder / "askpass"
         names = {
@@ -45,21 +45,27 @@ class OpenSsh:
 
     def answers(self, *, credential: str, code: str) -> None:
         """Say what the person answers from now on."""
-        (self._folder / "credential").write_text(credential + "\n", encoding="utf-8")
-        (self._folder / "code").write_text(code + "\n", encoding="utf-8")
+        (self.folder / "credential").write_text(credential + "\n", encoding="utf-8")
+        (self.folder / "code").write_text(code + "\n", encoding="utf-8")
 
     @property
     def prompts(self) -> list[str]:
         """What the device has asked so far."""
-        path = self._folder / "prompts"
+        path = self.folder / "prompts"
         return path.read_text("utf-8").splitlines() if path.exists() else []
 
     def run(
         self, program: str, *words: str, send: bytes = b"", within_s: float = PATIENCE_S
     ) -> subprocess.CompletedProcess[bytes]:
         """Run `ssh`, `scp` or `sftp` to its end, with `send` on its standard input."""
+        return self.run_program(self.command(program, *words), send=send, within_s=within_s)
+
+    def run_program(
+        self, command: Sequence[str], *, send: bytes = b"", within_s: float = PATIENCE_S
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run any program that uses ssh, with the person's answers."""
         return subprocess.run(
-            self.command(program, *words),
+            command,
             input=send,
             capture_output=True,
             check=False,
@@ -79,7 +85,7 @@ class OpenSsh:
 
     def command(self, program: str, *words: str) -> Sequence[str]:
         """Return the whole command line."""
-        return [program, "-F", str(self._config), *words]
+        return [program, "-F", str(self.config), *words]
 
     def close(self, host: str) -> None:
         """End the shared connection to `host`, if there is one."""

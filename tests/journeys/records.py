@@ -1,0 +1,51 @@
+"""What both journals of a world say, read where they are kept."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from bedside.demo.world import World
+
+__all__ = ["Record", "console_records", "device_records", "gates"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One entry of either journal."""
+
+    action: str
+    outcome: str
+    gate: str | None
+    session: str | None
+    detail: dict[str, Any]
+
+
+def _record(entry: dict[str, Any]) -> Record:
+    return Record(
+        entry["action"], entry["outcome"], entry["gate"], entry["session"], entry["detail"]
+    )
+
+
+def device_records(world: World) -> list[Record]:
+    """Return the device's journal, oldest first."""
+    lines = world.device.journal.read_bytes().splitlines()
+    return [_record(json.loads(line)) for line in lines]
+
+
+def console_records(world: World) -> list[Record]:
+    """Return the console's journal, oldest first."""
+    path = world.folder / "console" / "console.sqlite3"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        rows = database.execute("SELECT entry FROM journal_journalrow ORDER BY id").fetchall()
+    database.close()
+    return [_record(json.loads(row[0])) for row in rows]
+
+
+def gates(records: list[Record], session: str | None = None) -> set[str]:
+    """Return every gate that refused, of one session where it is given."""
+    return {
+        record.gate
+        for record in records
+        if record.gate is not None and (session is None or record.session == session)
+    }
