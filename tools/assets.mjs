@@ -1,4 +1,4 @@
-// Bundle main.js, main.css and the icon sprite into the console's static files.
+// Bundle theme.js, main.js, main.css and the icon sprite into the console's static files.
 // The output folder is replaced whole: what a page can load is exactly what this file writes.
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ const modules = join(tree, "node_modules");
 async function bundle() {
   await build({
     absWorkingDir: tree,
-    entryPoints: [join(sources, "main.js"), join(sources, "main.css")],
+    entryPoints: ["theme.js", "main.js", "main.css"].map((name) => join(sources, name)),
     outdir: unfinished,
     nodePaths: [modules],
     bundle: true,

@@ -20,7 +20,14 @@ from bedside.console.journal.queries import device_entries, devices_known, leaf
 from bedside.console.journal.signer import verifier_key
 from bedside.vocabulary import DeviceId
 
-__all__ = ["NothingSealedError", "export_device", "export_log", "log_folder", "verify_own_log"]
+__all__ = [
+    "NothingSealedError",
+    "export_device",
+    "export_log",
+    "log_folder",
+    "read_tile",
+    "verify_own_log",
+]
 
 
 class NothingSealedError(RuntimeError):
@@ -99,10 +106,11 @@ def _lines(size: int) -> Iterator[bytes]:
 def _tiles(size: int) -> Iterator[tuple[Tile, bytes]]:
     for tile in tiles_between(0, size):
         if tile.level is not None:
-            yield tile, _read(tile)
+            yield tile, read_tile(tile)
 
 
-def _read(tile: Tile) -> bytes:
+def read_tile(tile: Tile) -> bytes:
+    """Return a hash tile of the log at the width asked for; OSError where it is missing."""
     try:
         return (log_folder() / tile.path).read_bytes()
     except FileNotFoundError:

@@ -44,6 +44,8 @@ class Filters:
     device: str = ""
     devices: frozenset[str] | None = None
     """None: of every device and of none; otherwise of these only."""
+    rows: frozenset[int] | None = None
+    """None: any; otherwise these rows only."""
     person: str = ""
     session: str = ""
     action: str = ""
@@ -194,6 +196,8 @@ def _filtered(filters: Filters) -> QuerySet[JournalRow]:
     rows = JournalRow.objects.filter(
         **{name: value for name, value in names.items() if value not in ("", None)}
     )
+    if filters.rows is not None:
+        rows = rows.filter(pk__in=filters.rows)
     return rows if filters.devices is None else rows.filter(device__in=filters.devices)
 
 

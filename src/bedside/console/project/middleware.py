@@ -2,17 +2,19 @@
 
 import secrets
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 __all__ = ["set_security_headers", "trace_request"]
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# No inline script, no inline style, no frame, nothing from elsewhere.
+# No inline script, no inline style, no frame, nothing from elsewhere but the event streams.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "font-src 'self'; connect-src 'self'{streams}; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 
@@ -31,10 +33,11 @@ def trace_request(get_response: Handler) -> Handler:
 
 def set_security_headers(get_response: Handler) -> Handler:
     """Forbid a browser whatever the pages do not need; answers are kept by nobody on the way."""
+    policy = _POLICY.format(streams=_streams(settings.CONFIG.live_url))
 
     def handle(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=()"
         )
@@ -44,3 +47,9 @@ def set_security_headers(get_response: Handler) -> Handler:
         return response
 
     return handle
+
+
+def _streams(live_url: str) -> str:
+    # `live` may have a name or a port of its own.
+    url = urlsplit(live_url)
+    return f" {url.scheme}://{url.netloc}" if url.netloc else ""

@@ -16,6 +16,8 @@ DEBUG = False
 ALLOWED_HOSTS = [CONFIG.public_host, *CONFIG.allowed_hosts]
 
 INSTALLED_APPS = [
+    # First: its templates stand before those of allauth.
+    "bedside.console.pages",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -57,6 +59,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "bedside.console.project.urls"
+CSRF_FAILURE_VIEW = "bedside.console.pages.views.errors.csrf_failed"
 WSGI_APPLICATION = "bedside.console.project.wsgi.application"
 TEMPLATES = [
     {

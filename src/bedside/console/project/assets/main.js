@@ -1,5 +1,19 @@
-// What every page of the console loads: htmx with server-sent events, and Tabler's behaviours.
-// The order matters: the extension registers itself with the htmx that stands on the window.
+// What every page of the console loads: htmx, then the small behaviours of our own.
+// Each page works without them; they save a reload or a click.
 import "./htmx-on-window.js";
-import "htmx-ext-sse";
-import "@tabler/core/dist/js/tabler.esm.min.js";
+import "./passkeys.js";
+import { startCommands } from "./commands.js";
+import { startConditions } from "./conditions.js";
+import { startLive } from "./live.js";
+import { startTheme } from "./theme-switch.js";
+import { startTimes } from "./times.js";
+import { startVerification } from "./verify.js";
+
+document.addEventListener("DOMContentLoaded", () => {
+  startTheme();
+  startTimes();
+  startCommands();
+  startConditions();
+  startLive();
+  startVerification();
+});

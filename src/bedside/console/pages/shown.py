@@ -1,0 +1,84 @@
+"""Journal entries in the words of their reader."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bedside.console.journal.queries import ShownEntry
+from bedside.console.pages.words import OUTCOMES, language
+from bedside.language import action_sentence, gate_sentence
+from bedside.vocabulary import Gate, JournalAction, Outcome
+
+__all__ = ["EntryWords", "shown_entries", "shown_entry"]
+
+_TONES = {
+    Outcome.SUCCESS: ("good", "check"),
+    Outcome.REFUSED: ("wait", "ban"),
+    Outcome.FAILURE: ("bad", "x"),
+}
+# Shown in columns of their own, or of no use to a reader of a list.
+_ELSEWHERE = frozenset({"device", "took_ms"})
+
+
+@dataclass(frozen=True, slots=True)
+class EntryWords:
+    """An entry as a page shows it: the words for what it says, and the values it holds."""
+
+    id: int
+    sequence: int | None
+    at_ms: int
+    title: str
+    action: str
+    actor: str
+    actor_id: str
+    person: bool
+    object_kind: str
+    object_id: str
+    device: str
+    session: str
+    case: str
+    outcome: str
+    tone: str
+    icon: str
+    gate: str
+    details: tuple[tuple[str, Any], ...]
+    withheld: tuple[str, ...]
+
+
+def shown_entries(entries: Iterable[ShownEntry]) -> list[EntryWords]:
+    """Return entries in the words of the page's language."""
+    return [shown_entry(entry) for entry in entries]
+
+
+def shown_entry(entry: ShownEntry) -> EntryWords:
+    """Return one entry in the words of the page's language."""
+    view = entry.view
+    actor, thing, detail = view["actor"] or {}, view["object"] or {}, view["detail"]
+    outcome = Outcome(view["outcome"])
+    tone, icon = _TONES[outcome]
+    kind, name = str(thing.get("kind", "")), str(thing.get("id", ""))
+    return EntryWords(
+        id=entry.id,
+        sequence=entry.sequence,
+        at_ms=entry.at_ms,
+        title=action_sentence(JournalAction(view["action"]), language()),
+        action=view["action"],
+        actor=str(actor.get("name", "")),
+        actor_id=str(actor.get("id", "")),
+        person=actor.get("kind") == "person",
+        object_kind=kind,
+        object_id=name,
+        device=name if kind == "device" else str(detail.get("device") or ""),
+        session=view["session"] or "",
+        case=view["case"] or "",
+        outcome=str(OUTCOMES[outcome]),
+        tone=tone,
+        icon=icon,
+        gate=gate_sentence(Gate(view["gate"]), language()) if view["gate"] else "",
+        details=tuple(
+            (key, value)
+            for key, value in sorted(detail.items())
+            if key not in _ELSEWHERE and value not in (None, "")
+        ),
+        withheld=tuple(view["withheld"]),
+    )

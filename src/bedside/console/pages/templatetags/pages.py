@@ -1,0 +1,150 @@
+"""Template tags: icons, states, times and form controls, each in one place."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django import template
+from django.forms import BoundField, CheckboxInput, Select
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from bedside.console.journal.actions import now_ms
+from bedside.console.pages import words
+from bedside.language import Language, country_name, ending_sentence, state_sentence
+from bedside.policy.facts import DeviceState
+from bedside.vocabulary import Ending, SessionState
+
+__all__ = ["register"]
+
+register = template.Library()
+
+# Canadian French has its own names for the zones of North America.
+_FRENCH_ZONES = {
+    "NST": "HNT", "NDT": "HAT", "AST": "HNA", "ADT": "HAA", "EST": "HNE", "EDT": "HAE",
+    "CST": "HNC", "CDT": "HAC", "MST": "HNR", "MDT": "HAR", "PST": "HNP", "PDT": "HAP",
+}  # fmt: skip
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Return an icon of the sprite; it is ornament, the word stands beside it."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def state(tone: str, shape: str, text: str) -> SafeString:
+    """Return a state as a word with its shape and colour."""
+    return format_html('<span class="state state-{}">{} {}</span>', tone, icon(shape), text)
+
+
+@register.simple_tag
+def session_state(state_value: str, ending: str = "", *, big: bool = False) -> SafeString:
+    """Return a session's state; for one that has ended, how."""
+    reached, over = SessionState(state_value), Ending(ending) if ending else None
+    look = words.session_look(reached, over)
+    text = (
+        ending_sentence(over, words.language())
+        if over
+        else state_sentence(reached, words.language())
+    )
+    size = " big" if big else ""
+    return format_html(
+        '<span class="state state-{}{}">{} {}</span>', look.tone, size, icon(look.icon), text
+    )
+
+
+@register.simple_tag
+def device_state(state_value: str, lock_reason: str = "") -> SafeString:
+    """Return a device's state."""
+    look, text = words.device_look(DeviceState(state_value), locked=bool(lock_reason))
+    return state(look.tone, look.icon, text)
+
+
+@register.simple_tag
+def moment(at_ms: int | None, zone: str = "UTC") -> SafeString | str:
+    """Return an exact time in a site's zone, with the zone."""
+    if at_ms is None:
+        return ""
+    return format_html('<time datetime="{}">{}</time>', _iso(at_ms), moment_text(at_ms, zone))
+
+
+@register.simple_tag
+def since(at_ms: int | None, zone: str = "UTC") -> SafeString | str:
+    """Return a time as how long ago it was; the page keeps it current, `title` is exact."""
+    if at_ms is None:
+        return ""
+    exact = moment_text(at_ms, zone)
+    return format_html(
+        '<time datetime="{}" title="{}" data-relative>{}</time>', _iso(at_ms), exact, exact
+    )
+
+
+@register.simple_tag
+def countdown(until_ms: int, zone: str = "UTC") -> SafeString:
+    """Return what is left until a moment, in minutes and seconds; the page counts it down."""
+    left = max(0, until_ms - now_ms()) // 1000
+    text = f"{left // 60}:{left % 60:02d}"
+    return format_html(
+        '<time datetime="{}" title="{}" data-countdown>{}</time>',
+        _iso(until_ms),
+        moment_text(until_ms, zone),
+        text,
+    )
+
+
+@register.filter
+def country(code: str) -> str:
+    """Return a country's name."""
+    return country_name(code, words.language())
+
+
+@register.filter
+def size(count: int) -> str:
+    """Return a number of bytes in words."""
+    return words.bytes_text(count)
+
+
+@register.filter
+def minutes(seconds: int) -> str:
+    """Return a duration in minutes."""
+    return words.minutes_text(seconds)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Return a form field's control with the classes of the layout."""
+    widget = field.field.widget
+    kind = "form-control"
+    if isinstance(widget, CheckboxInput):
+        kind = "form-check-input"
+    elif isinstance(widget, Select):
+        kind = "form-select"
+    return field.as_widget(attrs={"class": kind})
+
+
+@register.filter
+def is_checkbox(field: BoundField) -> bool:
+    """Whether a field is a box to tick."""
+    return isinstance(field.field.widget, CheckboxInput)
+
+
+def moment_text(at_ms: int, zone: str) -> str:
+    """Return `2026-11-23 09:14:05 EST`: the order of digits that both languages use in Canada."""
+    try:
+        tz = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        tz = ZoneInfo("UTC")
+    at = datetime.fromtimestamp(at_ms / 1000, tz)
+    name = at.tzname() or "UTC"
+    if words.language() is Language.FRENCH:
+        name = _FRENCH_ZONES.get(name, name)
+    return f"{at:%Y-%m-%d %H:%M:%S} {name}"
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,1 @@
+"""Views: each asks a door first, then shows what came through it."""

@@ -1,0 +1,98 @@
+"""Refusals are pages too: what refused, which fact, and what to do next."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+__all__ = [
+    "bad_request",
+    "csrf_failed",
+    "failed",
+    "forbidden",
+    "not_found",
+    "refused",
+    "too_many",
+]
+
+
+def refused(
+    request: HttpRequest, status: int, title: str, sentence: str, advice: str = ""
+) -> HttpResponse:
+    """Return a page that says what refused, and what one can do."""
+    context = {
+        "status": status,
+        "title": title,
+        "sentence": sentence,
+        "advice": advice,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    return render(request, "pages/refused.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: the address or the form cannot be read."""
+    del exception
+    return refused(
+        request,
+        400,
+        _("This request cannot be read"),
+        _("A part of the address or of the form is not what the console expects."),
+        _("Go back to the page before, reload it and try again."),
+    )
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403: the form was not sent from a page of ours, or the page was too old."""
+    del reason
+    return refused(
+        request,
+        403,
+        _("This form is no longer valid"),
+        _("It was sent from a page that was open too long, or from another website."),
+        _("Nothing was changed. Open the page anew and send it again."),
+    )
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403: the person may see this, and may not do it."""
+    permission = str(exception)
+    sentence = _("Your role does not include this.")
+    if ":" in permission:
+        sentence = _("Your role does not include this right: %(right)s.") % {"right": permission}
+    return refused(
+        request,
+        403,
+        _("You may not do this"),
+        sentence,
+        _("An administrator of your organisation decides about roles."),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: there is nothing, or nothing that this person may see: the two are not told apart."""
+    del exception
+    return refused(
+        request,
+        404,
+        _("There is nothing here for you"),
+        _("The address is wrong, what was here is gone, or it belongs to another organisation."),
+        _("Search the fleet, or ask the person who sent you the address."),
+    )
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """429: too many attempts from one place."""
+    return refused(
+        request,
+        429,
+        _("Too many attempts"),
+        _("Too many attempts came from your computer or for this account in a short time."),
+        _("Wait a few minutes, then try again. Sessions that are live go on."),
+    )
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500: our fault; the page needs neither the database nor who is asking."""
+    context = {"request_id": getattr(request, "request_id", ""), "bare": True}
+    return HttpResponse(render_to_string("pages/failed.html", context), status=500)

@@ -1,0 +1,99 @@
+"""Asking for access: what would be decided and what is needed, and the command that asks.
+
+The key of a session is made on the specialist's own computer and its secret half never leaves it:
+a page cannot ask, it can only say exactly what to type.
+"""
+
+import shlex
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import check_permission
+from bedside.console.devices.models import Device
+from bedside.console.devices.queries import access_device
+from bedside.console.pages.forms import RequestForm
+from bedside.console.pages.queries import preview
+from bedside.console.pages.views.people import for_people
+from bedside.console.pages.words import ACCESS_HELP, GATE_NAMES, MODE_HELP, OBLIGATIONS, language
+from bedside.console.relays.queries import presence
+from bedside.console.service_sessions.queries import find_sessions
+from bedside.language import gate_advice, gate_sentence
+from bedside.policy.decide import Decision
+from bedside.vocabulary import AccessKind, Gate, Mode, Permission, SessionState
+
+__all__ = ["ask"]
+
+_START = {"access": "service", "mode": "view", "minutes": "30"}
+
+
+@require_safe
+@for_people
+def ask(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
+    """Show what a request would meet, as the form stands; nothing is asked by looking."""
+    device = access_device(user, device_id)
+    check_permission(user, Permission.SESSIONS_SESSION_REQUEST)
+    form = RequestForm({**_START, **request.GET.dict()})
+    decision = preview(user, device, form.facts) if form.is_valid() else None
+    mine = find_sessions(user, device=device.pk, mine=True)
+    context = {
+        "device": device,
+        "form": form,
+        "access_choices": _choices(form, "access", {k.value: v for k, v in ACCESS_HELP.items()}),
+        "mode_choices": _choices(form, "mode", {k.value: v for k, v in MODE_HELP.items()}),
+        "decision": decision,
+        "gates": _gates(decision) if decision else [],
+        "obligations": [OBLIGATIONS[each] for each in decision.obligations] if decision else [],
+        "command": _command(device, form) if decision else "",
+        "connect": f"bedside ssh {device.pk}",
+        "login": f"bedside login {settings.CONFIG.public_url.rstrip('/')}",
+        "seen": presence(device.pk),
+        "answer_minutes": -(-settings.CONFIG.sessions.answer_seconds // 60),
+        "open": mine.exclude(state=SessionState.ENDED.value).order_by("-id").first(),
+    }
+    return render(request, "pages/request.html", context)
+
+
+def _choices(
+    form: RequestForm, name: str, helps: Mapping[str, tuple[object, object]]
+) -> list[dict[str, object]]:
+    chosen = form[name].value()
+    return [
+        {"value": value, "name": words[0], "help": words[1], "checked": value == chosen}
+        for value, words in helps.items()
+    ]
+
+
+def _gates(decision: Decision) -> list[dict[str, object]]:
+    return [
+        {
+            "gate": reason.gate.value,
+            "name": GATE_NAMES[reason.gate],
+            "passed": reason.passed,
+            # Not given yet is not a refusal: the form says what to do.
+            "missing": not reason.passed and reason.gate in (Gate.CASE, Gate.REASON),
+            "sentence": gate_sentence(reason.gate, language()),
+            "advice": gate_advice(reason.gate, language()),
+            "why": reason.fields.get("why", ""),
+        }
+        for reason in decision.reasons
+    ]
+
+
+def _command(device: Device, form: RequestForm) -> str:
+    asked = form.cleaned_data
+    words = [
+        "bedside", "request", device.pk,
+        "--access", AccessKind(asked["access"]).value,
+        "--mode", Mode(asked["mode"]).value,
+        "--minutes", str(asked["minutes"]),
+        "--case", asked["case"] or "…",
+        "--reason", asked["reason"] or "…",
+    ]  # fmt: skip
+    if asked["ticket"]:
+        words += ["--ticket", asked["ticket"]]
+    return shlex.join(words)

@@ -1,0 +1,175 @@
+"""The words and shapes in which pages show the vocabulary's values."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from bedside.language import Language, parse_language
+from bedside.policy.decide import Obligation
+from bedside.policy.facts import DeviceState, LockScope
+from bedside.vocabulary import (
+    AccessKind,
+    Activity,
+    Ending,
+    Gate,
+    Mode,
+    Outcome,
+    Role,
+    SessionState,
+)
+
+__all__ = [
+    "ACCESS_HELP",
+    "ACTIVITIES",
+    "DEVICE_STATES",
+    "GATE_NAMES",
+    "LOCK_SCOPES",
+    "MODE_HELP",
+    "OBLIGATIONS",
+    "OUTCOMES",
+    "ROLES",
+    "Look",
+    "bytes_text",
+    "device_look",
+    "language",
+    "minutes_text",
+    "session_look",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A state as a colour's name and an icon's name; the word stands beside it."""
+
+    tone: str
+    icon: str
+
+
+_SESSION_LOOKS = {
+    SessionState.LIVE_VIEW: Look("view", "eye"),
+    SessionState.LIVE_CONTROL: Look("control", "hand-click"),
+}
+_WAITING = Look("wait", "clock")
+_WELL = frozenset({Ending.BY_OPERATOR, Ending.BY_SPECIALIST, Ending.IDLE, Ending.EXPIRED})
+_NO = frozenset({Ending.REFUSED, Ending.UNANSWERED, Ending.REVOKED, Ending.SITE_TERMINATED})
+
+DEVICE_STATES = {
+    DeviceState.REGISTERED: _("Registered"),
+    DeviceState.ENROLLED: _("In service"),
+    DeviceState.CLONED: _("Copied"),
+    DeviceState.REVOKED: _("Revoked"),
+}
+_DEVICE_LOOKS = {
+    DeviceState.REGISTERED: Look("off", "point"),
+    DeviceState.ENROLLED: Look("good", "circle-check"),
+    DeviceState.CLONED: Look("bad", "alert-triangle"),
+    DeviceState.REVOKED: Look("bad", "ban"),
+}
+ACTIVITIES = {
+    Activity.IDLE: _("Nobody is connected"),
+    Activity.ASKED: _("The operator is asked"),
+    Activity.CONNECTING: _("Connecting"),
+    Activity.VIEWING: _("Somebody is viewing"),
+    Activity.CONTROLLING: _("Somebody is in control"),
+}
+OUTCOMES = {
+    Outcome.SUCCESS: _("Done"),
+    Outcome.REFUSED: _("Refused"),
+    Outcome.FAILURE: _("Failed"),
+}
+ROLES = {
+    Role.ADMINISTRATOR: _("Administrator"),
+    Role.AUDITOR: _("Auditor"),
+    Role.MANAGER: _("Support manager"),
+    Role.SITE_MANAGER: _("Site manager"),
+    Role.SPECIALIST: _("Support specialist"),
+}
+GATE_NAMES = {
+    Gate.ACCOUNT: _("Account active, vetted, with a second factor"),
+    Gate.ROLE: _("Role that may ask for sessions"),
+    Gate.PRODUCT_RIGHT: _("Training for this product"),
+    Gate.LEVEL: _("Support level"),
+    Gate.COUNTRY: _("Country"),
+    Gate.ENTITLEMENT: _("Service contract of the site"),
+    Gate.ACCESS_KIND: _("Access offered by the product"),
+    Gate.MODE: _("Mode offered for this access"),
+    Gate.DURATION: _("Duration within the limits"),
+    Gate.CASE: _("Case number"),
+    Gate.REASON: _("Reason for the operator"),
+    Gate.DEVICE_STATE: _("Device in service and seen by a relay"),
+    Gate.LOCK: _("No lock on person, device, site or product"),
+}
+OBLIGATIONS = {
+    Obligation.OPERATOR_CONSENT: _(
+        "The operator at the device sees who asks, why and for how long, and allows it with a name."
+    ),
+    Obligation.SECOND_AUTHENTICATION: _(
+        "The device asks you for its support credential and the code that the operator reads out."
+    ),
+    Obligation.VERIFY_BEFORE_USE: _(
+        "After control, the operator verifies the device before clinical use."
+    ),
+}
+ACCESS_HELP = {
+    AccessKind.SERVICE: (
+        _("Service application"),
+        _("The product's own service menu."),
+    ),
+    AccessKind.SYSTEM: (
+        _("Operating system"),
+        _("A shell, commands and files."),
+    ),
+}
+MODE_HELP = {
+    Mode.VIEW: (_("View"), _("Nothing can be changed.")),
+    Mode.CONTROL: (_("Control"), _("The device can be changed; it is verified afterwards.")),
+}
+LOCK_SCOPES = {
+    LockScope.DEVICE: _("this device"),
+    LockScope.EVERYTHING: _("everything"),
+    LockScope.PERSON: _("you"),
+    LockScope.PRODUCT: _("this product"),
+    LockScope.SITE: _("this site"),
+}
+
+
+def language() -> Language:
+    """Return the language of the page being made."""
+    return parse_language(get_language() or "en")
+
+
+def session_look(state: SessionState, ending: Ending | None) -> Look:
+    """Return how a session's state looks; an ending colours the end."""
+    if ending is not None:
+        if ending in _WELL:
+            return Look("good", "circle-check")
+        return Look("off", "ban") if ending in _NO else Look("bad", "circle-x")
+    return _SESSION_LOOKS.get(state, _WAITING)
+
+
+def device_look(state: DeviceState, *, locked: bool) -> tuple[Look, str]:
+    """Return how a device's state looks, and its word; a lock is what one must know first."""
+    if locked and state is DeviceState.ENROLLED:
+        return Look("wait", "lock"), str(_("Locked"))
+    return _DEVICE_LOOKS[state], str(DEVICE_STATES[state])
+
+
+def minutes_text(seconds: int) -> str:
+    """Return a duration in minutes, in words."""
+    return str(_("%(minutes)s min") % {"minutes": -(-seconds // 60)})
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes in the unit one would say."""
+    if count < 1000:
+        return str(_("%(count)s bytes") % {"count": count})
+    size, unit = float(count), "kB"
+    for name in ("kB", "MB", "GB"):
+        size, unit = size / 1000, name
+        if size < 1000:
+            break
+    number = f"{size:.1f}"
+    if language() is Language.FRENCH:
+        number, unit = number.replace(".", ","), unit.replace("B", "o")
+    return f"{number}\u00a0{unit}"

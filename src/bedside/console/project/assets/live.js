@@ -1,0 +1,56 @@
+// Parts of a page that follow the world. An event only says what changed; the part is then fetched
+// again from the console, in the reader's language and through its doors. While the stream is
+// lost, the part asks by itself every few seconds, and the page says so.
+import htmx from "htmx.org";
+
+const SETTLE_MS = 250;
+
+function follow(part) {
+  const { stream, poll } = part.dataset;
+  const status = document.querySelector(part.dataset.status);
+  let source;
+  let polling;
+  let waiting;
+
+  const say = (state) => {
+    if (!status || status.dataset.state === state) return;
+    status.dataset.state = state;
+    status.textContent = status.dataset[state];
+  };
+  const refresh = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => htmx.trigger(document.getElementById(part.id), "refresh"), SETTLE_MS);
+  };
+  const concerns = (what) => {
+    if (!part.dataset.rows) return true;
+    return Boolean(document.getElementById(`device-${what.device}`));
+  };
+  const lose = () => {
+    say("polling");
+    polling ??= setInterval(() => {
+      refresh();
+      if (source.readyState === EventSource.CLOSED) open();
+    }, Number(poll) * 1000);
+  };
+  const open = () => {
+    source = new EventSource(stream, { withCredentials: true });
+    source.addEventListener("open", () => {
+      clearInterval(polling);
+      polling = undefined;
+      say("live");
+      refresh(); // what changed while nobody listened
+    });
+    for (const kind of ["device", "session"]) {
+      source.addEventListener(kind, (event) => {
+        if (concerns(JSON.parse(event.data))) refresh();
+      });
+    }
+    source.addEventListener("error", lose);
+  };
+  open();
+  addEventListener("pagehide", () => source.close());
+}
+
+export function startLive() {
+  for (const part of document.querySelectorAll("[data-stream]")) follow(part);
+}
