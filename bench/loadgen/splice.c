@@ -41,6 +41,7 @@ static SSL_CTX *context(const SSL_METHOD *method, const char *who) {
     SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION);
     SSL_CTX_set_ciphersuites(made, "TLS_AES_256_GCM_SHA384");
     SSL_CTX_set_mode(made, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_num_tickets(made, 0);
     snprintf(path, sizeof path, "%s/%s.crt", folder, who);
     if (SSL_CTX_use_certificate_chain_file(made, path) != 1) die(path);
     snprintf(path, sizeof path, "%s/%s.key", folder, who);

@@ -111,8 +111,8 @@ class HttpConnection:
         else:
             self._advance()
 
-    def turn_ended(self) -> None:
-        """Answers are sent as they are made."""
+    def moved(self, count: int) -> None:
+        """There is no sink."""
 
     def drained(self) -> None:
         """Answers are small: nothing waits for room."""

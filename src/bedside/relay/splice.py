@@ -19,7 +19,7 @@ __all__ = ["Leg", "Splice"]
 class Leg:
     """One side of a splice, as the handler of its link."""
 
-    __slots__ = ("link", "moved", "partner", "side", "splice")
+    __slots__ = ("count", "link", "partner", "side", "splice")
 
     partner: "Leg"
 
@@ -27,22 +27,21 @@ class Leg:
         self.link = link
         self.side = side
         self.splice = splice
-        self.moved = 0
+        self.count = 0
 
     def received(self, data: memoryview) -> None:
-        """Rules 1 and 4: pass the bytes on, within the budget."""
-        count = len(data)
-        splice = self.splice
-        if not splice.budget.spend(count):
-            splice.finish(CloseReason.BYTES)
-            return
-        splice.moved = True
-        self.moved += count
+        """Bytes that came before the sink was set."""
         self.partner.link.feed(data)
+        self.moved(len(data))
 
-    def turn_ended(self) -> None:
-        """One send for all that came in one read; rule 2: no faster than it leaves."""
-        partner = self.partner.link
+    def moved(self, count: int) -> None:
+        """Rules 1, 2 and 4: what the partner has taken leaves within the budget, or not at all."""
+        splice, partner = self.splice, self.partner.link
+        if not splice.budget.spend(count):
+            splice.finish(CloseReason.BYTES, at_once=True)
+            return
+        splice.active = True
+        self.count += count
         partner.flush()
         if partner.pending > HIGH_MARK:
             self.link.pause()
@@ -66,7 +65,7 @@ class Splice:
 
     def __init__(self, device: Link, specialist: Link, *, budget: Budget, idle_ms: int) -> None:
         self.budget = budget
-        self.moved = False
+        self.active = False
         self.reason: CloseReason | None = None
         self._idle_ms = idle_ms
         self._idle_from = 0
@@ -86,6 +85,7 @@ class Splice:
         self._look_later(self._idle_from)
         for leg in (self._device, self._specialist):
             leg.link.handler = leg
+            leg.link.sink = leg.partner.link
 
     @property
     def links(self) -> tuple[Link, Link]:
@@ -97,13 +97,12 @@ class Splice:
         if data and self.reason is None:
             leg = self._device if side is Side.DEVICE else self._specialist
             leg.received(memoryview(data))
-            leg.turn_ended()
 
     def expired(self) -> None:
         """Rule 4, idle: activity since the last look moves the deadline."""
         now = self._clock()
-        if self.moved:
-            self.moved = False
+        if self.active:
+            self.active = False
             self._idle_from = now
         if now - self._idle_from >= self._idle_ms:
             self.finish(CloseReason.IDLE)
@@ -125,4 +124,4 @@ class Splice:
                 leg.link.abort()
             else:
                 leg.link.close()
-        self._closed(reason, Traffic(self._device.moved, self._specialist.moved))
+        self._closed(reason, Traffic(self._device.count, self._specialist.count))

@@ -42,8 +42,8 @@ class _WaitingLeg:
         if len(self.early) > _EARLY_BYTES:
             self.link.pause()
 
-    def turn_ended(self) -> None:
-        """Nothing is sent before the partner is there."""
+    def moved(self, count: int) -> None:
+        """There is no sink."""
 
     def drained(self) -> None:
         """Nothing was sent."""

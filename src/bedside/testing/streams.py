@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from typing import cast
 
 __all__ = ["Stream", "connect"]
 
@@ -22,8 +23,8 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's TLS transport is one without being derived from it.
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
