@@ -1,4 +1,7 @@
-"""Every change to contracts, training, rules and locks, each with its journal entry."""
+"""Every change to contracts, training, rules and locks, each with its journal entry.
+
+What is stated again as it was is no change, and is not journalled.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,10 +46,12 @@ def do_save_entitlement(
     device = covered if isinstance(covered, Device) else None
     site = covered if isinstance(covered, Organisation) else None
     with transaction.atomic():
-        models.Entitlement.objects.update_or_create(
-            device=device,
-            site=site,
-            defaults={"start_ms": interval.start_ms, "end_ms": interval.end_ms},
+        known = models.Entitlement.objects.filter(device=device, site=site)
+        if known.filter(start_ms=interval.start_ms, end_ms=interval.end_ms).exists():
+            return
+        known.delete()
+        models.Entitlement.objects.create(
+            device=device, site=site, start_ms=interval.start_ms, end_ms=interval.end_ms
         )
         record(
             JournalAction.ACCESS_ENTITLEMENT_CHANGED,
@@ -62,10 +67,12 @@ def do_save_product_right(
     """State that a person is trained for a product during `interval` alone (S34)."""
     _check_interval(interval)
     with transaction.atomic():
-        models.ProductRight.objects.update_or_create(
-            person=person,
-            product=product,
-            defaults={"start_ms": interval.start_ms, "end_ms": interval.end_ms},
+        known = models.ProductRight.objects.filter(person=person, product=product)
+        if known.filter(start_ms=interval.start_ms, end_ms=interval.end_ms).exists():
+            return
+        known.delete()
+        models.ProductRight.objects.create(
+            person=person, product=product, start_ms=interval.start_ms, end_ms=interval.end_ms
         )
         record(
             JournalAction.ACCESS_RIGHT_CHANGED,

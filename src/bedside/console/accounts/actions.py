@@ -47,7 +47,10 @@ def do_save_organisation(organisation: Organisation, *, acting_user: Acting) -> 
     """Create or change an organisation; it is validated first (ValidationError)."""
     organisation.full_clean(validate_unique=False)
     with transaction.atomic():
+        before = Organisation.objects.filter(pk=organisation.pk).values().first()
         organisation.save()
+        if before == Organisation.objects.filter(pk=organisation.pk).values().first():
+            return
         record(
             JournalAction.ACCOUNT_ORGANISATION_CHANGED,
             actor=actor_of(acting_user),
@@ -88,6 +91,8 @@ def do_create_person(
 
 def do_change_person(user: User, details: PersonDetails, *, acting_user: Acting) -> None:
     """Change what is stated about a person; an account that is closed loses its tokens."""
+    if _stated(user) == details:
+        return
     _apply(user, details)
     user.full_clean()
     with transaction.atomic():
@@ -213,6 +218,19 @@ def _apply(user: User, details: PersonDetails) -> None:
     user.vetted_on = details.vetted_on
     user.language = details.language
     user.is_active = details.is_active
+
+
+def _stated(user: User) -> PersonDetails:
+    return PersonDetails(
+        name=user.name,
+        organisation=user.organisation_id,
+        role=Role(user.role) if user.role else None,
+        level=Level(user.level) if user.level else None,
+        country=user.country,
+        vetted_on=user.vetted_on,
+        language=user.language,
+        is_active=user.is_active,
+    )
 
 
 def _record_person(action: JournalAction, user: User, acting_user: Acting) -> None:

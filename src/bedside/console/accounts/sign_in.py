@@ -59,8 +59,8 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user = request.user
         if app != "allauth.mfa" or not isinstance(user, User) or has_second_factor(user):
             return bool(super().is_reauthentication_required(app=app))
-        age_ms = now_ms() - request.session.get("signed_in_ms", 0)
-        return age_ms > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT * 1000
+        age_ms = now_ms() - int(request.session.get("signed_in_ms", 0))
+        return age_ms > int(settings.ACCOUNT_REAUTHENTICATION_TIMEOUT) * 1000
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send nothing: the console has no mail of allauth's."""

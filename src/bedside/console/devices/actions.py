@@ -87,6 +87,8 @@ def do_save_device(device_id: str, details: DeviceDetails, *, acting_user: Actin
         ) from error
     with transaction.atomic():
         device = Device.objects.select_for_update().filter(pk=device_id).first()
+        if device is not None and _stated(device) == details:
+            return device
         created = device is None
         device = device or Device(id=device_id)
         device.product_id = details.product
@@ -159,6 +161,16 @@ def do_note_lock(device: Device, reason: str) -> None:
     with transaction.atomic():
         Device.objects.filter(pk=device.pk).update(lock_reason=reason)
         _send_configuration(device)
+
+
+def _stated(device: Device) -> DeviceDetails:
+    return DeviceDetails(
+        product=device.product_id,
+        site=device.site_id,
+        display_name=device.display_name,
+        room=device.room,
+        poll_mode=PollMode(device.poll_mode),
+    )
 
 
 def _send_configuration(device: Device) -> None:

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from bedside.console.accounts.bearer import caller
@@ -11,9 +12,11 @@ from bedside.console.accounts.queries import check_permission
 from bedside.console.devices.actions import DeviceDetails, do_offer_enrolment, do_save_device
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device, find_devices
+from bedside.console.enrolment.actions import NoRelayError
 from bedside.console.relays.queries import DeviceSeen, presence, presences
 from bedside.console.rest.bodies import Body
 from bedside.console.rest.cursors import MAX_LIMIT, page_after
+from bedside.console.rest.problems import ProblemError
 from bedside.policy.facts import DeviceState
 from bedside.vocabulary import Activity, DeviceId, Permission, PollMode
 
@@ -134,7 +137,10 @@ def offer_enrolment(request: HttpRequest, device_id: str) -> dict[str, Any]:
     """Make a one-time code and the signed bundle for a device; an earlier code ends."""
     user = caller(request)
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_ENROL)
-    offer = do_offer_enrolment(device, acting_user=user)
+    try:
+        offer = do_offer_enrolment(device, acting_user=user)
+    except NoRelayError as error:
+        raise ProblemError(409, "no_relay", _("There is no relay yet: add one first.")) from error
     bundle = base64.b64encode(offer.bundle).decode("ascii")
     return {"code": offer.code, "bundle": bundle, "expires_ms": offer.expires_ms}
 

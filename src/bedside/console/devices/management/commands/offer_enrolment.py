@@ -1,4 +1,4 @@
-"""`bedside console offer-enrolment DEVICE --to FOLDER`."""
+"""`bedside console offer-enrolment DEVICE --bundle FILE`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,30 +9,27 @@ from django.core.management.base import BaseCommand, CommandError
 from bedside.console.accounts.terminal import typist
 from bedside.console.devices.actions import do_offer_enrolment
 from bedside.console.devices.models import Device
-from bedside.console.enrolment.actions.offers import NoRelayError
-from bedside.vocabulary import parse_device_id
+from bedside.console.enrolment.actions import NoRelayError
 
 
 class Command(BaseCommand):
-    """Writes the signed bundle of a device; prints its one-time code, which is told only now."""
+    """Makes what is carried to a device: the bundle as a file, the code on standard output."""
 
-    help = "a device's signed bundle and one-time enrolment code"
+    help = "make a one-time enrolment code and the signed bundle for a device"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the device and where the bundle goes."""
         parser.add_argument("device")
-        parser.add_argument("--to", type=Path, required=True, help="the bundle's file")
+        parser.add_argument("--bundle", type=Path, required=True, help="the file to write")
 
     def handle(self, **options: Any) -> None:
-        """Offer enrolment; the journal names who ran this command."""
+        """Write the bundle and print the code, which is shown this once."""
+        device = Device.objects.filter(pk=options["device"]).first()
+        if device is None:
+            raise CommandError(f"No device is registered as {options['device']}.")
         try:
-            device = Device.objects.get(pk=parse_device_id(options["device"]))
             offer = do_offer_enrolment(device, acting_user=typist())
-            options["to"].write_bytes(offer.bundle)
-        except (ValueError, Device.DoesNotExist) as error:
-            raise CommandError(f"{options['device']}: there is no such device") from error
         except NoRelayError as error:
             raise CommandError(str(error)) from error
-        except OSError as error:
-            raise CommandError(f"{options['to']}: {error.strerror}") from error
+        options["bundle"].write_bytes(offer.bundle)
         self.stdout.write(offer.code)

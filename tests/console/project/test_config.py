@@ -1,0 +1,79 @@
+import stat
+
+import pytest
+
+from bedside.console.project.config import (
+    ConfigError,
+    database_settings,
+    parse_config,
+    read_secret_key,
+)
+
+GOOD = 'public_url = "https://console.example.com"\ndata_dir = "/var/lib/bedside"\n'
+
+
+def parse(more: str = "", base: str = GOOD):
+    return parse_config((base + more).encode())
+
+
+def test_what_is_not_said_is_the_careful_choice():
+    config = parse()
+    assert config.secure
+    assert (config.listen, config.trusted_proxies) == ("127.0.0.1:8000", 0)
+    assert config.sign_in.absolute_hours == 10
+    database = database_settings(config)
+    assert database["NAME"] == "/var/lib/bedside/console.sqlite3"
+    assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert "synchronous=FULL" in database["OPTIONS"]["init_command"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('data_dir = "/x"', "public_url"),
+        ('public_url = "https://c.example"', "data_dir"),
+        (GOOD + "unknown = 1", "unknown"),
+        (GOOD + "trusted_proxies = -1", "trusted_proxies"),
+        (GOOD + 'trusted_proxies = "1"', "trusted_proxies"),
+        (GOOD + "language = 5", "language"),
+        (GOOD + 'language = "de"', "language"),
+        (GOOD + 'allowed_hosts = "x"', "allowed_hosts"),
+        (GOOD + 'allowed_hosts = [""]', "allowed_hosts"),
+        (GOOD + 'database = "mysql://x/y"', "database"),
+        (GOOD + "sign_in = 5", "sign_in"),
+        (GOOD + "[sign_in]\nidle = 5", "idle"),
+        (GOOD + "[sessions]\nmax_bytes = true", "max_bytes"),
+        ('public_url = "http://console.example.com"\ndata_dir = "/x"', "https"),
+        ('public_url = "console.example.com"\ndata_dir = "/x"', "public_url"),
+        ("not toml", "configuration"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_name(text, named):
+    with pytest.raises(ConfigError, match=named):
+        parse_config(text.encode())
+
+
+def test_postgresql_is_named_by_its_address():
+    config = parse('database = "postgresql://bed%40side:pass%2Fword@db.example:5433/console"')
+    database = database_settings(config)
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert (database["USER"], database["PASSWORD"]) == ("bed@side", "pass/word")
+    assert (database["HOST"], database["PORT"], database["NAME"]) == (
+        "db.example",
+        "5433",
+        "console",
+    )
+
+
+def test_the_key_is_made_once_and_nobody_else_may_read_it(tmp_path):
+    config = parse_config(
+        f'public_url = "https://c.example"\ndata_dir = "{tmp_path}/data"'.encode()
+    )
+    key = read_secret_key(config)
+    assert len(key) >= 64
+    assert read_secret_key(config) == key
+    path = tmp_path / "data" / "secret.key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        read_secret_key(config)
