@@ -162,10 +162,11 @@ def request(
     session, folder = opening.begin(
         console, CONFIG, {**wanted, "ticket": ticket} if ticket else wanted
     )
-    if not wait:
-        OUT.print(_(N_("Asked. Session {session}.")).format(session=session["id"]))
-        return
     try:
+        opening.connect(console, CONFIG, folder)
+        if not wait:
+            OUT.print(_(N_("Asked. Session {session}.")).format(session=session["id"]))
+            return
         wait_until_open(console, session, terminal=OUT, language=CONFIG.language)
     except CliError:
         opening.close(CONFIG, folder)
@@ -174,7 +175,6 @@ def request(
         console.post(f"/sessions/{session['id']}/end", {})
         opening.close(CONFIG, folder)
         raise CliError(_(N_("You withdrew the request."))) from None
-    opening.connect(console, CONFIG, folder)
     _say_ready(device)
 
 

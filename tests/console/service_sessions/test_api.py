@@ -154,16 +154,19 @@ def test_a_device_of_nobody_and_one_that_does_not_exist_are_the_same():
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_certificates_are_given_once_the_operator_consented_and_only_to_whoever_asked():
+def test_certificates_are_given_while_the_operator_is_asked_and_only_to_whoever_asked():
     session = requested()
     path = f"/sessions/{session.pk}/connection"
     early = Api("Marie").post(path)
-    assert (early.status_code, early.json()["state"]) == (409, "routed")
+    assert early.status_code == 200, early.content
+    assert early.json()["expires_ms"] == session.answer_by_ms + session.duration_s * 1000
     tell(session.pk, ASKED)
     tell(session.pk, GIVEN)
     answer = Api("Marie").post(path)
     assert answer.status_code == 200, answer.content
     connection = answer.json()
+    session.refresh_from_db()
+    assert connection["expires_ms"] == session.expires_ms
     assert connection["relay"]["name"] == "a"
     assert connection["client_certificate"].startswith("-----BEGIN CERTIFICATE-----")
     assert connection["ssh_certificate"].startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com ")

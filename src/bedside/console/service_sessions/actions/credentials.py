@@ -20,11 +20,21 @@ from bedside.vocabulary import Gate, JournalAction, SessionState
 
 __all__ = ["Connection", "NotConnectableError", "do_issue_connection"]
 
-_CONNECTABLE = frozenset({SessionState.CONNECTING, SessionState.AUTHENTICATING, *LIVE})
+# The grant is the console's own key: it opens nothing before the operator's consent, and whoever
+# has it early can wait at the relay, so that a consent is followed by a prompt at once.
+_CONNECTABLE = frozenset(
+    {
+        SessionState.ROUTED,
+        SessionState.AWAITING_OPERATOR,
+        SessionState.CONNECTING,
+        SessionState.AUTHENTICATING,
+        *LIVE,
+    }
+)
 
 
 class NotConnectableError(ValueError):
-    """The session has not been consented to, or is over; `state` says which."""
+    """The session is not on its way to a device, or is over; `state` says which."""
 
     def __init__(self, state: SessionState) -> None:
         super().__init__(state)
@@ -42,11 +52,11 @@ class Connection:
 
 
 def do_issue_connection(session: ServiceSession, *, acting_user: User) -> Connection:
-    """Issue the certificates of a session that the operator consented to.
+    """Issue the certificates of a session that is on its way to the device, or live there.
 
     Raises:
         PermissionDenied: somebody else asked for this session.
-        NotConnectableError: it waits for consent, or has ended.
+        NotConnectableError: it has not been routed, or has ended.
     """
     if session.person_id != acting_user.pk:
         raise PermissionDenied(Gate.ACCOUNT)
@@ -55,15 +65,16 @@ def do_issue_connection(session: ServiceSession, *, acting_user: User) -> Connec
         locked = lock_session(session.pk)
         state = SessionState(locked.state if locked else SessionState.ENDED)
         relay = relay_address(locked.relay) if locked else None
-        if locked is None or state not in _CONNECTABLE or relay is None or not locked.expires_ms:
+        if locked is None or state not in _CONNECTABLE or relay is None:
             raise NotConnectableError(state)
+        expires_ms = locked.expires_ms or locked.answer_by_ms + locked.duration_s * 1000
         credentials = enrolment.do_issue_session_credentials(
             locked.pk,
             locked.public_key,
             locked.person_name,
             device=locked.device_id,
             not_before=moment,
-            not_after=locked.expires_ms,
+            not_after=expires_ms,
         )
         record(
             JournalAction.SESSION_CREDENTIALS_ISSUED,
@@ -72,6 +83,6 @@ def do_issue_connection(session: ServiceSession, *, acting_user: User) -> Connec
             device=locked.device_id,
             session=locked.pk,
             case=locked.case or None,
-            detail={"relay": relay.name, "expires_ms": locked.expires_ms},
+            detail={"relay": relay.name, "expires_ms": expires_ms},
         )
-    return Connection(relay, credentials, bytes(locked.specialist_proof_seed), locked.expires_ms)
+    return Connection(relay, credentials, bytes(locked.specialist_proof_seed), expires_ms)
