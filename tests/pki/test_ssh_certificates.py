@@ -97,14 +97,19 @@ def test_openssh_reads_a_host_certificate(tmp_path):
     shown = [line.strip() for line in ssh_keygen(tmp_path, host_certificate(), "-L").splitlines()]
     assert "Type: ecdsa-sha2-nistp256-cert-v01@openssh.com host certificate" in shown
     at = shown.index("Principals:")
-    assert shown[at + 1 :] == [DEVICE, "Critical Options: (none)", "Extensions: (none)"]
+    assert shown[at + 1 :] == [
+        DEVICE,
+        DEVICE.lower(),
+        "Critical Options: (none)",
+        "Extensions: (none)",
+    ]
 
 
 def test_asyncssh_reads_both():
     user = asyncssh.import_certificate(user_certificate())
     host = asyncssh.import_certificate(host_certificate())
     assert user.principals == [SESSION]
-    assert host.principals == [DEVICE]
+    assert host.principals == [DEVICE, DEVICE.lower()]
     ca = asyncssh.import_public_key(ssh_key_line(store().public_key("ssh-user-ca")))
     assert user.signing_key == ca
 

@@ -2,7 +2,7 @@
 
 11.1 A user certificate's only principal is the session, its key id names session and person, and
      it allows a terminal and port forwarding, nothing else (`docs/protocol/certificates.md`).
-11.2 A host certificate's only principal is the device.
+11.2 A host certificate's only principals are the device's id, as it is and in lower case.
 11.3 Keys are ecdsa-sha2-nistp256, on both sides of the signature.
 """
 
@@ -90,7 +90,7 @@ def issue_user_certificate(
     `ca` is the SSH user CA, usually `bedside.pki.delegated.delegated_key`. Raises SshKeyError.
     """
     builder = (
-        _builder(public_key_line, SSHCertificateType.USER, session, not_before_ms, not_after_ms)
+        _builder(public_key_line, SSHCertificateType.USER, [session], not_before_ms, not_after_ms)
         .key_id(f"{session}/{person}".encode())
         .add_extension(b"permit-pty", b"")
         .add_extension(b"permit-port-forwarding", b"")
@@ -110,21 +110,27 @@ def issue_host_certificate(
 
     `ca` is the SSH host CA. Raises SshKeyError.
     """
+    # OpenSSH looks for the name in lower case, whatever the person typed.
+    names = [device, device.lower()]
     builder = _builder(
-        public_key_line, SSHCertificateType.HOST, device, not_before_ms, not_after_ms
+        public_key_line, SSHCertificateType.HOST, names, not_before_ms, not_after_ms
     ).key_id(device.encode("ascii"))
     return builder.sign(ca).public_bytes().decode("ascii")
 
 
 def _builder(
-    line: str, kind: SSHCertificateType, principal: str, not_before_ms: int, not_after_ms: int
+    line: str,
+    kind: SSHCertificateType,
+    principals: list[str],
+    not_before_ms: int,
+    not_after_ms: int,
 ) -> SSHCertificateBuilder:
     return (
         SSHCertificateBuilder()
         .public_key(load_ssh_key(line))
         .serial(secrets.randbits(64))
         .type(kind)
-        .valid_principals([principal.encode("ascii")])
+        .valid_principals([principal.encode("ascii") for principal in principals])
         .valid_after(not_before_ms // 1000)
         .valid_before(not_after_ms // 1000)
     )

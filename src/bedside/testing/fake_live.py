@@ -38,6 +38,7 @@ class FakeLive:
         self.received: list[RelayEvent] = []
         self.enrolments: list[tuple[str, dict[str, str], bytes]] = []
         self.est_answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
+        self.answer_est: Callable[[str, bytes], tuple[int, dict[str, str], bytes]] | None = None
         self.feeds = 0
         self.lose_batch_answers = 0
         """How many batches are taken in without an answer: the connection closes instead."""
@@ -149,6 +150,8 @@ class FakeLive:
         if request.method == "POST" and url.path.startswith("/relay/est/"):
             verb = url.path.removeprefix("/relay/est/")
             self.enrolments.append((verb, dict(request.headers), request.body))
+            if self.answer_est is not None:
+                return response(*self.answer_est(verb, request.body))
             return response(*self.est_answer)
         return response(404, {})
 

@@ -1,0 +1,386 @@
+"""Takes the supervisor's messages one by one: opens, asks the gates, starts what may start.
+
+An order becomes a session only here; a session lives in `session.ServiceSession`.
+"""
+
+import asyncio
+import ssl
+from binascii import a2b_base64
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from bedside.agent.config import AgentConfig
+from bedside.agent.credential import SupportCredential
+from bedside.agent.documents import Opened, Opener, OpeningError
+from bedside.agent.files import write_json
+from bedside.agent.identity import Settings, load_identity, load_settings
+from bedside.agent.journal import JournalError
+from bedside.agent.ledger import Ledger
+from bedside.agent.legs import Way
+from bedside.agent.moment import wall_ms
+from bedside.agent.plan import DeviceFacts, Verdict, check_order
+from bedside.agent.renewal import renew
+from bedside.agent.reports import Reporter
+from bedside.agent.safe_state import SafeStateWatch
+from bedside.agent.seen import SeenOrders
+from bedside.agent.session import Over, ServiceSession, SessionParts
+from bedside.agent.ssh.grant import SessionGrant
+from bedside.audit.chain import ChainHead
+from bedside.audit.entry import Actor, ActorKind, Thing, short
+from bedside.audit.witness import Witnessed, witnessed_deed
+from bedside.pki.device_keys import load_device_keys
+from bedside.pki.signing import key_id, load_public_key
+from bedside.protocol.codec import Fields
+from bedside.protocol.local import Verification
+from bedside.protocol.orders import DeviceConfiguration, Receipt, SessionOrder, Withdrawal
+from bedside.protocol.profile import parse_profile
+from bedside.protocol.shapes import Relay
+from bedside.vocabulary import Ending, Gate, JournalAction, MessageKind, Outcome
+
+__all__ = ["Clerk"]
+
+
+class Clerk:
+    """The worker's desk.
+
+    Args:
+        config: the agent's configuration.
+        tell: says something to the supervisor.
+        touched: called when something happened, so that the worker does not leave yet.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        tell: Callable[[dict[str, Any]], None],
+        touched: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._tell = tell
+        self._touched = touched
+        self._identity = load_identity(config.identity_dir)
+        self._profile = parse_profile(config.profile.read_bytes())
+        self._ledger = Ledger(config.journal_dir, self._identity.device)
+        self._seen = SeenOrders(config.state_dir / "seen")
+        self._credential = SupportCredential(config.state_dir / "support.json")
+        self._keys = load_device_keys(self._identity.current.folder)
+        trust = self._identity.trust
+        order_keys = [load_public_key(pem) for pem in trust["order_keys"]]
+        self._opener = Opener(
+            self._identity.device,
+            [self._keys.sealing],
+            {key_id(key): key for key in order_keys},
+        )
+        self._reporter = Reporter(
+            self._identity.device,
+            self._ledger.journal,
+            signer=self._keys.signer,
+            report_key=load_public_key(trust["report_key"]),
+            relays=lambda: self._relays,
+            context=self._context,
+            proxy=config.proxy,
+            now_ms=wall_ms,
+        )
+        self._relays = self._settings.relays
+        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._watch = SafeStateWatch(self._profile.safe_state)
+        self._session: ServiceSession | None = None
+        self._session_task: asyncio.Task[None] | None = None
+        self._working = False
+        self._answers: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way that must not be left."""
+        return (
+            self._working
+            or self._session_task is not None
+            or not self._queue.empty()
+            or not self._reporter.quiet.is_set()
+        )
+
+    @property
+    def waits_for_receipt_only(self) -> bool:
+        """Whether nothing is left but news that no relay takes: the supervisor comes back to it."""
+        return not self._working and self._session_task is None and self._queue.empty()
+
+    def obey(self, told: dict[str, Any]) -> None:
+        """Take what the supervisor says; what can wait is done in `run`, in order."""
+        match told["do"]:
+            case "accept" | "refuse":
+                answering = asyncio.get_running_loop().create_task(self._answer(told))
+                self._answers.add(answering)
+                answering.add_done_callback(self._answers.discard)
+            case "stop":
+                self._stop(told)
+            case "sync":
+                self._reporter.again()
+            case _:
+                self._queue.put_nowait(told)
+
+    async def run(self) -> None:
+        """Do what was told, in order, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._reporter.run())
+            while True:
+                told = await self._queue.get()
+                self._working = True
+                try:
+                    if told["do"] == "renew":
+                        await renew(self._identity, self._config)
+                    else:
+                        await self._deal_with(told)
+                finally:
+                    self._working = False
+                    self._touched()
+
+    async def leave(self) -> None:
+        """End what is open because the agent stops."""
+        if self._session is not None:
+            self._session.finish(Over(ending=Ending.DEVICE_LOST))
+        if self._session_task is not None:
+            await asyncio.wait({self._session_task})
+
+    # ---- messages ----
+
+    async def _deal_with(self, told: dict[str, Any]) -> None:
+        kind = MessageKind(told["kind"])
+        sealed = a2b_base64(told["sealed"])
+        try:
+            opened = self._opener.open(kind, sealed)
+        except OpeningError as error:
+            self._refuse_document(kind, error.gate, str(told["id"]))
+        else:
+            await self._apply(opened, Relay.from_fields(Fields(told["relay"])), int(told["port"]))
+        self._tell({"do": "handled", "id": told["id"]})
+
+    async def _apply(self, opened: Opened, relay: Relay, port: int) -> None:
+        self._relays = (relay, *(one for one in self._settings.relays if one.name != relay.name))
+        match opened.document:
+            case SessionOrder() as order:
+                await self._consider(order, opened.digest, self._way(relay, port))
+            case Withdrawal() as withdrawal:
+                self._withdraw(withdrawal)
+            case Receipt() as receipt:
+                self._acknowledge(receipt)
+            case DeviceConfiguration() as configuration:
+                self._configure(configuration, opened)
+
+    def _refuse_document(self, kind: MessageKind, gate: Gate, message: str) -> None:
+        action = (
+            JournalAction.CONFIGURATION_DOCUMENT_REFUSED
+            if kind is MessageKind.CONFIGURATION
+            else JournalAction.ORDER_DOCUMENT_REFUSED
+        )
+        detail = {"kind": str(kind), "message": short(message, 40)}
+        self._ledger.write(action, outcome=Outcome.REFUSED, gate=gate, detail=detail)
+        self._reporter.tell()
+
+    # ---- orders ----
+
+    async def _consider(self, order: SessionOrder, digest: str, way: Way) -> None:
+        seen = self._seen.knows(order.session) or self._ledger.knows(order.session)
+        verdict = await self._gates(order, seen=seen, asked_again=False)
+        if not verdict.allowed:
+            self._refuse_order(order, verdict, seen=seen)
+            return
+        self._seen.remember(order.session, order.answer_by_ms)
+        self._seen.forget_old(wall_ms())
+        self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
+        session = ServiceSession(order, digest, self._parts(way))
+        self._session = session
+        self._session_task = asyncio.get_running_loop().create_task(self._live(session))
+
+    async def _live(self, session: ServiceSession) -> None:
+        watch = asyncio.get_running_loop().create_task(self._watch.run())
+        warm = asyncio.get_running_loop().create_task(self._warm())
+        try:
+            await session.run()
+        finally:
+            watch.cancel()
+            warm.cancel()
+            self._session = self._session_task = None
+            self._touched()
+
+    async def _warm(self) -> None:
+        # The report's connection is up before the consent that it will carry.
+        try:
+            await self._reporter.connect()
+        except OSError:
+            return
+
+    async def _gates(self, order: SessionOrder, *, seen: bool, asked_again: bool) -> Verdict:
+        settings = self._settings
+        now_ms = wall_ms()
+        facts = DeviceFacts(
+            device=self._identity.device,
+            product=self._identity.product,
+            access_kinds=self._profile.access_kinds,
+            seen=seen,
+            locked=settings.locked,
+            busy=self._session is not None and not asked_again,
+            last_entry_ms=self._ledger.last_entry_ms(),
+            journal_writable=self._ledger.is_writable(),
+            safe_state=await self._watch.fresh(),
+            fingerprint_matches=self._identity.matches_hardware(self._config.hardware_files),
+            configured=settings.configured,
+            second_authentication_ready=self._credential.is_ready(now_ms),
+        )
+        return check_order(order, facts, now_ms)
+
+    def _refuse_order(self, order: SessionOrder, verdict: Verdict, *, seen: bool) -> None:
+        try:
+            self._write_order(order, JournalAction.ORDER_DOCUMENT_REFUSED, verdict.gate)
+            if not seen:
+                # A replay ends nothing: its session had, or will have, its own ending.
+                self._seen.remember(order.session, order.answer_by_ms)
+                self._ledger.write_ending(
+                    order.session, Ending.REFUSED, case=order.case, gate=verdict.gate
+                )
+        except JournalError:
+            return
+        self._reporter.tell()
+
+    def _write_order(self, order: SessionOrder, action: JournalAction, gate: Gate | None) -> None:
+        person = order.person
+        self._ledger.write(
+            action,
+            outcome=Outcome.REFUSED if gate else Outcome.SUCCESS,
+            gate=gate,
+            object=Thing("session", order.session),
+            session=order.session,
+            case=order.case,
+            actor=Actor(ActorKind.PERSON, person.id, person.name),
+            detail={
+                "person": person.name,
+                "employer": person.employer,
+                "level": int(person.level),
+                "country": person.country,
+                "access": str(order.access),
+                "mode": str(order.mode),
+                "reason": order.reason,
+                "checkpoint": order.checkpoint,
+            },
+        )
+
+    # ---- what the panel says ----
+
+    async def _answer(self, told: dict[str, Any]) -> None:
+        session = self._session
+        if session is None or session.order.session != told["session"]:
+            self._reply(told, Gate.DEVICE_STATE)
+        elif told["do"] == "refuse":
+            session.refuse()
+            self._reply(told, None)
+        else:
+            # What stood open when the person was asked may have closed since.
+            verdict = await self._gates(session.order, seen=False, asked_again=True)
+            if verdict.allowed:
+                self._reply(told, session.accept(str(told["name"])))
+                return
+            session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
+            self._reply(told, verdict.gate)
+
+    def _stop(self, told: dict[str, Any]) -> None:
+        if self._session is None or self._session_task is None:
+            self._reply(told, None)
+            return
+        operator = Actor(ActorKind.OPERATOR, "operator", "-")
+        self._session.finish(Over(ending=Ending.BY_OPERATOR, actor=operator))
+        self._session_task.add_done_callback(lambda _: self._reply(told, None))
+
+    def _reply(self, told: dict[str, Any], gate: Gate | None) -> None:
+        self._tell({"do": "answer", "answer": told["answer"], "gate": gate})
+
+    # ---- the other documents ----
+
+    def _withdraw(self, withdrawal: Withdrawal) -> None:
+        session = withdrawal.session
+        self._ledger.write(
+            JournalAction.SESSION_REQUEST_WITHDRAWN,
+            object=Thing("session", session),
+            session=session,
+            detail={"ending": str(withdrawal.ending)},
+        )
+        if self._session is not None and self._session.order.session == session:
+            self._session.finish(Over(ending=withdrawal.ending))
+        elif not self._seen.knows(session):
+            # It overtook its order: the order is not asked any more.
+            self._seen.remember(session, withdrawal.issued_ms)
+            self._ledger.write_ending(session, withdrawal.ending, case=None)
+        self._reporter.tell()
+
+    def _acknowledge(self, receipt: Receipt) -> None:
+        try:
+            moved = self._ledger.journal.acknowledge(ChainHead(receipt.size, receipt.head))
+        except JournalError:
+            self._refuse_document(MessageKind.RECEIPT, Gate.JOURNAL, "receipt")
+            return
+        if moved:
+            witnessed = Witnessed(receipt.checkpoint, ChainHead(receipt.size, receipt.head))
+            self._ledger.journal.append(witnessed_deed(witnessed, actor=self._ledger.device))
+
+    def _configure(self, configuration: DeviceConfiguration, opened: Opened) -> None:
+        if configuration.serial <= self._settings.serial:
+            return
+        write_json(self._config.state_dir / "configuration.json", configuration.to_dict())
+        self._ledger.write(
+            JournalAction.CONFIGURATION_DOCUMENT_APPLIED,
+            detail={"serial": configuration.serial, "digest": opened.digest},
+        )
+        if configuration.locked and self._session is not None:
+            self._session.finish(Over(ending=Ending.REVOKED, gate=Gate.DEVICE_LOCKED))
+        self._tell({"do": "configured"})
+        self._reporter.tell()
+
+    # ---- parts ----
+
+    @property
+    def _settings(self) -> Settings:
+        return load_settings(self._config.state_dir / "configuration.json", self._identity)
+
+    def _context(self) -> ssl.SSLContext:
+        return self._identity.context(self._identity.current)
+
+    def _way(self, relay: Relay, port: int) -> Way:
+        return Way(
+            relay=relay,
+            port=port,
+            proxy=self._config.proxy,
+            context=self._identity.context(self._identity.current, tunnel=True),
+        )
+
+    def _parts(self, way: Way) -> SessionParts:
+        return SessionParts(
+            ledger=self._ledger,
+            signer=self._keys.signer,
+            credential=self._credential,
+            way=way,
+            grant=self._grant,
+            show=lambda board: self._tell({"do": "show", "board": board}),
+            require_verification=self._require_verification,
+            news=self._reporter.tell,
+            now_ms=wall_ms,
+        )
+
+    def _require_verification(self, due: Verification) -> None:
+        self._tell({"do": "verify", "due": due.to_dict()})
+
+    def _grant(self, order: SessionOrder) -> SessionGrant:
+        return SessionGrant(
+            session=order.session,
+            device=order.device,
+            access=order.access,
+            mode=order.mode,
+            language=self._settings.site.language,
+            user_ca=self._identity.trust["ssh_user_ca"],
+            key_fingerprint=order.specialist_key,
+            host_key=self._keys.ssh_host.private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            ),
+            host_certificate=self._settings.ssh_host_certificate,
+            profile=self._profile,
+        )

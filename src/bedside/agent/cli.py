@@ -1,0 +1,170 @@
+"""`bedside agent ...`: what a person or systemd asks of the agent on the device.
+
+Heavy parts are imported by the command that needs them: `run` becomes the idle supervisor.
+"""
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import bedside
+from bedside.agent.config import AgentConfig, ConfigError, load_config, system_language
+from bedside.agent.words import say
+from bedside.language import N_, Language
+
+__all__ = ["main", "supervisor_command"]
+
+_DEFAULT_CONFIG = Path("/etc/bedside/agent.toml")
+_REFUSED = 4
+_UNUSABLE = 2
+
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(0, {source!r}); import bedside.agent.lean; "
+    "from bedside.agent.supervisor import main; main()"
+)
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; returns 0, 2 (cannot be used as configured), or 4 (refused)."""
+    language = system_language()
+    given = _parser(language).parse_args(argv)
+    try:
+        config = load_config(given.config)
+        run: Callable[[AgentConfig, argparse.Namespace, Language], int] = given.run
+        return run(config, given, language)
+    except (ConfigError, OSError) as error:
+        print(f"bedside agent: {given.config}: {error}", file=sys.stderr)
+        return _UNUSABLE
+
+
+def supervisor_command(config_fd: int) -> list[str]:
+    """Return the command of the idle supervisor: isolated, without site-packages."""
+    source = str(Path(bedside.__file__).parents[1])
+    return [sys.executable, "-I", "-S", "-c", _BOOTSTRAP.format(source=source), str(config_fd)]
+
+
+def _parser(language: Language) -> argparse.ArgumentParser:
+    def tell(text: str) -> str:
+        return say(language, text)
+
+    parser = argparse.ArgumentParser(
+        prog="bedside agent", description=tell(N_("The device's agent."))
+    )
+    parser.add_argument(
+        "--config", type=Path, default=_DEFAULT_CONFIG, help=tell(N_("the configuration file"))
+    )
+    words = parser.add_subparsers(dest="word", required=True)
+    enrol = words.add_parser("enrol", help=tell(N_("give this device its identity")))
+    enrol.add_argument("--bundle", type=Path, required=True, help=tell(N_("the signed bundle")))
+    enrol.add_argument("--code", required=True, help=tell(N_("the one-time code")))
+    enrol.set_defaults(run=_enrol)
+    for word, run, meaning in (
+        ("run", _run, N_("poll, and serve panels, until SIGTERM")),
+        ("status", _status, N_("say what the agent does now")),
+        ("check", _check, N_("say which hosts and ports must be open, and try them")),
+        ("set-support-credential", _set_credential, N_("set the device's own credential")),
+    ):
+        words.add_parser(word, help=tell(meaning)).set_defaults(run=run)
+    journal = words.add_parser("journal", help=tell(N_("show, verify or export the journal")))
+    journal.add_argument("act", nargs="?", choices=("show", "verify", "export"), default="show")
+    journal.add_argument("--to", type=Path, help=tell(N_("where to export to")))
+    journal.add_argument("--limit", type=int, default=50, help=tell(N_("how many entries to show")))
+    journal.set_defaults(run=_journal)
+    # argparse takes an option of the parser before the word only; people write it after as well.
+    for subparser in words.choices.values():
+        subparser.add_argument(
+            "--config", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+    return parser
+
+
+def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -> int:
+    """Become the supervisor: nothing of this process stays in memory."""
+    descriptor = os.memfd_create("bedside-agent-config", 0)
+    os.write(descriptor, config.to_json().encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    command = supervisor_command(descriptor)
+    os.execv(command[0], command)  # noqa: S606 - no shell
+
+
+def _enrol(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.enrolment import EnrolmentError, enrol, open_bundle
+    from bedside.agent.moment import wall_ms
+    from bedside.language import gate_advice, gate_sentence
+    from bedside.protocol.enrolment import parse_enrolment_code
+
+    envelope = given.bundle.read_bytes()
+    try:
+        code = parse_enrolment_code(given.code)
+    except ValueError:
+        print(say(language, N_("This is not an enrolment code.")), file=sys.stderr)
+        return _UNUSABLE
+    try:
+        bundle = open_bundle(envelope, config.manufacturer_key.read_text(), wall_ms())
+        asyncio.run(enrol(config, bundle, envelope, code))
+    except EnrolmentError as error:
+        print(say(language, N_("This device was not enrolled: {why}"), why=error), file=sys.stderr)
+        if error.gate is not None:
+            print(
+                gate_sentence(error.gate, language),
+                gate_advice(error.gate, language),
+                file=sys.stderr,
+            )
+        return _REFUSED
+    print(say(language, N_("{device} is enrolled."), device=bundle.device))
+    return 0
+
+
+def _status(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.status import ask_status, status_lines
+
+    status = ask_status(config.panel_socket, language)
+    if status is None:
+        print(say(language, N_("The agent does not run.")), file=sys.stderr)
+        return 1
+    print("\n".join(status_lines(status, language)))
+    return 0
+
+
+def _check(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.check import check_connections
+
+    lines, everything_open = asyncio.run(check_connections(config, language))
+    print("\n".join(lines))
+    return 0 if everything_open else 1
+
+
+def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.credential import SupportCredential
+    from bedside.agent.files import make_private_folder
+
+    if sys.stdin.isatty():
+        secret = getpass.getpass(say(language, N_("Support credential: ")))
+        again = getpass.getpass(say(language, N_("Once more: ")))
+    else:
+        secret = again = sys.stdin.readline().rstrip("\n")
+    if secret != again:
+        print(say(language, N_("The two are not the same.")), file=sys.stderr)
+        return _UNUSABLE
+    make_private_folder(config.state_dir)
+    try:
+        SupportCredential(config.state_dir / "support.json").set(secret)
+    except ValueError:
+        print(say(language, N_("The credential needs at least ten characters.")), file=sys.stderr)
+        return _UNUSABLE
+    print(say(language, N_("The support credential is set.")))
+    return 0
+
+
+def _journal(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.journal_command import export_journal, show_journal, verify_journal
+
+    if given.act == "verify":
+        return verify_journal(config.journal_dir, language)
+    if given.act == "export":
+        return export_journal(config.journal_dir, given.to, language)
+    return show_journal(config.journal_dir, given.limit, language)

@@ -1,0 +1,87 @@
+"""The device's support credential: the shared second step, checked here and nowhere else (S16).
+
+Only a hash is stored (argon2id). Wrong answers are counted on disk *before* the answer is checked,
+so that pulling the plug gives nobody another try; after LOCK_AFTER in a row the credential is
+locked for a time that doubles, and no session opens meanwhile.
+"""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from bedside.agent.files import read_json, write_json
+
+__all__ = ["LOCK_AFTER", "SupportCredential"]
+
+LOCK_AFTER = 6
+_LOCK_MS = 15 * 60_000
+_LOCK_LIMIT_MS = 24 * 3_600_000
+_MIN_CHARACTERS = 10
+# OWASP's argon2id minimum: the secret is long, tries are few, and a session waits for the answer.
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+class SupportCredential:
+    """The credential in the file at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def set(self, secret: str) -> None:
+        """Store the hash of `secret`; raise ValueError when it is shorter than ten characters."""
+        if len(secret) < _MIN_CHARACTERS:
+            raise ValueError(f"at least {_MIN_CHARACTERS} characters")
+        self._write(_Stored(_HASHER.hash(secret)))
+
+    def is_ready(self, now_ms: int) -> bool:
+        """Whether there is a credential and it is not locked at `now_ms`."""
+        stored = self._read()
+        return bool(stored.hash) and now_ms >= stored.locked_until_ms
+
+    async def check(self, secret: str, now_ms: int) -> bool:
+        """Return whether `secret` is the credential; False as well while it is locked.
+
+        Raises OSError when the try cannot be counted: then nothing was checked.
+        """
+        stored = self._read()
+        if not stored.hash or now_ms < stored.locked_until_ms:
+            return False
+        wrong = stored.wrong + 1
+        beyond = wrong - LOCK_AFTER
+        lock_ms = min(_LOCK_MS * 2 ** min(beyond, 16), _LOCK_LIMIT_MS) if beyond >= 0 else 0
+        self._write(_Stored(stored.hash, wrong, now_ms + lock_ms if lock_ms else 0))
+        loop = asyncio.get_running_loop()
+        right = await loop.run_in_executor(None, _matches, stored.hash, secret)
+        if right:
+            self._write(_Stored(stored.hash))
+        return right
+
+    def _read(self) -> "_Stored":
+        stored = read_json(self._path) or {}
+        return _Stored(
+            hash=str(stored.get("hash", "")),
+            wrong=int(stored.get("wrong", 0)),
+            locked_until_ms=int(stored.get("locked_until_ms", 0)),
+        )
+
+    def _write(self, stored: "_Stored") -> None:
+        write_json(self._path, asdict(stored))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the file holds."""
+
+    hash: str
+    wrong: int = 0
+    locked_until_ms: int = 0
+
+
+def _matches(hashed: str, secret: str) -> bool:
+    try:
+        return _HASHER.verify(hashed, secret)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,116 @@
+"""What a panel may ask of the agent, and what it is answered; every act ends in the journal."""
+
+from collections.abc import Callable
+
+from bedside.agent.board import Board
+from bedside.agent.journal import JournalError
+from bedside.agent.ledger import Ledger
+from bedside.agent.panels import PanelLink
+from bedside.agent.words import NOT_ASKED, refusal_sentence
+from bedside.agent.work import Work
+from bedside.audit.entry import Actor, ActorKind, Thing
+from bedside.language import Language
+from bedside.protocol.errors import LocalMisuseError
+from bedside.protocol.local import (
+    Accept,
+    Done,
+    Failed,
+    FromPanel,
+    JournalPage,
+    JournalQuery,
+    Refuse,
+    Stop,
+    Verified,
+    to_line,
+)
+from bedside.vocabulary import Gate, JournalAction
+
+__all__ = ["Desk"]
+
+
+class Desk:
+    """Answers panels.
+
+    Args:
+        work: the supervisor's hold on the worker.
+        ledger: the journal.
+        board: what panels show.
+    """
+
+    def __init__(self, work: Work, ledger: Ledger, board: Board) -> None:
+        self._work = work
+        self._ledger = ledger
+        self._board = board
+
+    def obey(self, link: PanelLink, message: FromPanel) -> None:
+        """Do what `message` asks, or say on `link` why not."""
+        match message:
+            case Accept() | Refuse():
+                self._answer_request(link, message)
+            case Stop():
+                self._work.stop(self._reply(link, message.id))
+            case Verified():
+                self._verify(link, message)
+            case JournalQuery():
+                self._show_journal(link, message)
+
+    def _answer_request(self, link: PanelLink, message: Accept | Refuse) -> None:
+        asked = self._board.request
+        if asked is None or asked.session != message.session:
+            _fail(link, message.id, NOT_ASKED)
+            return
+        question = (
+            {"do": "accept", "name": message.name}
+            if isinstance(message, Accept)
+            else {"do": "refuse"}
+        )
+        self._work.ask({**question, "session": message.session}, self._reply(link, message.id))
+
+    def _verify(self, link: PanelLink, message: Verified) -> None:
+        due = self._board.verification
+        if due is None or due.session != message.session or self._board.session is not None:
+            _fail(link, message.id, NOT_ASKED)
+            return
+        try:
+            self._ledger.write(
+                JournalAction.DEVICE_SERVICE_VERIFIED,
+                session=message.session,
+                object=Thing("session", message.session),
+                actor=Actor(ActorKind.OPERATOR, "operator", message.name),
+            )
+            self._board.clear_verification()
+        except (JournalError, OSError):
+            _fail(link, message.id, Gate.JOURNAL)
+            return
+        link.send(Done(message.id))
+        self._work.tend()
+
+    def _show_journal(self, link: PanelLink, message: JournalQuery) -> None:
+        limit = message.limit
+        try:
+            while True:
+                entries, more = self._ledger.page(message.before, limit)
+                page = JournalPage(entries=tuple(entries), more=more)
+                try:
+                    to_line(page)
+                except LocalMisuseError:
+                    # Long entries: fewer of them fit in a line; the panel asks on from there.
+                    limit = max(limit // 2, 1)
+                    continue
+                link.send(page)
+                return
+        except JournalError:
+            _fail(link, message.id, Gate.JOURNAL)
+
+    def _reply(self, link: PanelLink, number: int) -> Callable[[Gate | None], None]:
+        def reply(gate: Gate | None) -> None:
+            if gate is None:
+                link.send(Done(number))
+            else:
+                _fail(link, number, gate)
+
+        return reply
+
+
+def _fail(link: PanelLink, number: int, code: Gate | str) -> None:
+    link.send(Failed(number, str(code), refusal_sentence(code, link.language or Language.ENGLISH)))

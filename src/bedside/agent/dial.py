@@ -1,0 +1,207 @@
+"""The worker's connections to relays: resolve, proxy, TLS, then a question or a tunnel's leg."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bedside.agent.link import Target
+from bedside.agent.proxy import ProxyReply
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
+from bedside.protocol.poll import Refusal
+from bedside.protocol.tunnel import parse_tunnel_response, tunnel_request
+from bedside.vocabulary import SessionId
+
+__all__ = ["DIAL_LIMIT_S", "DialError", "OpenLeg", "Question", "dial_leg", "open_connection"]
+
+DIAL_LIMIT_S = 5.0
+_ANSWER_LIMIT_S = 10.0
+_PAIR_LIMIT_S = 45.0
+_LIMITS = HttpLimits(body=64 * 1024)
+_P = TypeVar("_P", bound=asyncio.BaseProtocol)
+
+
+class DialError(OSError):
+    """The relay cannot be reached, or what answers is not one; the message is one word."""
+
+
+async def open_connection(
+    target: Target, context: ssl.SSLContext, factory: Callable[[], _P]
+) -> tuple[asyncio.Transport, _P]:
+    """Return a TLS connection to `target` with its protocol, within five seconds.
+
+    Raises DialError (OSError) for everything that can go wrong.
+    """
+    try:
+        async with asyncio.timeout(DIAL_LIMIT_S):
+            sock = await _connect(target)
+            try:
+                transport, protocol = await asyncio.get_running_loop().create_connection(
+                    factory, sock=sock, ssl=context, server_hostname=target.server_name
+                )
+            except BaseException:
+                sock.close()
+                raise
+    except TimeoutError as error:
+        raise DialError("timeout") from error
+    except (OSError, ValueError) as error:
+        raise DialError(str(error)) from error
+    return transport, protocol
+
+
+async def _connect(target: Target) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    proxy = target.proxy
+    host, port = (proxy.host, proxy.port) if proxy else (target.host, target.port)
+    last: OSError = DialError("name_unknown")
+    for family, kind, number, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        sock = socket.socket(family, kind | socket.SOCK_CLOEXEC, number)
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            await loop.sock_connect(sock, address)
+            if proxy:
+                await loop.sock_sendall(sock, proxy.request(target.host, target.port))
+                reply = ProxyReply()
+                while not reply.feed(await loop.sock_recv(sock, 1) or b"\n"):
+                    pass
+            return sock
+        except OSError as error:
+            sock.close()
+            last = error
+        except BaseException:
+            sock.close()
+            raise
+    raise last
+
+
+class Question(asyncio.Protocol):
+    """A connection on which questions are asked one after another."""
+
+    def __init__(self) -> None:
+        self._reader = ResponseReader(_LIMITS)
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[Response] | None = None
+        self.closed = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Give an answer to whom it belongs; anything malformed costs the connection."""
+        self._reader.receive(data)
+        answer = self._reader.next()
+        if self._reader.error is not None or (answer is not None and self._answer is None):
+            self.close()
+        elif answer is not None and self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits."""
+        self.closed = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(DialError("closed"))
+        del exc
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def ask(
+        self, method: str, path: str, host: str, *, content_type: str, body: bytes | None
+    ) -> Response:
+        """Return the answer to one request; raise DialError when none comes in ten seconds."""
+        if self.closed or self._transport is None:
+            raise DialError("closed")
+        self._answer = asyncio.get_running_loop().create_future()
+        headers = {"content-type": content_type} if body is not None else {}
+        self._transport.write(request(method, path, host, headers, body))
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                return await self._answer
+        except TimeoutError as error:
+            self.close()
+            raise DialError("timeout") from error
+        finally:
+            self._answer = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLeg:
+    """A leg whose partner is there: the stream, and what was already received on it."""
+
+    transport: asyncio.Transport
+    received: bytes
+
+
+class _Leg(asyncio.Protocol):
+    def __init__(self, hello: bytes) -> None:
+        self._hello = hello
+        self.reader = ResponseReader(_LIMITS)
+        self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(self._hello)
+
+    def data_received(self, data: bytes) -> None:
+        self.reader.receive(data)
+        if self.answer.done():
+            return
+        answer = self.reader.next()
+        if self.reader.error is not None:
+            self.answer.set_exception(DialError("malformed"))
+        elif answer is not None:
+            self.answer.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if not self.answer.done():
+            self.answer.set_exception(DialError("closed"))
+
+
+async def dial_leg(
+    target: Target,
+    context: ssl.SSLContext,
+    *,
+    session: SessionId,
+    index: int,
+    proof: str,
+    waiting: Callable[[], None],
+) -> OpenLeg | Refusal:
+    """Open one leg of a session's tunnel and wait for its partner.
+
+    `waiting` is called when the relay has been reached. Returns the open leg, or the relay's
+    refusal (504 when no partner came); raises DialError when the relay cannot be reached or is
+    lost.
+    """
+    hello = tunnel_request(target.server_name, session, index, proof)
+    transport, leg = await open_connection(target, context, lambda: _Leg(hello))
+    waiting()
+    try:
+        async with asyncio.timeout(_PAIR_LIMIT_S):
+            answer = await leg.answer
+        refusal = parse_tunnel_response(answer)
+    except TimeoutError as error:
+        transport.abort()
+        raise DialError("timeout") from error
+    except ProtocolError as error:
+        transport.abort()
+        raise DialError("malformed") from error
+    except BaseException:
+        transport.abort()
+        raise
+    if refusal is not None:
+        transport.abort()
+        return refusal
+    # What arrived behind the 101 belongs to SSH; from here on the caller sets the protocol.
+    return OpenLeg(transport, leg.reader.trailing)

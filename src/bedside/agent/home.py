@@ -1,0 +1,74 @@
+"""The worker's line to the supervisor."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from bedside.agent.lines import WORKER_LINE_LIMIT, LineBuffer, parse_line, to_line
+
+__all__ = ["Home"]
+
+
+class Home:
+    """JSON lines over the socket that the worker was born with.
+
+    Args:
+        sock: connected to the supervisor.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._lines = LineBuffer(WORKER_LINE_LIMIT)
+        self._waiting: list[dict[str, Any]] = []
+
+    def first(self) -> dict[str, Any] | None:
+        """Wait for the first line; None when the supervisor is gone."""
+        while not self._waiting:
+            data = self._socket.recv(256 * 1024)
+            if not data:
+                return None
+            self._waiting += map(parse_line, self._lines.feed(data))
+        return self._waiting.pop(0)
+
+    def listen(
+        self, on_line: Callable[[dict[str, Any]], None], on_gone: Callable[[], None]
+    ) -> None:
+        """Call `on_line` for every line from now on, and `on_gone` when the supervisor is gone."""
+        self._socket.setblocking(False)
+        loop = asyncio.get_running_loop()
+
+        def ready() -> None:
+            try:
+                data = self._socket.recv(256 * 1024)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                loop.remove_reader(self._socket)
+                on_gone()
+                return
+            for line in self._lines.feed(data):
+                on_line(parse_line(line))
+
+        for said in self._waiting:
+            loop.call_soon(on_line, said)
+        self._waiting.clear()
+        loop.add_reader(self._socket, ready)
+
+    def tell(self, said: dict[str, Any]) -> None:
+        """Say `said` to the supervisor.
+
+        It reads at once and the lines are short: waiting for it is waiting for nothing. When it
+        is gone, the kernel ends this process (`worker`), so a broken line is not an error here.
+        """
+        view = memoryview(to_line(said))
+        while view:
+            try:
+                view = view[self._socket.send(view) :]
+            except BlockingIOError:
+                self._socket.setblocking(True)
+            except OSError:
+                return
+        self._socket.setblocking(False)

@@ -1,0 +1,204 @@
+"""The journal in the device's own words, and which session in it has no ending yet.
+
+A session is open from the entry that received its order to the entry that ended it. Whatever
+happens to the processes, the journal gets that second entry: at once when the worker was lost, at
+the next start when the supervisor was (S26).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedside.agent.journal import RESERVE_BYTES, Journal, JournalError
+from bedside.audit.chain import ChainHead
+from bedside.audit.entry import Actor, ActorKind, Deed, DetailValue, Thing, time_ms
+from bedside.vocabulary import (
+    DeviceId,
+    Ending,
+    Gate,
+    JournalAction,
+    Mode,
+    Outcome,
+    SessionId,
+)
+
+__all__ = ["Ledger", "OpenedSession"]
+
+_LOOK_BACK = 400
+_MIN_SPACE = 2 * RESERVE_BYTES
+_ENDED = JournalAction.SESSION_LIFE_ENDED
+_WITNESS = JournalAction.JOURNAL_WITNESS_RECORDED
+_OPENS = JournalAction.ORDER_DOCUMENT_RECEIVED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSession:
+    """A session without an ending: whose, in which mode, and whether somebody was inside."""
+
+    session: SessionId
+    case: str | None
+    person: str
+    mode: Mode
+    live: bool
+
+
+class Ledger:
+    """The device's journal as supervisor and worker write it.
+
+    Raises JournalError when the journal in `folder` cannot be continued.
+    """
+
+    def __init__(self, folder: Path, device: DeviceId) -> None:
+        self.journal = Journal(folder)
+        self.device = Actor(ActorKind.DEVICE, device, device)
+
+    def head(self) -> ChainHead:
+        """Return size and hash of the journal."""
+        return self.journal.head()
+
+    def write(
+        self,
+        action: JournalAction,
+        *,
+        outcome: Outcome = Outcome.SUCCESS,
+        gate: Gate | None = None,
+        object: Thing | None = None,  # noqa: A002 - the journal's own word
+        session: SessionId | None = None,
+        case: str | None = None,
+        actor: Actor | None = None,
+        detail: Mapping[str, DetailValue] | None = None,
+    ) -> ChainHead:
+        """Append one entry; on return it is on the disk. Raises JournalError when it cannot be.
+
+        The device is the actor and the object where none is named.
+        """
+        deed = Deed(
+            actor=actor or self.device,
+            action=action,
+            object=object or Thing("device", self.device.id),
+            outcome=outcome,
+            gate=gate,
+            session=session,
+            case=case,
+            detail=detail or {},
+        )
+        return self.journal.append(deed, closing=action is _ENDED)
+
+    def write_ending(
+        self,
+        session: SessionId,
+        ending: Ending,
+        *,
+        case: str | None,
+        gate: Gate | None = None,
+        actor: Actor | None = None,
+        detail: Mapping[str, DetailValue] | None = None,
+    ) -> ChainHead:
+        """Append the one entry that ends a session (R4)."""
+        return self.write(
+            _ENDED,
+            outcome=_ENDING_OUTCOME.get(ending, Outcome.SUCCESS),
+            gate=gate,
+            object=Thing("session", session),
+            session=session,
+            case=case,
+            actor=actor,
+            detail={"ending": str(ending), **(detail or {})},
+        )
+
+    def open_sessions(self) -> list[OpenedSession]:
+        """Return the sessions without an ending, oldest first."""
+        opened: dict[str, OpenedSession] = {}
+        for line in self._last(_LOOK_BACK):
+            entry = json.loads(line)
+            session = entry["session"]
+            if entry["action"] == _ENDED:
+                opened.pop(session, None)
+            elif entry["action"] == _OPENS and entry["outcome"] == Outcome.SUCCESS:
+                opened[session] = _opened(entry, live=False)
+            elif entry["action"] == JournalAction.SESSION_LIFE_LIVE and session in opened:
+                before = opened[session]
+                opened[session] = OpenedSession(
+                    session=before.session,
+                    case=before.case,
+                    person=before.person,
+                    mode=before.mode,
+                    live=True,
+                )
+        return list(opened.values())
+
+    def end_open_sessions(
+        self, ending: Ending, detail: Mapping[str, DetailValue]
+    ) -> list[OpenedSession]:
+        """Give every open session its ending; return them."""
+        opened = self.open_sessions()
+        for one in opened:
+            self.write_ending(one.session, ending, case=one.case, detail=detail)
+        return opened
+
+    def knows(self, session: SessionId) -> bool:
+        """Whether the recent journal speaks of `session`: its order was met before."""
+        return any(json.loads(line)["session"] == session for line in self._last(_LOOK_BACK))
+
+    def last_entry_ms(self) -> int:
+        """Return the time of the last entry, Unix milliseconds; 0 for an empty journal."""
+        lines = self._last(1)
+        return time_ms(json.loads(lines[0])["time"]) if lines else 0
+
+    def is_writable(self) -> bool:
+        """Whether an entry could be kept now: fail closed before anybody is asked anything."""
+        try:
+            self.journal.head()
+            space = os.statvfs(self.journal.path.parent)
+        except (JournalError, OSError):
+            return False
+        return space.f_bavail * space.f_frsize >= _MIN_SPACE
+
+    def has_news_after(self, size: int) -> bool:
+        """Whether an entry after the first `size` is worth a report by itself.
+
+        A witness of the console's head is not: its report would bring the next receipt, for ever.
+        """
+        lines = self.journal.entries(size, _LOOK_BACK, max_bytes=_LOOK_BACK * 8192)
+        return any(json.loads(line)["action"] != _WITNESS for line in lines)
+
+    def page(self, before: int | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """Return up to `limit` entries before `before`, newest first, and whether older ones exist."""
+        size = self.head().size
+        end = size if before is None else min(before, size)
+        first = max(end - limit, 0)
+        entries = [json.loads(line) for line in self.journal.entries(first, end - first)]
+        return entries[::-1], first > 0
+
+    def close(self) -> None:
+        """Release the files."""
+        self.journal.close()
+
+    def _last(self, count: int) -> list[bytes]:
+        size = self.head().size
+        first = max(size - count, 0)
+        return self.journal.entries(first, count, max_bytes=count * 8192)
+
+
+_ENDING_OUTCOME = {
+    Ending.REFUSED: Outcome.REFUSED,
+    Ending.UNANSWERED: Outcome.REFUSED,
+    Ending.REVOKED: Outcome.REFUSED,
+    Ending.DEVICE_LOST: Outcome.FAILURE,
+    Ending.PARTNER_LOST: Outcome.FAILURE,
+    Ending.RELAY_LOST: Outcome.FAILURE,
+    Ending.FAILED: Outcome.FAILURE,
+}
+
+
+def _opened(entry: dict[str, Any], *, live: bool) -> OpenedSession:
+    return OpenedSession(
+        session=entry["session"],
+        case=entry["case"],
+        person=str(entry["detail"].get("person", "")),
+        mode=Mode(entry["detail"].get("mode", Mode.CONTROL)),
+        live=live,
+    )

@@ -1,0 +1,122 @@
+"""The device's legs of one session's tunnel: one is always waiting, so that each `ssh` is paired at once.
+
+A leg that lapses unpaired gives its proof back; a paired one has used it up. The relay that brought
+the order carries the whole session: when it is gone, the session is (`relay_lost`).
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from bedside.agent.dial import DialError, OpenLeg, dial_leg
+from bedside.agent.link import Target
+from bedside.agent.proxy import Proxy
+from bedside.protocol.poll import Refusal
+from bedside.protocol.shapes import Relay
+from bedside.protocol.tunnel import MAX_LEGS, proof
+from bedside.vocabulary import Gate, SessionId
+
+__all__ = ["LegEvents", "Legs", "Way"]
+
+LOST_AFTER_S = 4.0
+_REFUSED_LIMIT_S = 20.0
+_PAUSE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a session's legs reach their relay."""
+
+    relay: Relay
+    port: int
+    proxy: Proxy | None
+    context: ssl.SSLContext
+
+    def targets(self) -> tuple[Target, ...]:
+        """The relay's ports: the one that brought the order first, then the others in order."""
+        ports = (self.port, *(port for port in self.relay.ports if port != self.port))
+        return tuple(
+            Target(
+                host=self.relay.host,
+                port=port,
+                server_name=self.relay.server_name,
+                proxy=self.proxy,
+            )
+            for port in ports
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEvents:
+    """Whom the legs tell.
+
+    `opened` gets each paired leg with its number; `lost` is called when the relay cannot be
+    reached any more; `refused` when it does not (or no longer) know the session.
+    """
+
+    opened: Callable[[int, OpenLeg], Awaitable[None]]
+    lost: Callable[[], None]
+    refused: Callable[[Gate], None]
+
+
+class Legs:
+    """Keeps one leg waiting until cancelled."""
+
+    def __init__(self, session: SessionId, seed: bytes, way: Way, events: LegEvents) -> None:
+        self._session = session
+        self._seed = seed
+        self._way = way
+        self._events = events
+        self._reached_at = time.monotonic()
+        self._refused_since: float | None = None
+
+    async def run(self) -> None:
+        """Dial, wait, hand over, dial again."""
+        index = 0
+        while index < MAX_LEGS:
+            try:
+                leg = await self._dial(index)
+            except DialError:
+                if time.monotonic() - self._reached_at > LOST_AFTER_S:
+                    self._events.lost()
+                    return
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            if isinstance(leg, OpenLeg):
+                index += 1
+                self._refused_since = None
+                await self._events.opened(index, leg)
+            elif not await self._may_try_again(leg):
+                self._events.refused(leg.gate)
+                return
+
+    async def _dial(self, index: int) -> OpenLeg | Refusal:
+        last = DialError("no port")
+        for target in self._way.targets():
+            try:
+                return await dial_leg(
+                    target,
+                    self._way.context,
+                    session=self._session,
+                    index=index,
+                    proof=proof(self._seed, "device", index),
+                    waiting=self._reached,
+                )
+            except DialError as error:
+                last = error
+        raise last
+
+    def _reached(self) -> None:
+        self._reached_at = time.monotonic()
+
+    async def _may_try_again(self, refusal: Refusal) -> bool:
+        if refusal.gate is Gate.LIMIT and refusal.retry_in_ms == 0:
+            return True  # nobody came within the relay's limit: wait again
+        now = time.monotonic()
+        self._refused_since = self._refused_since or now
+        if refusal.retry_in_ms == 0 or now - self._refused_since > _REFUSED_LIMIT_S:
+            return False
+        await asyncio.sleep(refusal.retry_in_ms / 1000)
+        return True

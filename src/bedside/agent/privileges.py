@@ -1,0 +1,47 @@
+"""What the worker gives up before it reads a byte from outside."""
+
+import ctypes
+import os
+import pwd
+import resource
+import signal
+
+__all__ = ["die_with_parent", "drop_privileges"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when `parent`, our parent, dies; leave if it has.
+
+    Call it after a change of user: that takes the request back.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def drop_privileges(user: str | None) -> None:
+    """Become `user` where we are root, and close the ways back; no core dumps, no new privileges.
+
+    Raises KeyError for an unknown user, OSError when the system refuses.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if user is not None and os.geteuid() == 0:
+        entry = pwd.getpwnam(user)
+        os.initgroups(user, entry.pw_gid)
+        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    # A core or a debugger of the same user would see the device's keys.
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,99 @@
+"""The supervisor's loop: one selector, a heap of timers, no thread and no asyncio.
+
+asyncio would cost the idle device four mebibytes; the supervisor needs none of what it adds.
+"""
+
+import heapq
+import selectors
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+__all__ = ["READ", "WRITE", "Reactor", "Timer"]
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+
+class Timer:
+    """A call in the future; `cancel` may be called at any time."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[], None] | None) -> None:
+        self.callback = callback
+
+    def cancel(self) -> None:
+        """Make the call not happen."""
+        self.callback = None
+
+
+class Reactor:
+    """Calls back when a file descriptor is ready or a moment has come."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = count()
+        self._running = False
+
+    @staticmethod
+    def now_ms() -> int:
+        """Return monotonic milliseconds: the only clock that delays are measured with."""
+        return time.monotonic_ns() // 1_000_000
+
+    def watch(self, file: Any, events: int, callback: Callable[[int], None]) -> None:
+        """Call `callback(events)` whenever `file` is ready; replaces an earlier watch of it."""
+        try:
+            self._selector.modify(file, events, callback)
+        except KeyError:
+            self._selector.register(file, events, callback)
+
+    def forget(self, file: Any) -> None:
+        """Stop watching `file`; nothing happens when it was not watched. Call it before closing."""
+        try:
+            self._selector.unregister(file)
+        except (KeyError, ValueError):
+            return
+
+    def later(self, delay_ms: int, callback: Callable[[], None]) -> Timer:
+        """Call `callback` once, `delay_ms` milliseconds from now."""
+        timer = Timer(callback)
+        entry = (time.monotonic() + max(delay_ms, 0) / 1000, next(self._order), timer)
+        heapq.heappush(self._timers, entry)
+        return timer
+
+    def stop(self) -> None:
+        """Return from `run` after the current callbacks."""
+        self._running = False
+
+    def run(self) -> None:
+        """Turn until `stop`."""
+        self._running = True
+        while self._running:
+            self.turn()
+
+    def turn(self) -> None:
+        """Wait for the next events or timers and call back, once."""
+        for key, events in self._selector.select(self._pause()):
+            # A callback of this turn may have forgotten the file of a later one.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data(events)
+        self._call_due()
+
+    def close(self) -> None:
+        """Release the selector."""
+        self._selector.close()
+
+    def _pause(self) -> float | None:
+        while self._timers and self._timers[0][2].callback is None:
+            heapq.heappop(self._timers)
+        return max(self._timers[0][0] - time.monotonic(), 0) if self._timers else None
+
+    def _call_due(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            callback = heapq.heappop(self._timers)[2].callback
+            if callback is not None:
+                callback()

@@ -1,0 +1,420 @@
+"""One session at the device, from the question to the person here to the ending in the journal.
+
+Each act is in the journal before it happens. Whatever ends the session (the person's Stop, a limit,
+the console, the relay, three wrong answers) arrives at one place, `over`, which the first one wins.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hmac import compare_digest
+from typing import Any
+
+from bedside.agent.credential import SupportCredential
+from bedside.agent.dial import OpenLeg
+from bedside.agent.journal import JournalError
+from bedside.agent.ledger import Ledger
+from bedside.agent.legs import LegEvents, Legs, Way
+from bedside.agent.ssh.children import Leash
+from bedside.agent.ssh.grant import SessionGrant
+from bedside.agent.ssh.server import Endpoint
+from bedside.audit.entry import Actor, ActorKind, DetailValue, Thing
+from bedside.pki.signing import CONSENT, Signer, sign_envelope
+from bedside.protocol.local import AskedRequest, OpenSession, Verification
+from bedside.protocol.orders import Consent, SessionOrder
+from bedside.vocabulary import (
+    Activity,
+    Ending,
+    Gate,
+    JournalAction,
+    Mode,
+    Outcome,
+)
+
+__all__ = ["Over", "ServiceSession", "SessionParts"]
+
+CONNECT_LIMIT_S = 600.0
+_MAX_CHANGES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Over:
+    """How a session ended, by which gate, and who ended it."""
+
+    ending: Ending
+    gate: Gate | None = None
+    actor: Actor | None = None
+    detail: Mapping[str, DetailValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionParts:
+    """What a session needs of the worker around it."""
+
+    ledger: Ledger
+    signer: Signer
+    credential: SupportCredential
+    way: Way
+    grant: Callable[[SessionOrder], SessionGrant]
+    show: Callable[[dict[str, Any]], None]
+    require_verification: Callable[[Verification], None]
+    news: Callable[[], None]
+    now_ms: Callable[[], int]
+
+
+class ServiceSession:
+    """A session whose order passed the gates and stands in the journal as received.
+
+    Args:
+        order: the grant.
+        digest: the hash of the order's signed bytes, which the consent names.
+        parts: what it needs.
+    """
+
+    def __init__(self, order: SessionOrder, digest: str, parts: SessionParts) -> None:
+        self.order = order
+        self._digest = digest
+        self._parts = parts
+        loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[Over] = loop.create_future()
+        self._consented: asyncio.Future[str] = loop.create_future()
+        person = order.person
+        self._specialist = Actor(ActorKind.PERSON, person.id, person.name)
+        self._code = ""
+        self._since_ms = 0
+        self._until_ms = 0
+        self._doing = ""
+        self._live = False
+        self._changes: list[str] = []
+        self._endpoint: Endpoint | None = None
+        self._leash: Leash | None = None
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._alone_since = time.monotonic()
+        self._moved = time.monotonic()
+
+    # ---- what may happen to it ----
+
+    def accept(self, name: str) -> Gate | None:
+        """The operator `name` lets the specialist in; return the gate that refused that, or None.
+
+        On return the signed consent is in the journal.
+        """
+        now_ms = self._parts.now_ms()
+        if self._consented.done() or self.over.done() or now_ms >= self.order.answer_by_ms:
+            return Gate.CONSENT_SILENCE
+        self._until_ms = now_ms + self.order.duration_s * 1000
+        consent = Consent(
+            session=self.order.session,
+            device=self.order.device,
+            order=self._digest,
+            name=name,
+            access=self.order.access,
+            mode=self.order.mode,
+            given_ms=now_ms,
+            until_ms=self._until_ms,
+        )
+        envelope = sign_envelope(consent.to_bytes(), CONSENT, self._parts.signer)
+        try:
+            self._write(
+                JournalAction.SESSION_CONSENT_GIVEN,
+                actor=Actor(ActorKind.OPERATOR, "operator", name),
+                detail={"name": name, "consent": envelope.decode(), **self._terms()},
+            )
+        except JournalError:
+            self.finish(Over(ending=Ending.FAILED, gate=Gate.JOURNAL))
+            return Gate.JOURNAL
+        self._consented.set_result(name)
+        return None
+
+    def refuse(self) -> None:
+        """The operator says no."""
+        if not self.over.done():
+            self._write(
+                JournalAction.SESSION_CONSENT_REFUSED, outcome=Outcome.REFUSED, gate=Gate.CONSENT
+            )
+        self.finish(Over(ending=Ending.REFUSED, gate=Gate.CONSENT))
+
+    def finish(self, over: Over) -> None:
+        """End it; the first ending counts."""
+        if not self.over.done():
+            self.over.set_result(over)
+
+    # ---- its life ----
+
+    async def run(self) -> Over:
+        """Live it to its end, and leave the ending in the journal."""
+        try:
+            await self._ask()
+            if not self.over.done():
+                await self._serve()
+        except* JournalError:
+            self.finish(Over(ending=Ending.FAILED, gate=Gate.JOURNAL))
+        over = await self.over
+        await self._close(over)
+        return over
+
+    async def _ask(self) -> None:
+        order = self.order
+        self._write(JournalAction.SESSION_CONSENT_ASKED, detail=self._terms())
+        self._show(Activity.ASKED)
+        self._leash = Leash.start()
+        left_s = max(order.answer_by_ms - self._parts.now_ms(), 0) / 1000
+        either: set[asyncio.Future[Any]] = {self._consented, self.over}
+        await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        if not self._consented.done() and not self.over.done():
+            self._write(
+                JournalAction.SESSION_CONSENT_UNANSWERED,
+                outcome=Outcome.REFUSED,
+                gate=Gate.CONSENT_SILENCE,
+            )
+            self.finish(Over(ending=Ending.UNANSWERED, gate=Gate.CONSENT_SILENCE))
+
+    async def _serve(self) -> None:
+        assert self._leash is not None
+        self._code = f"{secrets.randbelow(1_000_000):06d}"
+        self._since_ms = self._parts.now_ms()
+        self._alone_since = self._moved = time.monotonic()
+        self._show(Activity.CONNECTING)
+        self._endpoint = Endpoint(self._parts.grant(self.order), _Hooks(self), self._leash)
+        legs = Legs(
+            self.order.session,
+            self.order.proof_seed,
+            self._parts.way,
+            LegEvents(
+                opened=self._leg_opened,
+                lost=lambda: self.finish(Over(ending=Ending.RELAY_LOST)),
+                refused=self._leg_refused,
+            ),
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(legs.run()), tasks.create_task(self._watch_limits())]
+            await asyncio.wait({self.over})
+            for task in running:
+                task.cancel()
+
+    async def _leg_opened(self, number: int, leg: OpenLeg) -> None:
+        assert self._endpoint is not None
+        self._write(JournalAction.SESSION_TUNNEL_OPENED, detail={"leg": number})
+        visit = self._endpoint.serve(leg.transport, leg.received)
+        watcher = asyncio.get_running_loop().create_task(visit.closed())
+        self._watchers.add(watcher)
+        watcher.add_done_callback(lambda _: self._leg_closed(watcher, number))
+
+    def _leg_closed(self, watcher: asyncio.Task[None], number: int) -> None:
+        self._watchers.discard(watcher)
+        if not self._watchers:
+            self._alone_since = time.monotonic()
+        if self.over.done():
+            return
+        try:
+            self._write(JournalAction.SESSION_TUNNEL_CLOSED, detail={"leg": number})
+        except JournalError:
+            self.finish(Over(ending=Ending.FAILED, gate=Gate.JOURNAL))
+
+    def _leg_refused(self, gate: Gate) -> None:
+        with contextlib.suppress(JournalError):
+            self._write(JournalAction.SESSION_TUNNEL_REFUSED, outcome=Outcome.REFUSED, gate=gate)
+        # The relay knows the session no more: the console's own word for why may be on its way.
+        loop = asyncio.get_running_loop()
+        loop.call_later(2.0, self.finish, Over(ending=Ending.FAILED, gate=gate))
+
+    async def _watch_limits(self) -> None:
+        """Absolute and idle limit (R5), and partners that never came or were lost."""
+        while True:
+            await asyncio.sleep(0.5)
+            now = time.monotonic()
+            if self._parts.now_ms() >= self._until_ms:
+                self.finish(Over(ending=Ending.EXPIRED))
+            elif self._live and now - self._moved >= self.order.idle_s:
+                self.finish(Over(ending=Ending.IDLE))
+            elif (
+                not self._live and now - self._alone_since >= CONNECT_LIMIT_S and not self._watchers
+            ):
+                self.finish(Over(ending=Ending.PARTNER_LOST))
+
+    async def _close(self, over: Over) -> None:
+        if self._endpoint is not None:
+            left = await self._endpoint.end()
+        else:
+            left = await self._leash.end() if self._leash is not None else 0
+        activity = self._endpoint.activity if self._endpoint is not None else None
+        detail: dict[str, DetailValue] = {**over.detail}
+        if activity is not None:
+            detail |= {"bytes_sent": activity.sent, "bytes_received": activity.received}
+        if left:
+            detail["processes_left"] = left
+        self._parts.ledger.write_ending(
+            self.order.session,
+            over.ending,
+            case=self.order.case,
+            gate=over.gate,
+            actor=over.actor,
+            detail=detail,
+        )
+        if self._live and self.order.mode is Mode.CONTROL:
+            self._parts.require_verification(self._verification())
+        self._parts.show({"activity": Activity.IDLE})
+        self._parts.news()
+
+    # ---- what the SSH end point tells ----
+
+    def went_live(self) -> None:
+        """Somebody passed both authentications; the first time, the session is live."""
+        self._moved = time.monotonic()
+        if self._live:
+            return
+        self._write(JournalAction.SESSION_LIFE_LIVE, detail=self._terms())
+        self._live = True
+        if self.order.mode is Mode.CONTROL:
+            # Before the first key is pressed: a crash must not forget it (R11).
+            self._parts.require_verification(self._verification())
+        self._show(self._live_activity())
+
+    def moved(self) -> None:
+        """Bytes moved: the session is not idle."""
+        self._moved = time.monotonic()
+
+    def does(self, text: str) -> None:
+        """Show what the specialist does now, and keep it for who verifies the device."""
+        self._doing = text[:200]
+        if text and len(self._changes) < _MAX_CHANGES and text not in self._changes:
+            self._changes.append(text[:200])
+        self._show(self._live_activity() if self._live else Activity.CONNECTING)
+
+    def code_matches(self, text: str) -> bool:
+        """Whether `text` is the code that the panel shows."""
+        return bool(self._code) and compare_digest(text.encode(), self._code.encode())
+
+    async def credential_matches(self, text: str) -> bool:
+        """Whether `text` is the device's support credential."""
+        return await self._parts.credential.check(text, self._parts.now_ms())
+
+    def write(
+        self,
+        action: JournalAction,
+        *,
+        outcome: Outcome,
+        gate: Gate | None,
+        thing: Thing | None,
+        detail: Mapping[str, DetailValue],
+    ) -> None:
+        """Write an entry of the specialist's act; raises JournalError, and ends the session then."""
+        try:
+            self._write(action, outcome=outcome, gate=gate, thing=thing, detail=detail)
+        except JournalError:
+            self.finish(Over(ending=Ending.FAILED, gate=Gate.JOURNAL))
+            raise
+
+    # ---- inside ----
+
+    def _write(
+        self,
+        action: JournalAction,
+        *,
+        outcome: Outcome = Outcome.SUCCESS,
+        gate: Gate | None = None,
+        thing: Thing | None = None,
+        actor: Actor | None = None,
+        detail: Mapping[str, DetailValue] | None = None,
+    ) -> None:
+        self._parts.ledger.write(
+            action,
+            outcome=outcome,
+            gate=gate,
+            object=thing or Thing("session", self.order.session),
+            session=self.order.session,
+            case=self.order.case,
+            actor=actor or self._specialist,
+            detail=detail,
+        )
+        self._parts.news()
+
+    def _terms(self) -> dict[str, DetailValue]:
+        return {"access": str(self.order.access), "mode": str(self.order.mode)}
+
+    def _live_activity(self) -> Activity:
+        return Activity.CONTROLLING if self.order.mode is Mode.CONTROL else Activity.VIEWING
+
+    def _verification(self) -> Verification:
+        return Verification(
+            session=self.order.session,
+            person=self.order.person.name,
+            at_ms=self._parts.now_ms(),
+            changes=tuple(self._changes),
+        )
+
+    def _show(self, activity: Activity) -> None:
+        order = self.order
+        asked = open_session = None
+        if activity is Activity.ASKED:
+            asked = AskedRequest(
+                session=order.session,
+                person=order.person,
+                access=order.access,
+                mode=order.mode,
+                reason=order.reason,
+                case=order.case,
+                ticket=order.ticket,
+                duration_s=order.duration_s,
+                answer_by_ms=order.answer_by_ms,
+            ).to_dict()
+        else:
+            open_session = OpenSession(
+                session=order.session,
+                person=order.person,
+                access=order.access,
+                mode=order.mode,
+                since_ms=self._since_ms,
+                until_ms=self._until_ms,
+                doing=self._doing,
+            ).to_dict()
+        # The code stays until the first connection is in, and is of no use without the credential.
+        code = self._code if activity is not Activity.ASKED else None
+        self._parts.show(
+            {
+                "activity": activity,
+                "request": asked,
+                "session": open_session,
+                "presence_code": code or None,
+            }
+        )
+
+
+class _Hooks:
+    """What the SSH end point asks of its session (`bedside.agent.ssh.grant.SessionHooks`)."""
+
+    def __init__(self, session: ServiceSession) -> None:
+        self._session = session
+
+    async def check_support_credential(self, text: str) -> bool:
+        return await self._session.credential_matches(text)
+
+    async def check_presence_code(self, text: str) -> bool:
+        return self._session.code_matches(text)
+
+    async def record(
+        self,
+        action: JournalAction,
+        *,
+        outcome: Outcome = Outcome.SUCCESS,
+        gate: Gate | None = None,
+        object: Thing | None = None,  # noqa: A002 - the journal's own word
+        detail: Mapping[str, DetailValue] | None = None,
+    ) -> None:
+        self._session.write(action, outcome=outcome, gate=gate, thing=object, detail=detail or {})
+
+    def doing(self, text: str) -> None:
+        self._session.does(text)
+
+    def authenticated(self) -> None:
+        self._session.went_live()
+
+    def session_bytes(self, count: int) -> None:
+        del count
+        self._session.moved()
+
+    def refused(self, gate: Gate) -> None:
+        self._session.finish(Over(ending=Ending.REFUSED, gate=gate))

@@ -1,0 +1,230 @@
+"""The process that idles on the device: polls, answers panels, keeps the worker, and can stop it.
+
+Standard library only, one thread, under 20 MiB. What it decides is in `poll_plan` and `keeper_plan`;
+what it holds is built in `Supervisor.__init__`, which can be read aloud.
+"""
+
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from bedside import __version__
+from bedside.agent.board import Board
+from bedside.agent.config import AgentConfig, notify_socket
+from bedside.agent.desk import Desk
+from bedside.agent.identity import Identity, load_identity, load_settings
+from bedside.agent.keeper import Keeper, sweep_leftovers, worker_command
+from bedside.agent.ledger import Ledger
+from bedside.agent.moment import wall_ms
+from bedside.agent.notify import notify
+from bedside.agent.panels import Panels, SocketRights
+from bedside.agent.poll_plan import PollPlan
+from bedside.agent.poller import Poller, PollEvents, PollState
+from bedside.agent.reactor import READ, Reactor
+from bedside.agent.work import Work
+from bedside.protocol.poll import Message
+from bedside.protocol.shapes import JournalHead, Relay
+from bedside.vocabulary import Activity, Ending, Gate, JournalAction, Outcome, PollMode
+
+__all__ = ["Supervisor", "main"]
+
+_NOTIFY_MS = 10_000
+
+
+class Supervisor:
+    """The agent's first process, from start to SIGTERM.
+
+    Args:
+        config: where things are.
+        worker: the worker's command; another program in tests of the supervisor alone.
+
+    Raises:
+        NotEnrolledError: there is no identity.
+        JournalError: the journal cannot be continued.
+    """
+
+    def __init__(self, config: AgentConfig, *, worker: list[str] | None = None) -> None:
+        self.config = config
+        self.reactor = Reactor()
+        self.identity: Identity = load_identity(config.identity_dir)
+        self.settings_path = config.state_dir / "configuration.json"
+        settings = load_settings(self.settings_path, self.identity)
+        self.ledger = Ledger(config.journal_dir, self.identity.device)
+        self.board = Board(
+            self.identity,
+            settings,
+            verification=config.state_dir / "verification.json",
+            changed=self._tell_panels,
+        )
+        self.work = Work(
+            self.reactor,
+            lambda on_line, on_exit: Keeper(
+                self.reactor,
+                worker or worker_command(()),
+                config.state_dir / "worker.json",
+                on_line=on_line,
+                on_exit=on_exit,
+            ),
+            config=config,
+            identity=self.identity,
+            ledger=self.ledger,
+            board=self.board,
+            handled=lambda message_id: self.poller.handled(message_id),  # noqa: PLW0108 - made below
+            configured=self._configured,
+            now_ms=wall_ms,
+        )
+        self.desk = Desk(self.work, self.ledger, self.board)
+        self.poller = Poller(
+            self.reactor,
+            PollPlan(settings.relays, any_share),
+            self._context,
+            events=PollEvents(
+                state=self._poll_state,
+                message=self._message,
+                answered=self._answered,
+                refused=self._refused,
+                failed=self._failed,
+            ),
+            instance=os.urandom(16).hex(),
+            proxy=config.proxy,
+        )
+        self.panels: Panels | None = None
+        self._polled_with_next = False
+        self._told_failures: set[tuple[str, str]] = set()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        swept = sweep_leftovers(self.config.state_dir / "worker.json")
+        self._begin(swept=swept)
+        self._watch_signals()
+        self.panels = Panels(
+            self.reactor,
+            self.config.panel_socket,
+            rights=SocketRights(self.config.panel_users, self.config.panel_groups),
+            on_hello=lambda link: link.send(self.board.status(wall_ms())),
+            on_message=self.desk.obey,
+        )
+        self.poller.start()
+        self.work.tend()
+        self._notify("READY=1")
+        try:
+            self.reactor.run()
+        finally:
+            self._end()
+
+    def _begin(self, *, swept: bool) -> None:
+        for one in self.ledger.end_open_sessions(
+            Ending.DEVICE_LOST, {"found": "at start", "swept": swept}
+        ):
+            self.work.sweep(one.session)
+            self.work.after_session(one)
+        self.ledger.write(JournalAction.AGENT_PROCESS_STARTED, detail={"version": __version__})
+        if not self.identity.matches_hardware(self.config.hardware_files):
+            self.board.set_fault(Gate.INSTANCE)
+            self.ledger.write(
+                JournalAction.DEVICE_CLONE_DETECTED, outcome=Outcome.REFUSED, gate=Gate.INSTANCE
+            )
+
+    def _end(self) -> None:
+        self.poller.hang_up()
+        self.work.end()
+        if self.panels is not None:
+            self.panels.close()
+        self.ledger.write(JournalAction.AGENT_PROCESS_STOPPED)
+        self.ledger.close()
+        self.reactor.close()
+
+    def _watch_signals(self) -> None:
+        ours, theirs = socket.socketpair()
+        for sock in (ours, theirs):
+            sock.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        self._wakeup = (ours, theirs)
+        self.reactor.watch(ours, READ, lambda _: self.reactor.stop())
+
+    def _notify(self, words: str) -> None:
+        path = notify_socket()
+        if path is not None:
+            notify(path, words)
+            self.reactor.later(_NOTIFY_MS, lambda: self._notify("WATCHDOG=1"))
+
+    # ---- what the poller asks and tells ----
+
+    def _context(self) -> Any:
+        following = self.identity.next
+        self._polled_with_next = following is not None
+        return self.identity.context(following or self.identity.current)
+
+    def _poll_state(self) -> PollState:
+        head = self.ledger.head()
+        settings = self.board.settings
+        # While somebody is asked or inside, news comes at once whatever the mode.
+        held = settings.poll_mode is PollMode.HELD or self.board.activity is not Activity.IDLE
+        return PollState(
+            activity=self.board.activity,
+            journal=JournalHead(size=head.size, head=head.hash),
+            version=__version__,
+            configuration=settings.serial,
+            mode=PollMode.HELD if held else PollMode.INTERVAL,
+        )
+
+    def _message(self, message: Message, relay: Relay, port: int) -> None:
+        self.board.console_ms = wall_ms()
+        self.work.take(message, relay, port)
+
+    def _answered(self, relay: Relay, relay_now_ms: int) -> None:
+        del relay_now_ms  # a relay's clock changes nothing here: what is signed carries its times
+        if self._polled_with_next:
+            self.identity.promote_next()
+            self._polled_with_next = False
+            self.ledger.write(JournalAction.DEVICE_CERTIFICATE_RENEWED)
+        self._told_failures.clear()
+        self.board.polled(relay.name, wall_ms())
+
+    def _refused(self, relay: Relay, gate: Gate) -> None:
+        if self.board.set_fault(gate):
+            self.ledger.write(
+                JournalAction.RELAY_CONNECTION_REFUSED,
+                outcome=Outcome.REFUSED,
+                gate=gate,
+                detail={"relay": relay.name},
+            )
+
+    def _failed(self, relay: Relay, reason: str) -> None:
+        self.board.unreachable()
+        if reason == "certificate" and (relay.name, reason) not in self._told_failures:
+            self._told_failures.add((relay.name, reason))
+            self.ledger.write(
+                JournalAction.RELAY_CONNECTION_REFUSED,
+                outcome=Outcome.REFUSED,
+                gate=Gate.CERTIFICATE,
+                detail={"relay": relay.name},
+            )
+        self._polled_with_next = False
+
+    def _configured(self) -> None:
+        before = self.board.settings
+        self.board.settings = load_settings(self.settings_path, self.identity)
+        if self.board.settings.relays != before.relays:
+            self.poller.use_plan(PollPlan(self.board.settings.relays, any_share))
+        self._tell_panels()
+
+    def _tell_panels(self) -> None:
+        if self.panels is not None:
+            self.panels.tell(self.board.status(wall_ms()))
+
+
+def any_share() -> float:
+    """Return a random number from 0 to below 1; `random` would cost the idle device memory."""
+    return int.from_bytes(os.urandom(4), "big") / 2**32
+
+
+def main() -> None:
+    """Run the supervisor with the configuration in descriptor `argv[1]`."""
+    with open(int(sys.argv[1]), "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        config = AgentConfig.from_json(file.read())
+    Supervisor(config).run()

@@ -1,0 +1,96 @@
+"""The process that does the work: starts with a message, holds the heavy parts, leaves when done.
+
+It is born with one socket to the supervisor, gives up its privileges, and dies with it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
+from typing import Any
+
+from bedside.agent.config import AgentConfig
+from bedside.agent.home import Home
+from bedside.agent.privileges import die_with_parent, drop_privileges
+
+__all__ = ["Worker", "main"]
+
+LINGER_S = 5.0
+_ALIVE_S = 2.0
+_RECEIPT_WAIT_S = 12.0
+
+
+class Worker:
+    """Obeys the supervisor until there is nothing to do.
+
+    Args:
+        config: the agent's configuration.
+        home: the line to the supervisor.
+    """
+
+    def __init__(self, config: AgentConfig, home: Home) -> None:
+        from bedside.agent.clerk import Clerk
+
+        self._home = home
+        self._over = asyncio.Event()
+        self._quiet_since = time.monotonic()
+        self.clerk = Clerk(config, tell=home.tell, touched=self._touch)
+
+    async def run(self) -> None:
+        """Work until nothing was to be done for a while, or the supervisor says so or is gone."""
+        self._home.listen(self._obey, self._over.set)
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(self.clerk.run()),
+                tasks.create_task(self._beat()),
+            ]
+            await self._over.wait()
+            await self.clerk.leave()
+            for task in running:
+                task.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._home.tell({"do": "alive"})
+            idle_s = time.monotonic() - self._quiet_since
+            if (not self.clerk.busy and idle_s > LINGER_S) or (
+                self.clerk.waits_for_receipt_only and idle_s > _RECEIPT_WAIT_S
+            ):
+                self._over.set()
+            await asyncio.sleep(_ALIVE_S)
+
+    def _obey(self, told: dict[str, Any]) -> None:
+        self._touch()
+        if told["do"] == "leave":
+            self._over.set()
+        else:
+            self.clerk.obey(told)
+
+    def _touch(self) -> None:
+        self._quiet_since = time.monotonic()
+
+
+def main() -> int:
+    """Run the worker on the socket at descriptor 3; returns the exit status."""
+    parent = os.getppid()
+    die_with_parent(parent)
+    home = Home(socket.socket(fileno=3))
+    told = home.first()
+    if told is None:
+        return 0
+    config = AgentConfig.from_json(told["config"])
+    drop_privileges(config.worker_user)
+    die_with_parent(parent)
+
+    async def work() -> None:
+        await Worker(config, home).run()
+
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(work())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
