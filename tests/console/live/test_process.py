@@ -1,0 +1,158 @@
+import signal
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from bedside.pki.contexts import console_client_context
+from tests.console.live.processes import Console, connection
+
+REFUSE = """
+from django.db import transaction
+from bedside.console.relays.actions import do_refuse_device
+from bedside.vocabulary import Gate
+from bedside.console.journal.actions import now_ms
+with transaction.atomic():
+    do_refuse_device("{device}", Gate.LIMIT, now=now_ms())
+print(now_ms())
+"""
+PRESENCE = {
+    "kind": "presence",
+    "device": "CI-20417",
+    "instance": "a" * 32,
+    "at_ms": 1,
+    "mode": "held",
+    "activity": "idle",
+    "version": "0.1.0",
+    "configuration": 0,
+    "journal": {"size": 0, "head": "0" * 64},
+    "address": "192.0.2.7",
+}
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory):
+    console = Console.make(tmp_path_factory.mktemp("live") / "console")
+    yield console
+    console.end()
+
+
+@pytest.fixture(scope="module")
+def live(console):
+    return console.live()
+
+
+def test_a_snapshot_then_news(live, console):
+    first = live.feed("")
+    assert first["snapshot"]
+    console.script(REFUSE.format(device="CI-1"))
+    news = live.feed(first["cursor"])
+    assert not news["snapshot"]
+    assert [event["device"] for event in news["events"]] == ["CI-1"]
+    assert live.feed(news["cursor"])["events"] == []
+
+
+def test_a_waiting_relay_hears_at_once(live, console):
+    cursor = live.feed("")["cursor"]
+    heard: list[tuple[int, dict]] = []
+
+    def wait() -> None:
+        reply = live.feed(cursor, wait_s=25)
+        heard.append((time.time_ns() // 1_000_000, reply))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    written_ms = int(console.script(REFUSE.format(device="CI-2")).strip())
+    thread.join(20)
+    at_ms, reply = heard[0]
+    assert [event["device"] for event in reply["events"]] == ["CI-2"]
+    # The look at the database would come after a quarter of a second; the nudge comes first.
+    assert at_ms - written_ms < 200
+
+
+def test_a_wait_without_news_ends_empty(live):
+    cursor = live.feed("")["cursor"]
+    started = time.monotonic()
+    assert live.feed(cursor, wait_s=0.3)["events"] == []
+    assert 0.25 < time.monotonic() - started < 5
+
+
+def test_a_batch_is_acknowledged_each_time_it_comes(live):
+    batch = {"v": 1, "relay": "a", "boot": "1" * 32, "sequence": 7, "events": [PRESENCE]}
+    for _ in range(2):
+        assert live.ask("POST", "/relay/batch", body=batch) == (200, {"v": 1, "sequence": 7})
+
+
+def test_a_relay_cannot_speak_for_another(live):
+    batch = {"v": 1, "relay": "b", "boot": "1" * 32, "sequence": 1, "events": []}
+    assert live.ask("POST", "/relay/batch", body=batch)[0] == 403
+    assert live.ask("GET", "/relay/feed?cursor=", relay="a", name="b")[0] == 401
+
+
+@pytest.mark.parametrize("body", [{}, {"v": 1}, {"v": 2, "relay": "a"}, []])
+def test_a_malformed_batch_is_refused(live, body):
+    assert live.ask("POST", "/relay/batch", body=body)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/relay/feed?cursor=x&wait_s=100", 400),
+        ("GET", "/relay/feed?cursor=&wait_s=nan", 400),
+        ("GET", "/relay/feed?wait_s=x", 400),
+        ("GET", "/relay/other", 404),
+        ("GET", "/", 404),
+        ("POST", "/relay/feed", 404),
+        ("POST", "/relay/est/unknown", 404),
+        ("POST", "/relay/est/cacerts", 200),
+    ],
+)
+def test_what_a_relay_may_ask(live, method, target, status):
+    assert live.ask(method, target)[0] == status
+
+
+def test_nobody_asks_without_an_assertion(live, console):
+    context = console_client_context((console.folder / "data" / "ca.pem").read_text())
+    with connection(live.relay_port, context) as link:
+        link.request("GET", "/relay/feed?cursor=")
+        assert link.getresponse().status == 401
+
+
+def test_only_the_right_name_is_answered(live, console):
+    context = console_client_context((console.folder / "data" / "ca.pem").read_text())
+    with (
+        socket.create_connection(("127.0.0.1", live.relay_port), timeout=10) as plain,
+        pytest.raises(ssl.SSLError),
+    ):
+        context.wrap_socket(plain, server_hostname="other.example")
+
+
+def test_only_tls_13_is_spoken(live):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection(("127.0.0.1", live.relay_port), timeout=10) as plain,
+        pytest.raises(ssl.SSLError),
+    ):
+        context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_it_stops_when_it_is_told_to_with_relays_waiting(console):
+    live = console.live()
+    cursor = live.feed("")["cursor"]
+    thread = threading.Thread(target=_ignore_the_end, args=(live, cursor))
+    thread.start()
+    time.sleep(0.3)
+    live.process.send_signal(signal.SIGTERM)
+    assert live.process.wait(10) == 0
+    thread.join(10)
+
+
+def _ignore_the_end(live, cursor: str) -> None:
+    try:
+        live.feed(cursor, wait_s=25)
+    except OSError:
+        return
