@@ -129,7 +129,7 @@ class World:
             ["import-profile", *(str(self._profile(name)) for name in PRODUCTS)],
             ["apply", str(self.folder / "world.toml")],
             *(self._add_relay(name) for name in RELAYS),
-            ["offer-enrolment", DEVICE, "--to", str(self._bundle)],
+            ["offer-enrolment", DEVICE, "--bundle", str(self._bundle)],
         ]
         said = self._run(["-m", "bedside.demo.batch"], answer=json.dumps(commands))
         (self.folder / "code").touch(mode=0o600)
