@@ -1,0 +1,128 @@
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bedside.audit.entry import SYSTEM
+from bedside.console.devices.actions import DeviceDetails, do_save_device
+from bedside.console.relays.models import DeviceMessage
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+
+def add_devices(count: int) -> None:
+    for number in range(count):
+        details = DeviceDetails(
+            product="workstation", site="st-mary", display_name=f"Reading room {number}"
+        )
+        do_save_device(f"WS-{90000 + number}", details, acting_user=SYSTEM)
+
+
+def test_a_device_says_who_it_is_and_where_it_was_seen():
+    shown = Api("Marie").get(f"/devices/{DEVICE}").json()
+    assert shown["site"] == {"id": "notre-dame", "name": "Hôpital Notre-Dame"}
+    assert shown["product"]["id"] == "contrast-injector"
+    assert (shown["state"], shown["locked"]) == ("enrolled", False)
+    assert (shown["presence"]["online"], shown["presence"]["relay"]) == (True, "a")
+    assert Api("Marie").get(f"/devices/{FOREIGN}").json()["presence"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, [DEVICE, FOREIGN]),
+        ({"search": "ci-204"}, [DEVICE]),
+        ({"search": "room notre"}, [DEVICE]),
+        ({"search": "reading"}, [FOREIGN]),
+        ({"search": "%"}, []),
+        ({"state": "enrolled"}, [DEVICE]),
+        ({"site": "st-mary"}, [FOREIGN]),
+    ],
+)
+def test_the_fleet_is_searched(query, found):
+    items = Api("Marie").get("/devices", **query).json()["items"]
+    assert [item["id"] for item in items] == found
+
+
+def test_pages_follow_one_another_and_never_repeat():
+    add_devices(5)
+    names, cursor = [], None
+    while True:
+        page = (
+            Api("Marie").get("/devices", limit=3, **({"cursor": cursor} if cursor else {})).json()
+        )
+        names += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert names == sorted(set(names))
+    assert len(names) == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "queries"),
+    [("/devices", 4), (f"/devices/{DEVICE}", 4), ("/sessions", 3), ("/journal", 3), ("/me", 2)],
+)
+def test_a_page_costs_the_same_queries_however_long_it_is(path, queries):
+    """What only improves: the number may go down."""
+    api = Api("Marie")
+    counted = []
+    for more in (0, 20):
+        add_devices(more)
+        with CaptureQueriesContext(connection) as context:
+            assert api.get(path).status_code == 200
+        counted.append(len(context))
+    assert counted == [queries, queries], [each["sql"] for each in context.captured_queries]
+
+
+def test_a_change_is_told_to_the_device_and_one_that_is_none_is_not():
+    before = DeviceMessage.objects.filter(device=DEVICE, kind="configuration").count()
+    body = {
+        "id": DEVICE,
+        "product": "contrast-injector",
+        "site": "notre-dame",
+        "display_name": "Injector, room 4",
+        "room": "3",
+    }
+    assert Api("Alex").post("/devices", body).status_code == 201
+    assert Api("Alex").post("/devices", body).status_code == 201
+    sent = DeviceMessage.objects.filter(device=DEVICE, kind="configuration").count()
+    assert sent == before + 1
+    assert actions_of(device=DEVICE).count("device:record:changed") == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        ({"id": "ci 1"}, "id"),
+        ({"product": "unknown"}, "product"),
+        ({"site": "nowhere"}, "site"),
+        ({"display_name": "x" * 81}, "body.display_name"),
+    ],
+)
+def test_a_device_with_a_wrong_value_is_refused_by_the_values_name(changed, where):
+    body = {"id": "CI-1", "product": "workstation", "site": "st-mary", "display_name": "x"}
+    assert Api("Alex").post("/devices", body).status_code == 201
+    answer = Api("Alex").post("/devices", {**body, "id": "CI-2", **changed})
+    assert answer.status_code == 422
+    assert where in [error["where"] for error in answer.json()["errors"]]
+
+
+def test_an_enrolment_is_offered_to_who_may_and_told_once():
+    offer = Api("Alex").post(f"/devices/{FOREIGN}/enrolment").json()
+    assert len(offer["code"]) == 35
+    for name in ("Marie", "Julie"):
+        assert Api(name).post(f"/devices/{DEVICE}/enrolment").status_code == 403
+    assert "device:enrolment:offered" in actions_of(device=FOREIGN)
+
+
+def test_script_in_a_name_stays_text():
+    body = {
+        "id": "CI-3",
+        "product": "workstation",
+        "site": "st-mary",
+        "display_name": "<script>alert(1)</script>",
+    }
+    answer = Api("Alex").post("/devices", body)
+    assert answer["Content-Type"].startswith("application/json")
+    assert answer["X-Content-Type-Options"] == "nosniff"
