@@ -179,25 +179,23 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, limits: Limits = PATIENT, *events) -> AsyncIterator[World]:
+async def running(
+    folder: Path, limits: Limits = PATIENT, *events, relay_class=Relay, **options
+) -> AsyncIterator[World]:
     """A world whose relay has taken in `events`."""
     world = World(folder / secrets.token_hex(4))
     await world.live.start()
     await world.live.push(*events)
-    relay = world.relay = Relay(world.config(limits), Log("a", world.log))
+    relay = world.relay = relay_class(world.config(limits), Log("a", world.log), **options)
     world.port = relay.open()[0][1]
-    loops = [
-        asyncio.get_running_loop().create_task(relay.console.follow_feed()),
-        asyncio.get_running_loop().create_task(relay.console.post_batches()),
-    ]
+    stopping = asyncio.Event()
+    serving = asyncio.get_running_loop().create_task(relay.serve(stopping))
     try:
         await world.told(2)  # the second question is asked once the first answer was applied
         yield world
     finally:
         for client in world.clients:
             client.stream.abort()
-        for each in loops:
-            each.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await relay.close()
+        stopping.set()
+        await serving
         await world.live.stop()

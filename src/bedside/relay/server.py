@@ -65,7 +65,7 @@ class Relay:
         self.config = config
         self.spool = Spool(limits.spool())
         self.polls = Polls(limits.polls(), random)
-        self.pairing = Pairing(limits.pairing())
+        self.pairing = self._make_pairing()
         self.guard = Guard(
             connections_per_device=limits.connections_per_device_count,
             clock=wall_ms,
@@ -79,9 +79,7 @@ class Relay:
             gone=self.guard.left,
             refusal=self._refused_handshake,
         )
-        self.tunnels = Tunnels(
-            self.door, self.pairing, clock=wall_ms, tell=self.tell, refused=self.guard.note
-        )
+        self.tunnels = self._make_tunnels()
         client = _client_maker(config)
         self.console = ConsoleLink(
             config.name,
@@ -95,16 +93,29 @@ class Relay:
         self._est = EstForwarder(
             client, now_ms=self.door.now_ms, answer_ms=limits.console_answer_ms
         )
-        self._peers = PeerRoutes(
+        self._peers = self._make_routes(self._est)
+        self._enrolling = EnrolmentRoutes(self._est)
+
+    # The parts that a test's hostile relay replaces.
+
+    def _make_pairing(self) -> Pairing:
+        return Pairing(self.config.limits.pairing())
+
+    def _make_tunnels(self) -> Tunnels:
+        return Tunnels(
+            self.door, self.pairing, clock=wall_ms, tell=self.tell, refused=self.guard.note
+        )
+
+    def _make_routes(self, enrolment: EstForwarder) -> PeerRoutes:
+        return PeerRoutes(
             self.polls,
             self.tunnels,
             guard=self.guard,
             spool=self.spool,
-            enrolment=self._est,
+            enrolment=enrolment,
             clock=wall_ms,
             tell=self.tell,
         )
-        self._enrolling = EnrolmentRoutes(self._est)
 
     # ---- what the console says ----
 
@@ -214,6 +225,18 @@ class Relay:
             self.log("listening", host=host, port=port)
         return bound
 
+    async def serve(self, stopping: asyncio.Event) -> None:
+        """Follow the console and serve until `stopping` is set, then close."""
+        async with asyncio.TaskGroup() as tasks:
+            loops = [
+                tasks.create_task(self.console.follow_feed()),
+                tasks.create_task(self.console.post_batches()),
+            ]
+            await stopping.wait()
+            for each in loops:
+                each.cancel()
+        await self.close()
+
     async def close(self) -> None:
         """Stop: no new connections, tunnels closed, what is owed posted, then everything closed."""
         self.door.close_listeners()
@@ -246,12 +269,4 @@ async def run(config: RelayConfig, log: Log) -> None:
         loop.add_signal_handler(number, stopping.set)
     relay = Relay(config, log)
     relay.open()
-    async with asyncio.TaskGroup() as tasks:
-        loops = [
-            tasks.create_task(relay.console.follow_feed()),
-            tasks.create_task(relay.console.post_batches()),
-        ]
-        await stopping.wait()
-        for each in loops:
-            each.cancel()
-    await relay.close()
+    await relay.serve(stopping)

@@ -31,6 +31,7 @@ class Leg:
 
     def received(self, data: memoryview) -> None:
         """Bytes that came before the sink was set."""
+        data = self.splice.passes(self.side, data)
         self.partner.link.feed(data)
         self.moved(len(data))
 
@@ -91,6 +92,11 @@ class Splice:
     def links(self) -> tuple[Link, Link]:
         """Both legs' links."""
         return self._device.link, self._specialist.link
+
+    def passes(self, side: Side, data: memoryview) -> memoryview:
+        """Rule 1: what a leg sent is what the other gets."""
+        del side
+        return data
 
     def early(self, side: Side, data: bytes) -> None:
         """Bytes that a leg sent right behind its upgrade request belong to the stream."""

@@ -130,11 +130,14 @@ class Tunnels:
         leg.link.write(answer)
         leg.link.close()
 
+    def _make_splice(self, device: Link, specialist: Link, pair: Pair) -> Splice:
+        return Splice(device, specialist, budget=pair.budget, idle_ms=pair.idle_ms)
+
     def _splice(self, pair: Pair) -> None:
         device, specialist = pair.device, pair.specialist
         assert isinstance(device, _WaitingLeg)
         assert isinstance(specialist, _WaitingLeg)
-        splice = Splice(device.link, specialist.link, budget=pair.budget, idle_ms=pair.idle_ms)
+        splice = self._make_splice(device.link, specialist.link, pair)
         self._splices[pair.session, pair.index] = splice
 
         def closed(reason: CloseReason, traffic: Traffic) -> None:
