@@ -7,13 +7,20 @@ tunnel it dialled; `ssh` reaches that socket by a ProxyCommand. Nothing listens 
 import asyncio
 import contextlib
 import shlex
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import asyncssh
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant, SessionLimits
@@ -236,6 +243,7 @@ class Device:
         self.credential = CREDENTIAL
         self.code = CODE
         self.more_environment: dict[str, str] = {}
+        self.tls = False
 
     def set_certificate(
         self, certificate: asyncssh.SSHCertificate | None, key: asyncssh.SSHKey | None = None
@@ -255,6 +263,7 @@ class Device:
             f"@cert-authority * {KEYS.host_ca.export_public_key().decode()}"
         )
         bridge = f"{sys.executable} -I -S {Path(__file__).with_name('bridge.py')} {self.socket}"
+        bridge += " tls" * self.tls
         path = self.folder / "config"
         path.write_text(
             f"Host device\nHostName {DEVICE}\nHostKeyAlias {DEVICE}\nUser {self.user}\nProxyCommand {bridge}\n"
@@ -319,6 +328,7 @@ async def device(
     port: int = 1,
     view_port: int = 2,
     inbox_bytes: int = 500_000_000,
+    tls: bool = False,
     **grant: Any,
 ) -> AsyncIterator[Device]:
     """A device whose session is ready to be authenticated."""
@@ -336,7 +346,10 @@ async def device(
     play = Device(folder, endpoint, hooks, leash)
     play.user = str(grant.get("access", AccessKind.SYSTEM))
     play.set_certificate(KEYS.certificate())
-    server = await loop.create_unix_server(Accepted, play.socket)
+    server = await loop.create_unix_server(
+        Accepted, play.socket, ssl=tls_context(folder) if tls else None
+    )
+    play.tls = tls
     try:
         yield play
     finally:
@@ -345,3 +358,52 @@ async def device(
         await asyncio.sleep(0)
         leash.close()
         await server.wait_closed()
+
+
+def tls_context(folder: Path) -> ssl.SSLContext:
+    """Return a TLS 1.3 server context with a certificate that nobody checks here."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "play")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+        .sign(key, SHA256())
+    )
+    path = folder / "tls.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(path)
+    return context
+
+
+def client_options(play: Device) -> asyncssh.SSHClientConnectionOptions:
+    """Return options of asyncssh's own client, whose steps a test can change."""
+
+    class Answers(asyncssh.SSHClient):
+        def kbdint_auth_requested(self) -> str:
+            return ""
+
+        def kbdint_challenge_received(
+            self, name: str, instructions: str, lang: str, prompts: Any
+        ) -> list[str]:
+            return [play.credential, play.code] if prompts else []
+
+    return asyncssh.SSHClientConnectionOptions(
+        client_factory=Answers,
+        host="device",
+        username=play.user,
+        known_hosts=None,
+        client_keys=[(KEYS.specialist, KEYS.certificate())],
+        config=None,
+        agent_path=None,
+        preferred_auth=["publickey", "keyboard-interactive"],
+    )

@@ -9,7 +9,7 @@ from asyncssh import auth
 from asyncssh.packet import String
 
 from bedside.vocabulary import Gate, JournalAction, Outcome
-from tests.agent.ssh.kit import KEYS, SESSION, Device, device
+from tests.agent.ssh.kit import KEYS, SESSION, Device, client_options, device
 
 pytestmark = pytest.mark.asyncio
 
@@ -204,23 +204,7 @@ async def connect(play: Device) -> None:
     line.setblocking(False)
     await asyncio.get_running_loop().sock_connect(line, str(play.socket))
 
-    class Answers(asyncssh.SSHClient):
-        def kbdint_auth_requested(self):
-            return ""
-
-        def kbdint_challenge_received(self, name, instructions, lang, prompts):
-            return [play.credential, play.code] if prompts else []
-
-    options = asyncssh.SSHClientConnectionOptions(
-        client_factory=Answers,
-        username=play.user,
-        known_hosts=None,
-        client_keys=[(KEYS.specialist, KEYS.certificate())],
-        config=None,
-        agent_path=None,
-        preferred_auth=["publickey", "keyboard-interactive"],
-    )
-    conn = await asyncssh.run_client(line, options=options)
+    conn = await asyncssh.run_client(line, options=client_options(play))
     conn.abort()
 
 

@@ -39,7 +39,6 @@ KEY_EXCHANGE = (
     "mlkem768x25519-sha256",
     "mlkem768nistp256-sha256",
     "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
     "ecdh-sha2-nistp256",
 )
 _AES_GCM = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
