@@ -8,10 +8,12 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 
 from bedside.console.accounts.models import User
+from bedside.console.journal.actions import now_ms
+from bedside.console.journal.models import JournalRow
 from bedside.console.project.api import api
 from tests.console.browser import Browser
 from tests.console.service_sessions.news import requested
-from tests.console.world import DEVICE, Api, asking
+from tests.console.world import DEVICE, Api, asking, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -24,7 +26,7 @@ OPEN = {
     "account/signup/",
     "account/second-factor/authenticate/",
     "account/second-factor/webauthn/login/",
-    "language/setlang/",
+    "language/",
     "api/v1/openapi.json",
     "api/v1/device-authorization",
     "api/v1/token",
@@ -67,11 +69,69 @@ def ask(caller: Api, method: str, path: str, session: str):
 def test_a_stranger_reaches_no_page(route):
     path = "/" + re.sub(r"<[^>]+>", "1", route)
     answer = Client().get(path)
+    if answer.status_code == 405 and not path.startswith("/api/"):
+        answer = Client().post(path)
     if path.startswith("/api/"):
         assert answer.status_code in (401, 404, 405), path
     else:
         assert answer.status_code == 302, path
         assert "/account/login/" in answer["Location"], path
+
+
+def concrete(route: str, session: str) -> str:
+    path = route.replace("<str:device_id>", DEVICE).replace("<str:session_id>", session)
+    return "/" + re.sub(r"<[^>]+>", "1", path)
+
+
+def about_one() -> list[str]:
+    """Return the pages that show or change one device or one session."""
+    routes = set(pages(get_resolver().url_patterns))
+    return sorted(route for route in routes if "_id>" in route and not route.startswith("api/"))
+
+
+def open_page(client: Client, path: str):
+    answer = client.get(path)
+    return client.post(path, {"reason": "x"}) if answer.status_code == 405 else answer
+
+
+def test_pages_of_another_site_are_as_unknown():
+    session = requested()
+    routes = about_one()
+    assert len(routes) >= 4
+    User.objects.filter(name="Julie Gagnon").update(organisation_id="st-mary")
+    client = Client()
+    client.force_login(person("Julie"))
+    stamp(client)
+    for route in routes:
+        status = open_page(client, concrete(route, session.pk)).status_code
+        assert status == 404, route
+
+
+def test_pages_are_closed_to_somebody_without_a_role():
+    session = requested()
+    User.objects.filter(name="Sam Okafor").update(role="")
+    client = Client()
+    client.force_login(person("Sam"))
+    stamp(client)
+    for route in about_one():
+        status = open_page(client, concrete(route, session.pk)).status_code
+        assert status in (403, 404), route
+
+
+def test_a_journal_entry_of_another_site_is_as_unknown():
+    row = JournalRow.objects.filter(session=requested().pk).latest("id").pk
+    for site, status in (("notre-dame", 200), ("st-mary", 404)):
+        User.objects.filter(name="Julie Gagnon").update(organisation_id=site)
+        client = Client()
+        client.force_login(person("Julie"))
+        stamp(client)
+        assert client.get(f"/journal/{row}/").status_code == status
+
+
+def stamp(client: Client) -> None:
+    session = client.session
+    session["signed_in_ms"] = session["seen_ms"] = now_ms()
+    session.save()
 
 
 def test_a_stranger_reaches_no_operation():
