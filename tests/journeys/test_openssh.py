@@ -9,6 +9,7 @@ import pytest
 from bedside.demo.check import HOST, Journey
 from bedside.demo.people import DEVICE, MARIE
 from bedside.testing.openssh import OpenSsh
+from bedside.testing.sockets import processes_with
 from tests.journeys.records import device_records, gates
 
 pytestmark = pytest.mark.timeout(300)
@@ -107,10 +108,11 @@ def test_a_forward_reaches_the_named_endpoint(system: OpenSsh, journey: Journey)
 def test_a_forward_elsewhere_is_refused_in_words(
     system: OpenSsh, journey: Journey, target: str
 ) -> None:
-    done = system.run("ssh", "-W", target, HOST)
+    # A connection of its own: a shared one tells the sentence to whoever opened it.
+    done = system.run("ssh", "-S", "none", "-W", target, HOST)
 
     assert done.returncode != 0
-    assert "point d’accès".encode() in done.stderr or b"profil" in done.stderr, done.stderr
+    assert "Aucune autre machine n'est accessible." in done.stderr.decode()
     assert "forward" in gates(device_records(journey.world))
 
 
@@ -158,9 +160,7 @@ def _code_shown(journey: Journey) -> bool:
 def test_nothing_of_a_session_outlives_it(journey: Journey, system: OpenSsh) -> None:
     marker = f"bedside-orphan-{time.time_ns()}"
 
-    system.run("ssh", HOST, f"setsid sh -c 'exec -a {marker} sleep 600' >/dev/null 2>&1 &")
-
-    from bedside.testing.sockets import processes_with
+    system.run("ssh", HOST, f"setsid bash -c 'exec -a {marker} sleep 600' >/dev/null 2>&1 &")
 
     assert processes_with(marker)
     journey.operator.stop()

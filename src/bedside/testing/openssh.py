@@ -38,6 +38,8 @@ class OpenSsh:
         askpass.chmod(0o700)
         self.environment = {
             **environment,
+            # A locale that every machine has: in another, ssh shows accents as octal numbers.
+            "LC_ALL": "C.UTF-8",
             "SSH_ASKPASS": str(askpass),
             "SSH_ASKPASS_REQUIRE": "force",
             "DISPLAY": "none",

@@ -388,5 +388,6 @@ class Visit(asyncssh.SSHServer):
     def _refused(self, request: ChannelRequest, refusal: Refusal) -> asyncssh.ChannelOpenError:
         self.journal_refusal(request, refusal)
         return asyncssh.ChannelOpenError(
-            asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, words.sentence(refusal, self._grant)
+            asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
+            words.in_ascii(words.sentence(refusal, self._grant)),
         )
