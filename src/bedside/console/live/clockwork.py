@@ -69,6 +69,7 @@ class Clockwork:
         try:
             while not self._stopped:
                 started = time.monotonic()
+                close_old_connections()
                 self.turn(now_ms())
                 # A nudge ends the wait, but one seal covers all that was written in a tenth of a second.
                 self._wait(max(_SEAL_MS / 1000 - (time.monotonic() - started), 0.01))
@@ -82,7 +83,6 @@ class Clockwork:
             if now < duty.due_ms or self._stopped:
                 continue
             duty.due_ms = now + duty.every_ms
-            close_old_connections()
             try:
                 duty.act(now)
             except Exception:  # noqa: BLE001 - see the head of this module
