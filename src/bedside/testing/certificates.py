@@ -43,7 +43,7 @@ class PocketAuthority:
         self.ca_file.write_text(self.ca, "ascii")
         self._issued = 0
 
-    def device(self, device: str, *, days: tuple[float, float] = (-1, 90)) -> Credentials:
+    def device(self, device: str, *, days: tuple[float, float] = (-1, 89)) -> Credentials:
         """Issue a device's certificate, valid from and to so many days from now."""
         return self.issue(f"bedside:device/{device}", days=days)
 
@@ -63,7 +63,7 @@ class PocketAuthority:
         self,
         *uris: str,
         hosts: tuple[str, ...] = (),
-        days: tuple[float, float] = (-1, 90),
+        days: tuple[float, float] = (-1, 89),
     ) -> Credentials:
         """Issue a certificate with these names, whatever they are."""
         key = ec.generate_private_key(ec.SECP256R1())

@@ -1,0 +1,108 @@
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bedside.relay.config import Address, ConfigError, Limits, read_config
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "relay-config.md"
+SMALLEST = """
+name = "a"
+server_name = "relay-a.example"
+listen = ["0.0.0.0:443", "[::1]:17001"]
+certificate = "relay.crt"
+key = "/etc/bedside/relay.key"
+ca = "ca.pem"
+[console]
+host = "192.0.2.1"
+port = 8443
+server_name = "live.example"
+"""
+
+
+def read(tmp_path, text):
+    file = tmp_path / "relay.toml"
+    file.write_text(text, "utf-8")
+    return read_config(file)
+
+
+def test_the_smallest_file_is_enough(tmp_path):
+    config = read(tmp_path, SMALLEST)
+    assert config.listen == (Address("0.0.0.0", 443), Address("::1", 17001))
+    assert config.certificate == tmp_path / "relay.crt"
+    assert config.key == Path("/etc/bedside/relay.key")
+    assert config.console.server_name == "live.example"
+    assert config.limits == Limits()
+
+
+def test_a_limit_can_be_set_and_reaches_its_machine(tmp_path):
+    limits = read(tmp_path, f"{SMALLEST}\n[limits]\nunpaired_ms = 1_500\nhold_ms = 2_000\n").limits
+    assert limits.pairing().unpaired_ms == 1_500
+    assert limits.polls().hold_ms == 2_000
+
+
+def test_each_machine_is_given_every_limit_of_its_own():
+    values = {each.name: 1_000 + number for number, each in enumerate(fields(Limits))}
+    limits = Limits(**values)
+    shares = [limits.door(), limits.polls(), limits.pairing(), limits.http(), limits.link()]
+    shares += [limits.spool()]
+    given = {
+        getattr(share, each.name)
+        for share in shares
+        for each in fields(share)
+        if each.name not in {"unknown_retry_ms", "retry_ms"}
+    }
+    elsewhere = {"connections_per_device_count", "stop_ms"}
+    assert given == {value for name, value in values.items() if name not in elsewhere}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('name = "a"', "", "name"),
+        ('name = "a"', 'name = "A!"', "name"),
+        ('name = "a"', "name = 1", "name"),
+        ('"0.0.0.0:443"', '"443"', "listen"),
+        ('"0.0.0.0:443"', '"0.0.0.0:65536"', "listen"),
+        ("port = 8443", "port = 0", "console.port"),
+        ("port = 8443", "", "console.port"),
+        ("[console]", "colour = 1\n[console]", "unknown_field"),
+        ("[console]", "[consoles]", "console"),
+        ("[console]", "[limits]\nhold_ms = 1\n[console]", "limits.hold_ms"),
+        ("[console]", "[limits]\nhold_s = 30\n[console]", "limits"),
+        ("[console]", "[limits]\nhold_ms = 1.5\n[console]", "limits.hold_ms"),
+        ('name = "a"', "name = ", "relay.toml"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(tmp_path, old, new, named):
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        read(tmp_path, SMALLEST.replace(old, new, 1))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nowhere"):
+        read_config(tmp_path / "nowhere.toml")
+
+
+def test_a_giant_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="too large"):
+        read(tmp_path, SMALLEST + "#" * 70_000)
+
+
+def test_the_page_lists_every_limit_with_its_default_and_meaning():
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([\d,]+) \| ([\d,]+) to ([\d,]+) \| (.+) \|$",
+        PAGE.read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert rows == [
+        (
+            each.name,
+            f"{each.default:,}",
+            f"{each.metadata['low']:,}",
+            f"{each.metadata['high']:,}",
+            each.metadata["meaning"],
+        )
+        for each in fields(Limits)
+    ]
