@@ -12,7 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bedside
-from bedside.agent.config import AgentConfig, ConfigError, load_config, system_language
+from bedside.agent.config import (
+    AgentConfig,
+    ConfigError,
+    load_config,
+    supervisor_environment,
+    system_language,
+)
 from bedside.agent.words import say
 from bedside.language import N_, Language
 
@@ -44,7 +50,16 @@ def main(argv: list[str]) -> int:
 def supervisor_command(config_fd: int) -> list[str]:
     """Return the command of the idle supervisor: isolated, without site-packages."""
     source = str(Path(bedside.__file__).parents[1])
-    return [sys.executable, "-I", "-S", "-c", _BOOTSTRAP.format(source=source), str(config_fd)]
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        "-X",
+        "utf8",
+        "-c",
+        _BOOTSTRAP.format(source=source),
+        str(config_fd),
+    ]
 
 
 def _parser(language: Language) -> argparse.ArgumentParser:
@@ -88,7 +103,7 @@ def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -
     os.write(descriptor, config.to_json().encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     command = supervisor_command(descriptor)
-    os.execv(command[0], command)  # noqa: S606 - no shell
+    os.execve(command[0], command, supervisor_environment())  # noqa: S606 - no shell
 
 
 def _enrol(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:

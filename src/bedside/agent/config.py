@@ -1,9 +1,7 @@
 """The agent's configuration: one TOML file, read once, checked whole (`docs/reference/agent-config.md`)."""
 
-import grp
 import json
 import os
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +9,14 @@ from typing import Any, Self
 from bedside.agent.proxy import Proxy
 from bedside.language import Language, parse_language
 
-__all__ = ["AgentConfig", "ConfigError", "load_config", "notify_socket", "system_language"]
+__all__ = [
+    "AgentConfig",
+    "ConfigError",
+    "load_config",
+    "notify_socket",
+    "supervisor_environment",
+    "system_language",
+]
 
 _MAX_BYTES = 64 * 1024
 _PATHS = ("state_dir", "run_dir", "profile", "manufacturer_key")
@@ -165,6 +170,8 @@ def _proxy(given: dict[str, Any] | None, folder: Path) -> Proxy | None:
 
 
 def _user(name: Any) -> int:
+    import pwd
+
     try:
         return pwd.getpwnam(str(name)).pw_uid
     except KeyError:
@@ -172,6 +179,8 @@ def _user(name: Any) -> int:
 
 
 def _group(name: Any) -> int:
+    import grp
+
     try:
         return grp.getgrnam(str(name)).gr_gid
     except KeyError:
@@ -189,3 +198,11 @@ def system_language() -> Language:
     return parse_language(
         environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG", "")
     )
+
+
+def supervisor_environment() -> dict[str, str]:
+    """Return the environment of the supervisor: nothing of the caller's but systemd's socket."""
+    path = notify_socket()
+    # Python's UTF-8 mode needs no locale; the C library would map one.
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+    return environment if path is None else {**environment, "NOTIFY_SOCKET": path}

@@ -6,7 +6,6 @@ from bedside.agent.board import Board
 from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
 from bedside.agent.panels import PanelLink
-from bedside.agent.words import NOT_ASKED, refusal_sentence
 from bedside.agent.work import Work
 from bedside.audit.entry import Actor, ActorKind, Thing
 from bedside.language import Language
@@ -57,7 +56,7 @@ class Desk:
     def _answer_request(self, link: PanelLink, message: Accept | Refuse) -> None:
         asked = self._board.request
         if asked is None or asked.session != message.session:
-            _fail(link, message.id, NOT_ASKED)
+            _fail(link, message.id, None)
             return
         question = (
             {"do": "accept", "name": message.name}
@@ -69,7 +68,7 @@ class Desk:
     def _verify(self, link: PanelLink, message: Verified) -> None:
         due = self._board.verification
         if due is None or due.session != message.session or self._board.session is not None:
-            _fail(link, message.id, NOT_ASKED)
+            _fail(link, message.id, None)
             return
         try:
             self._ledger.write(
@@ -112,5 +111,9 @@ class Desk:
         return reply
 
 
-def _fail(link: PanelLink, number: int, code: Gate | str) -> None:
-    link.send(Failed(number, str(code), refusal_sentence(code, link.language or Language.ENGLISH)))
+def _fail(link: PanelLink, number: int, gate: Gate | None) -> None:
+    """Say why not: a gate, or None when it was no longer asked."""
+    from bedside.agent.words import NOT_ASKED, refusal_sentence
+
+    code = NOT_ASKED if gate is None else str(gate)
+    link.send(Failed(number, code, refusal_sentence(code, link.language or Language.ENGLISH)))

@@ -19,7 +19,7 @@ import errno
 import fcntl
 import json
 import os
-import threading
+from _thread import allocate_lock  # `threading` around it costs the idle agent memory
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -69,7 +69,7 @@ class Journal:
         self._stamp = stamp
         self._disk = disk or Disk()
         self._verify_at_open = verify_at_open
-        self._threads = threading.Lock()
+        self._threads = allocate_lock()
         self._end = 0
         self._head = GENESIS
         self._failed = False

@@ -1,15 +1,19 @@
-"""Keeps two heavy modules of the standard library out of the idle supervisor until they are used.
+"""Keeps parts of the standard library out of the idle supervisor until something uses them.
 
-`dataclasses` imports `inspect` (with `ast`, `dis`, `tokenize`: more than a mebibyte) to write a
-docstring for classes that have none; `pathlib` imports `urllib.parse` (with `ipaddress`) for
-`as_uri`. Import this module before them. Whoever does use one of the two gets the real one.
+Some modules import others for one rare function: `dataclasses` imports `inspect` (with `ast`, `dis`
+and `tokenize`) to write a docstring where there is none, `pathlib` imports `urllib.parse` for
+`as_uri`, `ssl` imports `base64` to print a certificate. Together they are two mebibytes. Import this
+module before those; whoever uses such a name gets the real module then.
 """
 
 import sys
 from types import ModuleType
 from typing import Any
 
-__all__ = ["LateModule", "install"]
+__all__ = ["LATE", "LateModule", "install"]
+
+LATE = ("base64", "copy", "fnmatch", "inspect", "ntpath", "urllib.parse")
+"""The modules that stay away until they are used."""
 
 
 class LateModule(ModuleType):
@@ -24,9 +28,7 @@ class LateModule(ModuleType):
 def _load(name: str) -> ModuleType:
     if isinstance(sys.modules.get(name), LateModule):
         del sys.modules[name]
-    module = __import__(name, fromlist=["*"])
-    sys.modules[name] = module
-    return module
+    return __import__(name, fromlist=["*"])
 
 
 def _quote_from_bytes(data: bytes, safe: str | bytes = "/") -> str:
@@ -36,12 +38,12 @@ def _quote_from_bytes(data: bytes, safe: str | bytes = "/") -> str:
 
 def install() -> None:
     """Put the stand-ins in place, where the real modules are not loaded yet."""
-    sys.modules.setdefault("inspect", LateModule("inspect"))
-    if "urllib.parse" not in sys.modules:
-        stand_in = LateModule("urllib.parse")
-        # pathlib takes this name at import.
+    for name in LATE:
+        sys.modules.setdefault(name, LateModule(name))
+    stand_in = sys.modules["urllib.parse"]
+    if isinstance(stand_in, LateModule):
+        # pathlib takes this one name at its own import.
         vars(stand_in)["quote_from_bytes"] = _quote_from_bytes
-        sys.modules["urllib.parse"] = stand_in
 
 
 install()

@@ -6,7 +6,7 @@ read is dropped: it can delay nobody. The agent has no other listening socket (S
 
 import os
 import socket
-import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +27,7 @@ __all__ = ["MAX_PANELS", "PanelLink", "Panels", "SocketRights"]
 
 MAX_PANELS = 8
 _MAX_UNREAD = 512 * 1024
-_CREDENTIALS = struct.Struct("3i")
+_CREDENTIALS_BYTES = 12
 
 
 class SocketRights:
@@ -186,8 +186,9 @@ class Panels:
             sock, _ = self._listener.accept()
         except OSError:
             return
-        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        _pid, uid, gid = _CREDENTIALS.unpack(raw)
+        # struct ucred: pid, uid and gid, four bytes each, in the machine's own order.
+        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS_BYTES)
+        uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (4, 8))
         if len(self._links) >= MAX_PANELS or not self._rights.allows(uid, gid):
             sock.close()
             return

@@ -1,9 +1,8 @@
-"""The supervisor's loop: one selector, a heap of timers, no thread and no asyncio.
+"""The supervisor's loop: one selector, a few timers, no thread and no asyncio.
 
 asyncio would cost the idle device four mebibytes; the supervisor needs none of what it adds.
 """
 
-import heapq
 import selectors
 import time
 from collections.abc import Callable
@@ -60,8 +59,8 @@ class Reactor:
     def later(self, delay_ms: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay_ms` milliseconds from now."""
         timer = Timer(callback)
-        entry = (time.monotonic() + max(delay_ms, 0) / 1000, next(self._order), timer)
-        heapq.heappush(self._timers, entry)
+        at = time.monotonic() + max(delay_ms, 0) / 1000
+        self._timers.append((at, next(self._order), timer))
         return timer
 
     def stop(self) -> None:
@@ -87,13 +86,13 @@ class Reactor:
         self._selector.close()
 
     def _pause(self) -> float | None:
-        while self._timers and self._timers[0][2].callback is None:
-            heapq.heappop(self._timers)
-        return max(self._timers[0][0] - time.monotonic(), 0) if self._timers else None
+        self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+        return max(min(self._timers)[0] - time.monotonic(), 0) if self._timers else None
 
     def _call_due(self) -> None:
         now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            callback = heapq.heappop(self._timers)[2].callback
+        due = sorted(entry for entry in self._timers if entry[0] <= now)
+        for entry in due:
+            callback, entry[2].callback = entry[2].callback, None
             if callback is not None:
                 callback()

@@ -7,8 +7,9 @@ what it holds is built in `Supervisor.__init__`, which can be read aloud.
 import os
 import signal
 import socket
+import ssl
 import sys
-from typing import Any
+from pathlib import Path
 
 from bedside import __version__
 from bedside.agent.board import Board
@@ -78,7 +79,7 @@ class Supervisor:
         self.desk = Desk(self.work, self.ledger, self.board)
         self.poller = Poller(
             self.reactor,
-            PollPlan(settings.relays, any_share),
+            PollPlan(settings.relays, _any_share),
             self._context,
             events=PollEvents(
                 state=self._poll_state,
@@ -91,6 +92,7 @@ class Supervisor:
             proxy=config.proxy,
         )
         self.panels: Panels | None = None
+        self._contexts: dict[Path, ssl.SSLContext] = {}
         self._polled_with_next = False
         self._told_failures: set[tuple[str, str]] = set()
 
@@ -154,10 +156,14 @@ class Supervisor:
 
     # ---- what the poller asks and tells ----
 
-    def _context(self) -> Any:
+    def _context(self) -> ssl.SSLContext:
         following = self.identity.next
         self._polled_with_next = following is not None
-        return self.identity.context(following or self.identity.current)
+        keys = following or self.identity.current
+        folder = keys.folder.resolve()
+        if folder not in self._contexts:
+            self._contexts = {folder: self.identity.context(keys)}
+        return self._contexts[folder]
 
     def _poll_state(self) -> PollState:
         head = self.ledger.head()
@@ -210,7 +216,7 @@ class Supervisor:
         before = self.board.settings
         self.board.settings = load_settings(self.settings_path, self.identity)
         if self.board.settings.relays != before.relays:
-            self.poller.use_plan(PollPlan(self.board.settings.relays, any_share))
+            self.poller.use_plan(PollPlan(self.board.settings.relays, _any_share))
         self._tell_panels()
 
     def _tell_panels(self) -> None:
@@ -218,7 +224,7 @@ class Supervisor:
             self.panels.tell(self.board.status(wall_ms()))
 
 
-def any_share() -> float:
+def _any_share() -> float:
     """Return a random number from 0 to below 1; `random` would cost the idle device memory."""
     return int.from_bytes(os.urandom(4), "big") / 2**32
 

@@ -15,7 +15,7 @@ def say(language: Language, text: str, **fields: object) -> str:
     return translator(language, _DOMAIN)(text).format(**fields)
 
 
-def refusal_sentence(code: Gate | str, language: Language) -> str:
+def refusal_sentence(code: str, language: Language) -> str:
     """Return what a panel shows when the agent did not do what was asked (a gate, or NOT_ASKED)."""
     if code != NOT_ASKED:
         gate = Gate(code)

@@ -4,16 +4,8 @@ Whoever refuses, asks or ends something uses the words of `bedside.vocabulary`; 
 reads for such a word comes from here, so that page, panel, command line and journal agree.
 """
 
-from bedside.language.sentences import (
-    access_name,
-    action_sentence,
-    country_name,
-    ending_sentence,
-    gate_advice,
-    gate_sentence,
-    mode_name,
-    state_sentence,
-)
+from typing import TYPE_CHECKING, Any
+
 from bedside.language.tongues import (
     N_,
     CatalogueMissingError,
@@ -21,6 +13,18 @@ from bedside.language.tongues import (
     parse_language,
     translator,
 )
+
+if TYPE_CHECKING:
+    from bedside.language.sentences import (
+        access_name,
+        action_sentence,
+        country_name,
+        ending_sentence,
+        gate_advice,
+        gate_sentence,
+        mode_name,
+        state_sentence,
+    )
 
 __all__ = [
     "N_",
@@ -37,3 +41,12 @@ __all__ = [
     "state_sentence",
     "translator",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the sentences with the first of them that is needed: the idle agent says none."""
+    if name not in __all__:
+        raise AttributeError(name)
+    from bedside.language import sentences
+
+    return getattr(sentences, name)
