@@ -203,6 +203,12 @@ def system_language() -> Language:
 def supervisor_environment() -> dict[str, str]:
     """Return the environment of the supervisor: nothing of the caller's but systemd's socket."""
     path = notify_socket()
-    # Python's UTF-8 mode needs no locale; the C library would map one.
-    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        # Python's UTF-8 mode needs no locale; the C library would map one.
+        "LC_ALL": "C",
+        # It allocates at start and then hardly ever: what is free goes back to the device.
+        "MALLOC_TOP_PAD_": "4096",
+        "MALLOC_TRIM_THRESHOLD_": "16384",
+    }
     return environment if path is None else {**environment, "NOTIFY_SOCKET": path}

@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["LATE", "LateModule", "install"]
 
-LATE = ("base64", "copy", "fnmatch", "inspect", "ntpath", "urllib.parse")
+LATE = ("array", "base64", "copy", "fnmatch", "inspect", "ntpath", "selectors", "urllib.parse")
 """The modules that stay away until they are used."""
 
 

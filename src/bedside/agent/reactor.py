@@ -1,9 +1,9 @@
-"""The supervisor's loop: one selector, a few timers, no thread and no asyncio.
+"""The supervisor's loop: one epoll, a few timers, no thread and no asyncio.
 
 asyncio would cost the idle device four mebibytes; the supervisor needs none of what it adds.
 """
 
-import selectors
+import select
 import time
 from collections.abc import Callable
 from itertools import count
@@ -11,8 +11,11 @@ from typing import Any
 
 __all__ = ["READ", "WRITE", "Reactor", "Timer"]
 
-READ = selectors.EVENT_READ
-WRITE = selectors.EVENT_WRITE
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+_BROKEN = select.EPOLLHUP | select.EPOLLERR
+
+Ready = Callable[[int], None]
 
 
 class Timer:
@@ -32,7 +35,8 @@ class Reactor:
     """Calls back when a file descriptor is ready or a moment has come."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._watched: dict[int, Ready] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = count()
         self._running = False
@@ -42,19 +46,20 @@ class Reactor:
         """Return monotonic milliseconds: the only clock that delays are measured with."""
         return time.monotonic_ns() // 1_000_000
 
-    def watch(self, file: Any, events: int, callback: Callable[[int], None]) -> None:
+    def watch(self, file: Any, events: int, callback: Ready) -> None:
         """Call `callback(events)` whenever `file` is ready; replaces an earlier watch of it."""
-        try:
-            self._selector.modify(file, events, callback)
-        except KeyError:
-            self._selector.register(file, events, callback)
+        number = file if isinstance(file, int) else file.fileno()
+        if number in self._watched:
+            self._epoll.modify(number, events)
+        else:
+            self._epoll.register(number, events)
+        self._watched[number] = callback
 
     def forget(self, file: Any) -> None:
         """Stop watching `file`; nothing happens when it was not watched. Call it before closing."""
-        try:
-            self._selector.unregister(file)
-        except (KeyError, ValueError):
-            return
+        number = file if isinstance(file, int) else file.fileno()
+        if self._watched.pop(number, None) is not None:
+            self._epoll.unregister(number)
 
     def later(self, delay_ms: int, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay_ms` milliseconds from now."""
@@ -75,15 +80,20 @@ class Reactor:
 
     def turn(self) -> None:
         """Wait for the next events or timers and call back, once."""
-        for key, events in self._selector.select(self._pause()):
+        turn = [(number, self._watched[number], events) for number, events in self._wait()]
+        for number, callback, events in turn:
             # A callback of this turn may have forgotten the file of a later one.
-            if self._selector.get_map().get(key.fd) is key:
-                key.data(events)
+            if self._watched.get(number) is callback:
+                # What is broken is told by reading or writing it.
+                callback(READ | WRITE if events & _BROKEN else events)
         self._call_due()
 
     def close(self) -> None:
-        """Release the selector."""
-        self._selector.close()
+        """Release the epoll."""
+        self._epoll.close()
+
+    def _wait(self) -> list[tuple[int, int]]:
+        return self._epoll.poll(self._pause())
 
     def _pause(self) -> float | None:
         self._timers = [entry for entry in self._timers if entry[2].callback is not None]
