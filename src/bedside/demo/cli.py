@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bedside.demo.check import CheckFailedError, play
-from bedside.demo.people import CAST, DEVICE
+from bedside.demo.people import CAST, DEVICE, MARIE
 from bedside.demo.processes import ProgramLostError
 from bedside.demo.world import World, WorldError
 from bedside.language import N_, Language, parse_language, translator
@@ -71,16 +71,19 @@ def next_steps(world: World, language: Language) -> str:
         f" {world.credentials[person.key].totp}"
         for person in CAST
     )
-    home = world.home(CAST[1])
+    home, program = world.home(MARIE), Path(sys.executable).with_name("bedside")
     steps = [
         say(N_("The console is at {url}; the panel of the device is at {panel}")).format(
             url=world.console_url, panel=f"http://localhost:{world.ports.panel}"
         ),
         say(N_("People, with e-mail, password and the secret of their code generator:")),
         people,
-        say(N_("A code for now: {command}")).format(command="bedside demo code EMAIL"),
-        say(N_("1. Log in as Marie Tremblay on her computer:")),
-        f"     export BEDSIDE_HOME={home}\n     bedside login {world.console_url}",
+        say(N_("A code for now, in another terminal: {command}")).format(
+            command=f"{program} demo code --folder {world.folder} {MARIE.email}"
+        ),
+        say(N_("1. Log in as Marie Tremblay on her computer, in another terminal:")),
+        f'     export PATH="{program.parent}:$PATH" BEDSIDE_HOME="{home}"',
+        f"     bedside login {world.console_url}",
         say(N_("2. Ask for access; then press Allow on the panel and read the code:")),
         f'     bedside request {DEVICE} --access service --mode control --case C-88213 --reason "E12"',
         say(N_("3. Connect; the device asks for its support credential: {credential}")).format(

@@ -6,6 +6,7 @@ here reaches behind them. The journeys of the tests build their worlds from this
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,7 @@ class World:
         else:
             self.ports = ports or Ports()
             self.credentials = cast_anew()
-            self.support_credential = self.credentials["alex"].password[::-1]
+            self.support_credential = f"bayard-{secrets.token_hex(4)}"
         self.device = injector.InjectorDevice(
             folder / "device", diagnostics_port=self.ports.diagnostics
         )
