@@ -21,7 +21,7 @@ from bedside.testing.operator import Operator
 from bedside.testing.sockets import descendants, listening
 from bedside.vocabulary import Activity
 
-__all__ = ["CheckFailedError", "Journey", "play"]
+__all__ = ["CheckFailedError", "Journey", "journals_agree", "play"]
 
 HOST = DEVICE.lower()
 _CODE = re.compile(r"^\s*([A-Z]{4}-[A-Z]{4})\s*$", re.MULTILINE)
@@ -202,7 +202,8 @@ def _specialist_ends(journey: Journey) -> None:
     journey.operator.verify()
 
 
-def _journals_agree(journey: Journey) -> None:
+def journals_agree(journey: Journey) -> None:
+    """Export both journals, verify each and reconcile them with `bedside audit`, as an auditor."""
     world, folder = journey.world, journey.world.folder / "exports"
     folder.mkdir(exist_ok=True)
     device, console = folder / "device.zip", folder / "console.zip"
@@ -246,6 +247,6 @@ STEPS: tuple[tuple[str, Callable[[Journey], None]], ...] = (
     ("system access: commands, files both ways, the named endpoint", _system_works),
     ("a LAN address and a file that is no data item are refused", _rest_is_refused),
     ("the specialist ends the session", _specialist_ends),
-    ("both journals verify and agree, without any server", _journals_agree),
+    ("both journals verify and agree, without any server", journals_agree),
     ("no planted patient is found outside the device", _no_patient_left),
 )

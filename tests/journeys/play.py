@@ -1,0 +1,133 @@
+"""What the journeys about losses share: a running `ssh`, endings in both journals, processes."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bedside.demo.check import HOST
+from bedside.demo.processes import wait_for
+from bedside.demo.world import World
+from bedside.testing.openssh import OpenSsh
+from tests.journeys.records import Record, console_records, device_records
+
+__all__ = ["Running", "console_ending", "device_ending", "last_session", "power_cut"]
+
+ENDED = "session:life:ended"
+
+
+class Running:
+    """A command that says something again and again over `ssh`, until something ends it."""
+
+    COMMAND = "while :; do echo tick; sleep 0.1; done"
+
+    def __init__(self, ssh: OpenSsh, *words: str, command: str = COMMAND) -> None:
+        self._lines = 0
+        self._news = threading.Condition()
+        self.said = b""
+        self.process = ssh.start("ssh", *words, HOST, command)
+        self._threads = [
+            threading.Thread(target=self._count, daemon=True),
+            threading.Thread(target=self._listen, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        for thread in self._threads:
+            thread.join(10)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _count(self) -> None:
+        assert self.process.stdout is not None
+        for _ in self.process.stdout:
+            with self._news:
+                self._lines += 1
+                self._news.notify_all()
+
+    def _listen(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said += line
+
+    def flows(self, lines: int = 3, *, within_s: float = 20) -> None:
+        """Wait for `lines` more lines; raises TimeoutError when they do not come."""
+        with self._news:
+            wanted = self._lines + lines
+            if not self._news.wait_for(lambda: self._lines >= wanted, within_s):
+                raise TimeoutError(f"nothing flows; ssh said {self.said!r}")
+
+    def ends(self, *, within_s: float) -> int:
+        """Wait until `ssh` has ended, and return its exit status."""
+        status = self.process.wait(within_s)
+        for thread in self._threads:
+            thread.join(10)
+        return status
+
+
+def last_session(world: World) -> str:
+    """Return the session whose order the device received last."""
+    received = [r for r in device_records(world) if r.action == "order:document:received"]
+    session = received[-1].session
+    assert session is not None
+    return session
+
+
+def _ending(records: list[Record], session: str) -> str | None:
+    endings = [r.detail["ending"] for r in records if r.action == ENDED and r.session == session]
+    assert len(endings) < 2, f"{session} ended more than once: {endings}"
+    return endings[0] if endings else None
+
+
+def device_ending(world: World, session: str, *, within_s: float = 30) -> str:
+    """Wait for the one entry that ends `session` in the device's journal; return how."""
+    wait_for(
+        f"the ending of {session} at the device",
+        lambda: _ending(device_records(world), session) is not None,
+        within_s=within_s,
+    )
+    return _ending(device_records(world), session) or ""
+
+
+def console_ending(world: World, session: str, *, within_s: float = 60) -> str:
+    """Wait for the one entry that ends `session` in the console's own journal; return how."""
+    wait_for(
+        f"the ending of {session} at the console",
+        lambda: _ending(console_records(world), session) is not None,
+        within_s=within_s,
+    )
+    return _ending(console_records(world), session) or ""
+
+
+CONSOLE = ("web", "live", "worker")
+
+
+@contextmanager
+def power_cut(world: World, *names: str) -> Iterator[None]:
+    """Kill these programs as a power cut does; they are back when the block is left."""
+    for name in names:
+        world.processes.kill(name)
+    try:
+        yield
+    finally:
+        if set(CONSOLE) & set(names):
+            world.start_console()
+        for name in names:
+            if name.startswith("relay-"):
+                world.start_relay(name.removeprefix("relay-"))
+
+
+def marked(path: Path) -> str:
+    """Return a command that leaves its process id in `path` and then lives for ten minutes."""
+    return f"echo $$ > {path}; exec sleep 600"
