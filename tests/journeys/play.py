@@ -1,9 +1,11 @@
 """What the journeys about losses share: a running `ssh`, endings in both journals, processes."""
 
+import os
+import shlex
+import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +15,7 @@ from bedside.demo.world import World
 from bedside.testing.openssh import OpenSsh
 from tests.journeys.records import Record, console_records, device_records
 
-__all__ = ["Running", "console_ending", "device_ending", "last_session", "power_cut"]
+__all__ = ["Running", "console_ending", "device_ending", "ended", "last_session", "power_cut"]
 
 ENDED = "session:life:ended"
 
@@ -27,13 +29,11 @@ class Running:
         self._lines = 0
         self._news = threading.Condition()
         self.said = b""
-        self.process = ssh.start("ssh", *words, HOST, command)
-        self._threads = [
-            threading.Thread(target=self._count, daemon=True),
-            threading.Thread(target=self._listen, daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        # A terminal of its own, as a person has one: programs may speak to it past `ssh`.
+        wanted = shlex.join(ssh.command("ssh", "-t", *words, HOST, command))
+        self.process = ssh.start_program(["script", "-qefc", wanted, "/dev/null"])
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> Self:
         return self
@@ -41,25 +41,22 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self.process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for thread in self._threads:
-            thread.join(10)
+        self._reader.join(10)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()
 
-    def _count(self) -> None:
+    def _read(self) -> None:
         assert self.process.stdout is not None
-        for _ in self.process.stdout:
+        for line in self.process.stdout:
             with self._news:
-                self._lines += 1
+                self._lines += line.strip() == b"tick"
+                if line.strip() != b"tick":
+                    self.said += line
                 self._news.notify_all()
-
-    def _listen(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said += line
 
     def flows(self, lines: int = 3, *, within_s: float = 20) -> None:
         """Wait for `lines` more lines; raises TimeoutError when they do not come."""
@@ -71,8 +68,7 @@ class Running:
     def ends(self, *, within_s: float) -> int:
         """Wait until `ssh` has ended, and return its exit status."""
         status = self.process.wait(within_s)
-        for thread in self._threads:
-            thread.join(10)
+        self._reader.join(10)
         return status
 
 
@@ -88,6 +84,11 @@ def _ending(records: list[Record], session: str) -> str | None:
     endings = [r.detail["ending"] for r in records if r.action == ENDED and r.session == session]
     assert len(endings) < 2, f"{session} ended more than once: {endings}"
     return endings[0] if endings else None
+
+
+def ended(world: World, session: str) -> bool:
+    """Return whether the device's journal has an ending for `session`."""
+    return _ending(device_records(world), session) is not None
 
 
 def device_ending(world: World, session: str, *, within_s: float = 30) -> str:
@@ -126,8 +127,3 @@ def power_cut(world: World, *names: str) -> Iterator[None]:
         for name in names:
             if name.startswith("relay-"):
                 world.start_relay(name.removeprefix("relay-"))
-
-
-def marked(path: Path) -> str:
-    """Return a command that leaves its process id in `path` and then lives for ten minutes."""
-    return f"echo $$ > {path}; exec sleep 600"

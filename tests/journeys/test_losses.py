@@ -77,7 +77,7 @@ def test_a_relay_dies_and_both_ends_say_so_and_the_other_relay_takes_over(
         lost_at = time.monotonic()
         try:
             assert running.ends(within_s=20) != 0
-            assert "relais".encode() in running.said, running.said
+            assert "Le relais ne répond pas".encode() in running.said, running.said
             status = journey.operator.wait_for(
                 "the other relay",
                 lambda s: s.connection.relay not in (None, first),

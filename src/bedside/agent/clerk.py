@@ -187,9 +187,10 @@ class Clerk:
         if not verdict.allowed:
             self._refuse_order(order, verdict, seen=seen)
             return
+        # In this order: killed between the two, the journal still knows the order, and ends it.
+        self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
         self._seen.remember(order.session, order.answer_by_ms)
         self._seen.forget_old(wall_ms())
-        self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
         session = ServiceSession(order, digest, self._parts(way))
         self._session = session
         self._session_task = asyncio.get_running_loop().create_task(self._live(session))

@@ -16,9 +16,10 @@ from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, ResponseReader
 from bedside.vocabulary import Gate, SessionId
 
-__all__ = ["DialError", "Leg", "TunnelRefusedError", "dial"]
+__all__ = ["DialError", "Leg", "TunnelRefusedError", "answers", "dial"]
 
 CONNECT_S = 10.0
+ANSWERS_S = 2.0
 PAIRED_S = 40.0
 """How long to wait for the answer: the relay gives up on an unpaired leg after 30 s."""
 TRIES = 4
@@ -88,6 +89,18 @@ def dial(
         if refused not in (Gate.TUNNEL_PROOF, Gate.LIMIT):
             break
     raise TunnelRefusedError(refused)
+
+
+def answers(connection: dict[str, Any]) -> bool:
+    """Return whether the relay still takes connections on any of its ports."""
+    relay = connection["relay"]
+    for port in relay["ports"]:
+        try:
+            socket.create_connection((relay["host"], port), ANSWERS_S).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def _connect(relay: dict[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:

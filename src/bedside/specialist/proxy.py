@@ -1,10 +1,12 @@
 """`ProxyCommand` for OpenSSH: standard input and output on one side, the tunnel on the other.
 
 Run as `python -m bedside.specialist.proxy FOLDER`; the folder is a session's. What goes through
-is SSH's ciphertext; this program has nothing to say but why a tunnel did not open, on standard
-error, in one line.
+is SSH's ciphertext; this program has nothing to say but why a tunnel did not open or was cut, in one
+line on standard error. For a shared connection OpenSSH leads that nowhere: then the line goes to
+the person's terminal.
 """
 
+import contextlib
 import os
 import select
 import selectors
@@ -14,11 +16,11 @@ from pathlib import Path
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.pki.contexts import specialist_client_context
-from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, dial
+from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, answers, dial
 from bedside.specialist.errors import ExitCode
 from bedside.specialist.store import SessionFolder
 
-__all__ = ["main", "pump"]
+__all__ = ["main", "pump", "tell"]
 
 CHUNK = 256 * 1024
 
@@ -122,6 +124,19 @@ def _write_out(sink: int, inward: _Side) -> None:
         inward.pending = inward.pending[written:]
 
 
+def tell(text: str) -> None:
+    """Write a line for the person: to standard error, or to the terminal where that is `/dev/null`."""
+    nowhere = os.stat(os.devnull).st_rdev  # noqa: PTH116 - beside fstat
+    if os.fstat(sys.stderr.fileno()).st_rdev != nowhere:
+        print(f"bedside: {text}", file=sys.stderr)
+        return
+    with contextlib.suppress(OSError):
+        terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY)
+        # `ssh` may have made the terminal raw: it needs both characters.
+        os.write(terminal, f"bedside: {text}\r\n".encode())
+        os.close(terminal)
+
+
 def main(arguments: list[str]) -> int:
     """Open one tunnel for the session in the folder `arguments[0]`; returns the exit status."""
     path = Path(arguments[0])
@@ -136,11 +151,10 @@ def main(arguments: list[str]) -> int:
             folder.connection(), folder.session, context=context, next_index=folder.take_proof_index
         )
     except TunnelRefusedError as error:
-        told = f"{gate_sentence(error.gate, language)} {gate_advice(error.gate, language)}"
-        print(f"bedside: {told}", file=sys.stderr)
+        tell(f"{gate_sentence(error.gate, language)} {gate_advice(error.gate, language)}")
         return ExitCode.REFUSED
     except (DialError, OSError) as error:
-        print(f"bedside: {say(N_('The relay does not answer.'))} ({error})", file=sys.stderr)
+        tell(f"{say(N_('The relay does not answer.'))} ({error})")
         return ExitCode.UNREACHABLE
     try:
         pump(leg, source=sys.stdin.fileno(), sink=sys.stdout.fileno())
@@ -149,6 +163,10 @@ def main(arguments: list[str]) -> int:
         return ExitCode.DONE
     finally:
         leg.socket.close()
+    if not answers(folder.connection()):
+        # Its end says nothing of why; a relay that is gone is worth a word.
+        tell(say(N_("The relay does not answer.")))
+        return ExitCode.UNREACHABLE
     return ExitCode.DONE
 
 

@@ -9,9 +9,17 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bedside.protocol.feed import Event, MessageOffered, RelayEvent, Report, TunnelOffered
+from bedside.protocol.feed import (
+    Event,
+    FeedReply,
+    MessageOffered,
+    RelayEvent,
+    Report,
+    TunnelOffered,
+)
+from bedside.protocol.http import Request
 from bedside.protocol.poll import Message
-from bedside.protocol.tunnel import TunnelRequest, proof, proof_digests
+from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_digests
 from bedside.relay.config import RelayConfig
 from bedside.relay.connection import HttpConnection
 from bedside.relay.est import EstForwarder
@@ -125,6 +133,8 @@ class Tricks:
     """Turns what a leg sent, on its way to the other."""
     answer: bytes | None = None
     """Sent instead of every answer to a poll: whatever bytes these are."""
+    answer_legs: bytes | None = None
+    """Sent to every leg of a tunnel."""
     also_to: DeviceId | None = None
     """Every document is given to this device too."""
     pairs_anyone: bool = False
@@ -138,6 +148,10 @@ class _Seen:
     )
     documents: list[bytes] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
+    requests: list[bytes] = field(default_factory=list)
+    """What peers asked, with its body: polls, reports, legs."""
+    feed: list[bytes] = field(default_factory=list)
+    """What the console said."""
 
 
 class HostileRelay(Relay):
@@ -152,7 +166,13 @@ class HostileRelay(Relay):
         """Whether `word` stood in anything that passed through here."""
         seen = self.seen
         streams = [bytes(stream) for stream in seen.streams.values()]
-        return any(word in data for data in (*streams, *seen.documents, *seen.reports))
+        rest = (*seen.documents, *seen.reports, *seen.requests, *seen.feed)
+        return any(word in data for data in (*streams, *rest))
+
+    def apply(self, reply: FeedReply) -> None:
+        """Keep what the console said."""
+        self.seen.feed.append(reply.to_json())
+        super().apply(reply)
 
     def tell(self, event: RelayEvent) -> None:
         """Keep what the real relay could have kept."""
@@ -187,12 +207,21 @@ class HostileRelay(Relay):
             clock=wall_ms,
             tell=self.tell,
         )
-        routes.tricks = self.tricks
+        routes.tricks, routes.seen = self.tricks, self.seen
         return routes
 
 
 class _Routes(PeerRoutes):
     tricks: Tricks
+    seen: _Seen
+
+    def serve(self, connection: HttpConnection, request: Request) -> None:
+        self.seen.requests.append(f"{request.method} {request.target} ".encode() + request.body)
+        if self.tricks.answer_legs is not None and is_tunnel(request):
+            connection.link.write(self.tricks.answer_legs)
+            connection.link.close()
+            return
+        super().serve(connection, request)
 
     def execute(self, commands: Sequence[Command]) -> None:
         for command in commands:

@@ -77,12 +77,17 @@ class OpenSsh:
 
     def start(self, program: str, *words: str) -> "subprocess.Popen[bytes]":
         """Start one of them and let it run."""
+        return self.start_program(self.command(program, *words))
+
+    def start_program(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """Start any program that uses ssh, in a process group of its own."""
         return subprocess.Popen(
-            self.command(program, *words),
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self.environment,
+            start_new_session=True,
         )
 
     def command(self, program: str, *words: str) -> Sequence[str]:

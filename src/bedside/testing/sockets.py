@@ -1,9 +1,12 @@
 """Which processes listen: read from the kernel's own tables, for the promise that none does (S14)."""
 
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
-__all__ = ["descendants", "listening", "processes_with"]
+__all__ = ["ListenerWatch", "descendants", "listening", "processes_with"]
 
 _LISTEN = "0A"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
@@ -67,3 +70,44 @@ def _inodes(pid: int) -> set[str]:
         # It ended while we looked.
         pass
     return found
+
+
+class ListenerWatch:
+    """Looks at the sockets of processes again and again, in a thread, until it is left.
+
+    Args:
+        pids: which processes, asked anew each time.
+        pause_s: how long it rests between two looks (seconds).
+    """
+
+    def __init__(self, pids: Callable[[], set[int]], *, pause_s: float = 0.01) -> None:
+        self._pids = pids
+        self._pause_s = pause_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.looks = 0
+        self.found: set[str] = set()
+        self.watched: set[str] = set()
+        """The command lines that it looked at."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(self._pause_s):
+            pids = self._pids()
+            self.found.update(listening(pids))
+            self.watched.update(filter(None, map(_command, pids)))
+            self.looks += 1
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except OSError:
+        return ""
