@@ -44,6 +44,8 @@ def console(tmp_path):
     return run
 
 
+# Nine programs one after the other: on a busy machine more than the usual two minutes.
+@pytest.mark.timeout(400)
 def test_an_installation_from_nothing_to_a_world_that_serves(console, tmp_path):
     assert console("migrate", "--verbosity", "0").returncode == 0
     weak = console(
