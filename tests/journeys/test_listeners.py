@@ -78,7 +78,9 @@ def _use(journey: Journey, mode: str) -> None:
     forward = f"{free_port()}:diagnostics:{world.ports.diagnostics}"
     with Running(ssh, "-L", forward) as running:
         running.flows()
-        with socket.create_connection(("127.0.0.1", int(forward.split(":")[0])), 10) as line:
+        with socket.create_connection(
+            ("127.0.0.1", int(forward.split(":", maxsplit=1)[0])), 10
+        ) as line:
             line.sendall(b"GET / HTTP/1.0\r\n\r\n")
             assert b'"phase"' in line.makefile("rb").read()
         (home / "new.cfg").write_text("limit = 8\n")

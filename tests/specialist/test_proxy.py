@@ -26,7 +26,7 @@ def test_it_speaks_on_the_terminal_where_ssh_leads_standard_error_nowhere() -> N
 
     with os.fdopen(terminal, "rb", buffering=0) as screen:
         assert screen.read(100).rstrip() == b"bedside: le relais"
-    assert os.waitpid(pid, 0)[1] == 0
+        assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_it_stays_silent_without_a_terminal() -> None:
