@@ -1,12 +1,14 @@
 """Plain OpenSSH against the endpoint: what a grant opens, each beside what it does not."""
 
 import asyncio
+import socket
 
 import pytest
 
 from bedside.language import Language
 from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode, Outcome
 from tests.agent.ssh.kit import SESSION, Device, device
+from tests.agent.ssh.test_authentication import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -118,6 +120,32 @@ async def test_a_forward_reaches_the_named_endpoint_and_no_other(tmp_path):
             assert last_refusal(play).action is REFUSED
 
 
+async def test_local_and_dynamic_forwards_reach_the_same_and_no_more(tmp_path):
+    async with served() as port, device(tmp_path, port=port) as play:
+        local, dynamic = tmp_path / "l", free_port()
+        process = await play.start(
+            "ssh", "-N", "-L", f"{local}:127.0.0.1:{port}", "-D", f"127.0.0.1:{dynamic}", "device"
+        )
+        await until(local.exists)
+        reader, writer = await asyncio.open_unix_connection(local)
+        writer.write(b"hello")
+        writer.write_eof()
+        assert await reader.read() == b"HELLO"
+        writer.close()
+        for address, first in ((b"\x7f\0\0\1", 0), (b"\xc0\xa8\1\x14", 1)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", dynamic)
+            writer.write(b"\5\1\0")
+            assert await reader.readexactly(2) == b"\5\0"
+            writer.write(b"\5\1\0\1" + address + port.to_bytes(2, "big") + b"hello")
+            writer.write_eof()
+            answer = await reader.read()
+            assert answer.endswith(b"HELLO") is (first == 0)
+            writer.close()
+        assert last_refusal(play).detail["name"] == "192.168.1.20"
+        process.terminate()
+        await process.communicate()
+
+
 async def test_in_view_a_forward_reaches_only_what_is_safe_to_view(tmp_path):
     async with (
         served() as port,
@@ -227,6 +255,12 @@ async def test_much_input_arrives_whole_although_the_reader_is_slow(tmp_path):
     async with device(tmp_path) as play:
         result = await play.run("ssh", "device", "sleep 0.3; wc -c", stdin=bytes(20_000_000))
         assert result.out.strip() == b"20000000"
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago; ssh cannot be told to choose one for -D."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 class served:  # noqa: N801 - reads as a phrase

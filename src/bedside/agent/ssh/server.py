@@ -251,19 +251,25 @@ class Visit(asyncssh.SSHServer):
         attempts = self._context.attempts
         if len(responses) != 2 or not attempts.take():
             return False
-        gate = await self._wrong_answer(responses[0], responses[1])
+        try:
+            gate = await self._wrong_answer(responses[0], responses[1])
+        except BaseException:
+            attempts.give_back()  # cut off before it was judged: nobody learned anything
+            raise
         if gate is None:
             attempts.give_back()
             return not self._context.attempts.used_up
         last = attempts.fail()
-        await self._context.hooks.record(
-            JournalAction.SESSION_AUTHENTICATION_FAILED,
-            outcome=Outcome.REFUSED,
-            gate=gate,
-            detail={"attempt": attempts.wrong, "remaining": attempts.limit - attempts.wrong},
-        )
-        if last:
-            self._lock(gate)
+        try:
+            await self._context.hooks.record(
+                JournalAction.SESSION_AUTHENTICATION_FAILED,
+                outcome=Outcome.REFUSED,
+                gate=gate,
+                detail={"attempt": attempts.wrong, "remaining": attempts.limit - attempts.wrong},
+            )
+        finally:
+            if last:
+                self._lock(gate)
         return False
 
     async def _wrong_answer(self, credential: str, code: str) -> Gate | None:
