@@ -3,11 +3,19 @@
 import json
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bedside.demo.world import World
 
-__all__ = ["Record", "console_records", "device_records", "gates"]
+__all__ = [
+    "Record",
+    "console_records",
+    "device_records",
+    "gates",
+    "read_journal",
+    "reported_records",
+]
 
 
 @dataclass(frozen=True)
@@ -29,15 +37,29 @@ def _record(entry: dict[str, Any]) -> Record:
 
 def device_records(world: World) -> list[Record]:
     """Return the device's journal, oldest first."""
-    lines = world.device.journal.read_bytes().splitlines()
-    return [_record(json.loads(line)) for line in lines]
+    return read_journal(world.device.journal)
+
+
+def read_journal(path: Path) -> list[Record]:
+    """Return the journal of any device, oldest first; what is being written now is left out."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    return [_record(json.loads(line)) for line in lines if line.endswith(b"\n")]
 
 
 def console_records(world: World) -> list[Record]:
     """Return the console's journal, oldest first."""
+    return _rows(world, "SELECT entry FROM journal_journalrow ORDER BY id")
+
+
+def reported_records(world: World) -> list[Record]:
+    """Return the device's journal as the console holds it, oldest first."""
+    return _rows(world, "SELECT line FROM journal_deviceentry ORDER BY seq")
+
+
+def _rows(world: World, query: str) -> list[Record]:
     path = world.folder / "console" / "console.sqlite3"
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        rows = database.execute("SELECT entry FROM journal_journalrow ORDER BY id").fetchall()
+        rows = database.execute(query).fetchall()
     database.close()
     return [_record(json.loads(row[0])) for row in rows]
 

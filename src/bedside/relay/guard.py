@@ -57,11 +57,12 @@ class Guard:
         """The gate that refuses this peer now, or None: asked again at each request."""
         if peer.name is None or peer.name.kind not in _SERVED or peer.expires_ms <= self._clock():
             return Gate.CERTIFICATE
-        if peer.serial in self.revoked:
+        # A device that is refused is told why; that its certificates were revoked with it says less.
+        device = peer.name.kind is CertificateKind.DEVICE
+        gate = self._refused(DeviceId(peer.name.id)) if device else None
+        if gate is None and peer.serial in self.revoked:
             return Gate.REVOKED_CERTIFICATE
-        if peer.name.kind is CertificateKind.DEVICE:
-            return self._refused(DeviceId(peer.name.id))
-        return None
+        return gate
 
     def to_close(self, links: Iterable[Link]) -> list[Link]:
         """The open connections that are refused by now."""

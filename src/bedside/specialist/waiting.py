@@ -44,7 +44,10 @@ def session_over(session: Json, language: Language) -> SessionOverError:
     sentences = [ending_sentence(Ending(session["ending"]), language)]
     if session.get("gate"):
         gate = Gate(session["gate"])
-        sentences.append(f"{gate_sentence(gate, language)} {gate_advice(gate, language)}")
+        say = translator(language, "bedside-cli")
+        told = say(N_("refused by {gate}: {sentence} {advice}"))
+        sentence, advice = gate_sentence(gate, language), gate_advice(gate, language)
+        sentences.append(told.format(gate=gate.value, sentence=sentence, advice=advice))
     return SessionOverError(*sentences)
 
 
