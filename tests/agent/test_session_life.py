@@ -1,11 +1,17 @@
 """The agent's whole life with real relays: enrol, poll, order, consent, tunnel, serve, end."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
-from bedside.vocabulary import Activity
-from tests.agent.world import world
+from bedside.testing.sockets import listening_of
+from bedside.vocabulary import Activity, DeviceId, Ending
+from tests.agent.world import World, wall_ms, world
 
 pytestmark = [
     pytest.mark.asyncio,
@@ -14,24 +20,273 @@ pytestmark = [
 ]
 
 
+async def asked(play: World, operator, **changes):
+    order = await play.ask(**changes)
+    await play.wait_until(
+        lambda: operator.status.request and operator.status.request.session == order.session
+    )
+    return order
+
+
+async def let_in(play: World, operator, **changes):
+    """A session that the operator allowed, and the specialist who may connect."""
+    order = await asked(play, operator, **changes)
+    await asyncio.to_thread(operator.accept, "J. Roy")
+    code = await play.wait_until(lambda: operator.status.presence_code)
+    return order, play.specialist(order, operator.status.connection.relay, code=code)
+
+
+async def ended(play: World, order) -> tuple[str, str | None]:
+    """How the session ended, once the console has it; there is one ending in the journal."""
+    entry = await play.wait_for_entry("session:life:ended", session=order.session)
+    assert len(play.endings(order.session)) == 1
+    return entry["detail"]["ending"], entry["gate"]
+
+
 async def test_a_session_from_order_to_stop(tmp_path):
     async with world(tmp_path) as play:
+        listening = [listening_of([play.agent.pid])]
         operator = await play.operator()
-        order = await play.ask()
-        await play.wait_until(lambda: operator.status.request)
+        order = await asked(play, operator)
         assert operator.status.request.person.name == "Marie Tremblay"
+        assert operator.status.activity is Activity.ASKED
         await play.wait_for_entry("session:consent:asked", session=order.session)
+        listening.append(listening_of([play.agent.pid]))
         await asyncio.to_thread(operator.accept, "J. Roy")
-        await play.wait_for_entry("session:consent:given", session=order.session)
+        consent = await play.wait_for_entry("session:consent:given", session=order.session)
+        assert consent["actor"]["name"] == "J. Roy"
         code = await play.wait_until(lambda: operator.status.presence_code)
         specialist = play.specialist(order, operator.status.connection.relay, code=code)
         status, out, errors = await specialist.run("ssh", "device", "echo hello")
         assert (status, out) == (0, "hello\n"), errors
         assert operator.status.activity is Activity.CONTROLLING
         await play.wait_for_entry("session:life:live", session=order.session)
+        listening.append(listening_of([play.agent.pid]))
+        shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
+        assert await shell.stdout.readline() == b"up\n"
+        started = time.monotonic()
         await asyncio.to_thread(operator.stop)
-        entry = await play.wait_for_entry("session:life:ended", session=order.session)
-        assert entry["detail"]["ending"] == "by_operator"
-        await play.wait_until(lambda: operator.status.verification)
+        assert time.monotonic() - started < 1
+        assert operator.status.activity is Activity.IDLE
+        assert await asyncio.wait_for(shell.wait(), 5) == 255
+        assert await ended(play, order) == ("by_operator", None)
+        due = await play.wait_until(lambda: operator.status.verification)
+        assert due.person == "Marie Tremblay"
+        await asyncio.to_thread(operator.verify, "J. Roy")
+        await play.wait_until(lambda: operator.status.verification is None)
+        entry = await play.wait_for_entry("device:service:verified", session=order.session)
+        assert entry["actor"]["name"] == "J. Roy"
+        listening.append(listening_of([play.agent.pid]))
+        assert listening == [[], [], [], []]
         operator.leave()
         assert play.stop_agent() == 0
+        status, out = await play.command("journal", "verify")
+        assert status == 0, out
+
+
+async def test_stop_works_with_every_server_dead_and_the_worker_hung(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", "echo $$; sleep 1000")
+        sleeper = int(await shell.stdout.readline())
+        (worker,) = workers(play)
+        for name in list(play.relays):
+            await play.stop_relay(name)
+        await play.live.stop()
+        stop(worker)
+        started = time.monotonic()
+        await asyncio.to_thread(operator.stop)
+        assert time.monotonic() - started < 1
+        (ending,) = play.endings(order.session)
+        assert ending["detail"]["ending"] in {"by_operator", "relay_lost"}
+        await gone(sleeper)
+        await gone(worker)
+        operator.leave()
+        assert await asyncio.wait_for(shell.wait(), 5) == 255
+
+
+async def test_refused_and_unanswered(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order = await asked(play, operator)
+        await asyncio.to_thread(operator.refuse)
+        assert await ended(play, order) == ("refused", "consent")
+        order = await asked(play, operator, answer_by_ms=wall_ms() + 1500)
+        assert await ended(play, order) == ("unanswered", "consent_silence")
+        await play.wait_until(lambda: operator.status.activity is Activity.IDLE)
+        operator.leave()
+
+
+async def test_orders_that_the_device_refuses_by_itself(tmp_path):
+    """Each gate's refusal reaches the console in the device's own words."""
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order = await play.ask(product="workstation")
+        assert await ended(play, order) == ("refused", "order_product")
+        order = await play.ask(issued_ms=wall_ms() - 9000, answer_by_ms=wall_ms() - 1)
+        assert await ended(play, order) == ("refused", "order_expired")
+        play.set_exam(3)
+        order = await play.ask()
+        assert await ended(play, order) == ("refused", "exam_running")
+        play.set_exam(1)
+        order = await play.ask()
+        assert await ended(play, order) == ("refused", "safe_state_unknown")
+        play.set_exam(0)
+        first = await asked(play, operator)
+        second = await play.ask()
+        assert await ended(play, second) == ("refused", "device_busy")
+        await asyncio.to_thread(operator.refuse)
+        assert await ended(play, first) == ("refused", "consent")
+        await play.configure(locked=True, lock_reason="recall")
+        await play.wait_until(lambda: operator.status.locked)
+        order = await play.ask()
+        assert await ended(play, order) == ("refused", "device_locked")
+        await play.configure()
+        await play.wait_until(lambda: not operator.status.locked)
+        assert not [status for status in operator.seen if status.session]
+        operator.leave()
+
+
+async def refusal(play: World, gate: str) -> dict:
+    return await play.wait_until(
+        lambda: next(
+            (
+                entry
+                for entry in play.entries
+                if entry["action"] == "order:document:refused" and entry["gate"] == gate
+            ),
+            None,
+        )
+    )
+
+
+async def test_documents_that_are_not_the_consoles_or_not_for_this_device(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        await play.ask(signer=play.maker.store.signer("manufacturer"))
+        entry = await refusal(play, "order_signature")
+        assert entry["session"] is None
+        await play.ask(device=DeviceId("CI-20418"))
+        # Sealed for the other device: it cannot even be opened here.
+        await play.wait_until(
+            lambda: sum(one["gate"] == "order_signature" for one in play.entries) == 2
+        )
+        order = await asked(play, operator)
+        await play.send_again(order)
+        await refusal(play, "order_replayed")
+        await asyncio.to_thread(operator.refuse)
+        assert await ended(play, order) == ("refused", "consent")
+        operator.leave()
+        play.stop_agent()
+        play.start_agent()
+        await play.send_again(order)
+        await play.wait_until(
+            lambda: sum(one["gate"] == "order_replayed" for one in play.entries) == 2
+        )
+        assert len(play.endings(order.session)) == 1
+
+
+async def test_three_wrong_answers_end_it(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        specialist.answer(code="000000" if operator.status.presence_code != "000000" else "1")
+        status, _, _ = await specialist.run("ssh", "device", "true")
+        assert status == 255
+        assert await ended(play, order) == ("refused", "presence_code")
+        order, specialist = await let_in(play, operator)
+        specialist.answer(code=operator.status.presence_code, credential="not the credential")
+        status, _, _ = await specialist.run("ssh", "device", "true")
+        assert await ended(play, order) == ("refused", "support_credential")
+        wrong = [one for one in play.entries if one["action"] == "session:authentication:failed"]
+        assert len(wrong) == 6
+        # Both times the credential itself was right in three of six tries: it is not locked yet.
+        order = await play.ask()
+        await play.wait_until(lambda: operator.status.request or play.endings(order.session))
+        operator.leave()
+
+
+async def test_the_console_takes_it_back(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
+        assert await shell.stdout.readline() == b"up\n"
+        await play.withdraw(order, Ending.BY_SPECIALIST)
+        assert await ended(play, order) == ("by_specialist", None)
+        assert await asyncio.wait_for(shell.wait(), 5) == 255
+        operator.leave()
+
+
+async def test_a_relay_dies_and_the_next_session_opens_at_the_other(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
+        assert await shell.stdout.readline() == b"up\n"
+        first = operator.status.connection.relay
+        started = time.monotonic()
+        await play.stop_relay(first)
+        await play.wait_until(lambda: operator.status.connection.relay not in (None, first))
+        assert time.monotonic() - started < 30
+        assert await ended(play, order) == ("relay_lost", None)
+        assert await asyncio.wait_for(shell.wait(), 5) == 255
+        order, specialist = await let_in(play, operator)
+        status, out, errors = await specialist.run("ssh", "device", "echo there")
+        assert (status, out) == (0, "there\n"), errors
+        operator.leave()
+
+
+async def test_limits_end_it(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator, idle_s=10, duration_s=60)
+        status, _out, errors = await specialist.run("ssh", "device", "echo there")
+        assert status == 0, errors
+        assert await ended(play, order) == ("idle", None)
+        operator.leave()
+
+
+async def test_the_console_dies_and_the_session_goes_on(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", "cat")
+        shell.stdin.write(b"one\n")
+        assert await shell.stdout.readline() == b"one\n"
+        await play.live.stop()
+        shell.stdin.write(b"two\n")
+        assert await shell.stdout.readline() == b"two\n"
+        shell.stdin.close()
+        assert await asyncio.wait_for(shell.wait(), 10) == 0
+        await asyncio.to_thread(operator.stop)
+        await play.live.start()
+        assert await ended(play, order) == ("by_operator", None)
+        operator.leave()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
+
+
+def workers(play: World) -> list[int]:
+    """The worker's pid, if there is one."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(play.agent.pid)], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process is no more (or a zombie that its parent has yet to reap)."""
+    async with asyncio.timeout(5):
+        while alive(pid):  # noqa: ASYNC110 - another process, no event
+            await asyncio.sleep(0.02)

@@ -11,6 +11,7 @@ import json
 import secrets
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -342,10 +343,14 @@ class World:
 
     async def operator(self) -> Operator:
         """A person at the panel, once the agent has its socket."""
-        await self.wait_until(self.config.panel_socket.exists)
+        await self.wait_until(self._panel_answers)
         operator = await asyncio.to_thread(Operator, self.config.panel_socket)
         await self.wait_until(lambda: operator.status)
         return operator
+
+    def _panel_answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as line:
+            return line.connect_ex(str(self.config.panel_socket)) == 0
 
     # ---- what the console says ----
 
@@ -416,6 +421,10 @@ class World:
         await self.open_tunnel(order)
         await self.send(order, MessageKind.ORDER, ORDER, signer=signer)
         return order
+
+    async def send_again(self, order: SessionOrder) -> None:
+        """The same order in a new message, as a hostile relay could hand it out."""
+        await self.send(order, MessageKind.ORDER, ORDER)
 
     async def open_tunnel(self, order: SessionOrder) -> None:
         offered = TunnelOffered(

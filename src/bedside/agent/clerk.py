@@ -225,7 +225,7 @@ class Clerk:
             busy=self._session is not None and not asked_again,
             last_entry_ms=self._ledger.last_entry_ms(),
             journal_writable=self._ledger.is_writable(),
-            safe_state=await self._watch.fresh(),
+            safe_state=await (self._watch.fresh() if asked_again else self._watch.now()),
             fingerprint_matches=self._identity.matches_hardware(self._config.hardware_files),
             configured=settings.configured,
             second_authentication_ready=self._credential.is_ready(now_ms),

@@ -54,11 +54,14 @@ class SafeStateWatch:
             await self._ask()
             await asyncio.sleep(_PAUSE_S)
 
-    async def fresh(self) -> SafeState:
-        """Return an answer that is at most two seconds old."""
-        if time.monotonic() - self._at > _FRESH_S:
-            await self._ask()
+    async def now(self) -> SafeState:
+        """Ask, and return the answer."""
+        await self._ask()
         return self._state
+
+    async def fresh(self) -> SafeState:
+        """Return an answer that is at most two seconds old: the person has just said yes."""
+        return self._state if time.monotonic() - self._at <= _FRESH_S else await self.now()
 
     async def _ask(self) -> None:
         at = time.monotonic()

@@ -1,0 +1,40 @@
+"""When the worker is started or killed."""
+
+from bedside.agent.keeper_plan import (
+    HEARTBEAT_LIMIT_MS,
+    STOP_LIMIT_MS,
+    WorkerFacts,
+    WorkerStep,
+    next_worker_step,
+    restart_delay_ms,
+    sync_delay_ms,
+)
+
+
+def test_work_starts_it_and_nothing_else_does():
+    assert next_worker_step(WorkerFacts(running=False), 0) is WorkerStep.KEEP
+    assert next_worker_step(WorkerFacts(running=False, has_work=True), 0) is WorkerStep.START
+    assert next_worker_step(WorkerFacts(running=True, has_work=True), 0) is WorkerStep.KEEP
+
+
+def test_a_worker_that_was_lost_waits_before_it_comes_back():
+    facts = WorkerFacts(running=False, has_work=True, not_before_ms=500)
+    assert next_worker_step(facts, 499) is WorkerStep.KEEP
+    assert next_worker_step(facts, 500) is WorkerStep.START
+
+
+def test_a_worker_that_says_nothing_is_killed():
+    facts = WorkerFacts(running=True, heard_ms=1000)
+    assert next_worker_step(facts, 1000 + HEARTBEAT_LIMIT_MS) is WorkerStep.KEEP
+    assert next_worker_step(facts, 1001 + HEARTBEAT_LIMIT_MS) is WorkerStep.KILL
+
+
+def test_a_stop_is_obeyed_or_enforced():
+    facts = WorkerFacts(running=True, heard_ms=1000, stop_asked_ms=1000)
+    assert next_worker_step(facts, 1000 + STOP_LIMIT_MS - 1) is WorkerStep.KEEP
+    assert next_worker_step(facts, 1000 + STOP_LIMIT_MS) is WorkerStep.KILL
+
+
+def test_delays_grow_to_their_limits():
+    assert [restart_delay_ms(losses) for losses in (0, 1, 2, 50)] == [0, 0, 2000, 60_000]
+    assert [sync_delay_ms(tries) for tries in (0, 1, 50)] == [1000, 4000, 900_000]

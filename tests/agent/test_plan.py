@@ -1,0 +1,127 @@
+"""Each gate at the device, turned off in turn beside the set-up that all of them let through (S17)."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bedside.agent.plan import (
+    CLOCK_TOLERANCE_MS,
+    GATES,
+    DeviceFacts,
+    SafeState,
+    Verdict,
+    check_order,
+)
+from bedside.protocol.orders import SessionOrder
+from bedside.protocol.shapes import Person
+from bedside.vocabulary import AccessKind, DeviceId, Gate, Level, Mode, SessionId
+
+NOW = 1_800_000_000_000
+ORDER = SessionOrder(
+    session=SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ"),
+    device=DeviceId("CI-20417"),
+    product="contrast-injector",
+    person=Person(id="p1", name="Marie", employer="Bayard", level=Level.TWO, country="US"),
+    access=AccessKind.SYSTEM,
+    mode=Mode.CONTROL,
+    reason="fault",
+    case="C-1",
+    ticket=None,
+    issued_ms=NOW - 1000,
+    answer_by_ms=NOW + 60_000,
+    duration_s=1800,
+    idle_s=600,
+    specialist_key="SHA256:" + "A" * 43,
+    proof_seed=bytes(32),
+    max_bytes=1,
+    checkpoint="note",
+)
+FACTS = DeviceFacts(
+    device="CI-20417",
+    product="contrast-injector",
+    access_kinds=frozenset({AccessKind.SYSTEM}),
+    last_entry_ms=NOW - 5000,
+    journal_writable=True,
+    safe_state=SafeState.SAFE,
+    fingerprint_matches=True,
+    configured=True,
+    second_authentication_ready=True,
+)
+OFF = {
+    Gate.ORDER_DEVICE: {"device": "CI-20418"},
+    Gate.ORDER_PRODUCT: {"product": "workstation"},
+    Gate.ACCESS_KIND: {"access_kinds": frozenset({AccessKind.SERVICE})},
+    Gate.ORDER_REPLAYED: {"seen": True},
+    Gate.DEVICE_LOCKED: {"locked": True},
+    Gate.DEVICE_BUSY: {"busy": True},
+    Gate.CLOCK: {"last_entry_ms": NOW + CLOCK_TOLERANCE_MS + 1},
+    Gate.JOURNAL: {"journal_writable": False},
+    Gate.EXAM_RUNNING: {"safe_state": SafeState.EXAM_RUNNING},
+    Gate.SAFE_STATE_UNKNOWN: {"safe_state": SafeState.UNKNOWN},
+    Gate.INSTANCE: {"fingerprint_matches": False},
+    Gate.DEVICE_STATE: {"configured": False},
+    Gate.SECOND_AUTHENTICATION_LOCKED: {"second_authentication_ready": False},
+}
+
+
+def test_everything_in_order_is_allowed():
+    assert check_order(ORDER, FACTS, NOW) == Verdict()
+    assert check_order(ORDER, FACTS, NOW).allowed
+
+
+@pytest.mark.parametrize("gate", list(OFF))
+def test_each_gate_refuses_by_its_name(gate):
+    assert check_order(ORDER, replace(FACTS, **OFF[gate]), NOW) == Verdict(gate)
+
+
+def test_an_order_is_void_from_its_last_moment_on():
+    assert check_order(ORDER, FACTS, ORDER.answer_by_ms - 1).allowed
+    assert check_order(ORDER, FACTS, ORDER.answer_by_ms) == Verdict(Gate.ORDER_EXPIRED)
+
+
+def test_a_clock_that_lies_before_the_order_refuses():
+    early = ORDER.issued_ms - CLOCK_TOLERANCE_MS
+    facts = replace(FACTS, last_entry_ms=0)
+    assert check_order(ORDER, facts, early).allowed
+    assert check_order(ORDER, facts, early - 1) == Verdict(Gate.CLOCK)
+
+
+@pytest.mark.parametrize("gate", [Gate.ORDER_SIGNATURE, Gate.ORDER_MALFORMED, Gate.ORDER_DEVICE])
+def test_what_could_not_be_opened_is_refused_by_that_name_before_all_else(gate):
+    everything_off = {name: value for off in OFF.values() for name, value in off.items()}
+    facts = replace(FACTS, **everything_off, opening=gate)
+    assert check_order(None, facts, NOW) == Verdict(gate)
+    assert check_order(ORDER, facts, NOW) == Verdict(gate)
+
+
+def test_nothing_at_all_is_malformed():
+    assert check_order(None, FACTS, NOW) == Verdict(Gate.ORDER_MALFORMED)
+
+
+def test_every_gate_of_the_table_has_its_refusal_here():
+    assert {gate for gate, _ in GATES} == {*OFF, Gate.ORDER_EXPIRED}
+
+
+@given(st.sets(st.sampled_from(list(OFF)), min_size=1))
+def test_the_first_closed_gate_gives_the_name(closed):
+    changes = {}
+    for gate in closed:
+        changes |= OFF[gate]
+    verdict = check_order(ORDER, replace(FACTS, **changes), NOW)
+    assert not verdict.allowed
+    assert verdict.gate in closed
+    order = [gate for gate, _ in GATES]
+    safe = {Gate.EXAM_RUNNING, Gate.SAFE_STATE_UNKNOWN}
+    if not safe <= closed:
+        assert verdict.gate == min(closed, key=order.index)
+
+
+def test_facts_that_nobody_stated_refuse():
+    bare = DeviceFacts(
+        device="CI-20417",
+        product="contrast-injector",
+        access_kinds=frozenset({AccessKind.SYSTEM}),
+    )
+    assert not check_order(ORDER, bare, NOW).allowed
