@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.testing.sockets import listening_of
+from bedside.testing.sockets import ListenerWatch, descendants
 from bedside.vocabulary import Activity, DeviceId, Ending
 from tests.agent.world import World, wall_ms, world
 
@@ -45,43 +45,48 @@ async def ended(play: World, order) -> tuple[str, str | None]:
 
 async def test_a_session_from_order_to_stop(tmp_path):
     async with world(tmp_path) as play:
-        listening = [listening_of([play.agent.pid])]
-        operator = await play.operator()
-        order = await asked(play, operator)
-        assert operator.status.request.person.name == "Marie Tremblay"
-        assert operator.status.activity is Activity.ASKED
-        await play.wait_for_entry("session:consent:asked", session=order.session)
-        listening.append(listening_of([play.agent.pid]))
-        await asyncio.to_thread(operator.accept, "J. Roy")
-        consent = await play.wait_for_entry("session:consent:given", session=order.session)
-        assert consent["actor"]["name"] == "J. Roy"
-        code = await play.wait_until(lambda: operator.status.presence_code)
-        specialist = play.specialist(order, operator.status.connection.relay, code=code)
-        status, out, errors = await specialist.run("ssh", "device", "echo hello")
-        assert (status, out) == (0, "hello\n"), errors
-        assert operator.status.activity is Activity.CONTROLLING
-        await play.wait_for_entry("session:life:live", session=order.session)
-        listening.append(listening_of([play.agent.pid]))
-        shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
-        assert await shell.stdout.readline() == b"up\n"
-        started = time.monotonic()
-        await asyncio.to_thread(operator.stop)
-        assert time.monotonic() - started < 1
-        assert operator.status.activity is Activity.IDLE
-        assert await asyncio.wait_for(shell.wait(), 5) == 255
-        assert await ended(play, order) == ("by_operator", None)
-        due = await play.wait_until(lambda: operator.status.verification)
-        assert due.person == "Marie Tremblay"
-        await asyncio.to_thread(operator.verify, "J. Roy")
-        await play.wait_until(lambda: operator.status.verification is None)
-        entry = await play.wait_for_entry("device:service:verified", session=order.session)
-        assert entry["actor"]["name"] == "J. Roy"
-        listening.append(listening_of([play.agent.pid]))
-        assert listening == [[], [], [], []]
-        operator.leave()
+        pid = play.agent.pid
+        watch = ListenerWatch(lambda: descendants(pid), pause_s=0.05)
+        with watch:
+            await whole_life(play)
+        assert watch.looks > 5
+        assert not watch.found
+        assert any("leash" in command for command in watch.watched)
         assert play.stop_agent() == 0
         status, out = await play.command("journal", "verify")
         assert status == 0, out
+
+
+async def whole_life(play: World) -> None:
+    operator = await play.operator()
+    order = await asked(play, operator)
+    assert operator.status.request.person.name == "Marie Tremblay"
+    assert operator.status.activity is Activity.ASKED
+    await play.wait_for_entry("session:consent:asked", session=order.session)
+    await asyncio.to_thread(operator.accept, "J. Roy")
+    consent = await play.wait_for_entry("session:consent:given", session=order.session)
+    assert consent["actor"]["name"] == "J. Roy"
+    code = await play.wait_until(lambda: operator.status.presence_code)
+    specialist = play.specialist(order, operator.status.connection.relay, code=code)
+    status, out, errors = await specialist.run("ssh", "device", "echo hello")
+    assert (status, out) == (0, "hello\n"), errors
+    assert operator.status.activity is Activity.CONTROLLING
+    await play.wait_for_entry("session:life:live", session=order.session)
+    shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
+    assert await shell.stdout.readline() == b"up\n"
+    started = time.monotonic()
+    await asyncio.to_thread(operator.stop)
+    assert time.monotonic() - started < 1
+    assert operator.status.activity is Activity.IDLE
+    assert await asyncio.wait_for(shell.wait(), 5) == 255
+    assert await ended(play, order) == ("by_operator", None)
+    due = await play.wait_until(lambda: operator.status.verification)
+    assert due.person == "Marie Tremblay"
+    await asyncio.to_thread(operator.verify, "J. Roy")
+    await play.wait_until(lambda: operator.status.verification is None)
+    entry = await play.wait_for_entry("device:service:verified", session=order.session)
+    assert entry["actor"]["name"] == "J. Roy"
+    operator.leave()
 
 
 async def test_stop_works_with_every_server_dead_and_the_worker_hung(tmp_path):
