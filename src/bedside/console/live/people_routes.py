@@ -92,9 +92,11 @@ class PeopleRoutes:
             return Reply(404)
         if request.headers.get("last-event-id") == _OVER:
             return Reply(204)  # it has heard the end: this tells a browser not to come back
-        if await self._database.run(_session_words, asker, session) is None:
+        words = await self._database.run(_session_words, asker, session)
+        if words is None:
             return Reply(404)
-        return self._stream(user.pk, self._session(asker, session))
+        subjects = f"session:{session}", f"device:{words['device']['id']}"
+        return self._stream(user.pk, self._session(asker, session, *subjects))
 
     def _stream(self, person: str, pieces: AsyncIterator[bytes]) -> Reply:
         async def counted() -> AsyncIterator[bytes]:
@@ -109,14 +111,16 @@ class PeopleRoutes:
 
         return Reply(200, headers=_STREAM, stream=counted())
 
-    async def _session(self, asker: Asker, session: str) -> AsyncIterator[bytes]:
-        with self._watch.listen(f"session:{session}") as bell:
+    async def _session(self, asker: Asker, session: str, *subjects: str) -> AsyncIterator[bytes]:
+        # What the device reports moves its session: news of the device is news of it too.
+        with self._watch.listen(*subjects) as bell:
             last: dict[str, Any] = {}
+            news: set[str] = set()
             while True:
                 words = await self._database.run(_session_words, asker, session)  # 3
                 if words is None:
                     return
-                if words != last:
+                if words != last or news:
                     last = words
                     over = words["state"] == SessionState.ENDED
                     yield _event("session", words, number=_OVER if over else "")
@@ -124,7 +128,7 @@ class PeopleRoutes:
                         return
                 else:
                     yield b": still here\n\n"
-                await bell.wait(_HEARTBEAT_S)
+                news = await bell.wait(_HEARTBEAT_S)
 
     async def _fleet(self, asker: Asker) -> AsyncIterator[bytes]:
         with self._watch.listen(Watch.ANY_DEVICE) as bell:

@@ -113,16 +113,18 @@ class Watch:
             self._feed.discard(changed)
 
     @contextlib.contextmanager
-    def listen(self, subject: str) -> Iterator[Bell]:
-        """Give a bell for one subject: `session:ID`, `device:ID`, or `device:` for all devices."""
+    def listen(self, *subjects: str) -> Iterator[Bell]:
+        """Give a bell for subjects: `session:ID`, `device:ID`, or `device:` for all devices."""
         bell = Bell()
-        self._bells[subject].add(bell)
+        for subject in subjects:
+            self._bells[subject].add(bell)
         try:
             yield bell
         finally:
-            self._bells[subject].discard(bell)
-            if not self._bells[subject]:
-                del self._bells[subject]
+            for subject in subjects:
+                self._bells[subject].discard(bell)
+                if not self._bells[subject]:
+                    del self._bells[subject]
 
     def _tell(self, heads: _Heads) -> None:
         if heads.cursor != self._cursor:

@@ -168,7 +168,7 @@ class JournalFilters(FilterForm):
         label=_("Person"),
         required=False,
         max_length=254,
-        help_text=_("E-mail address or identifier"),
+        widget=forms.TextInput(attrs={"placeholder": _("E-mail address or identifier")}),
     )
     session = forms.CharField(label=_("Session"), required=False, max_length=26)
     action = forms.ChoiceField(label=_("Act"), required=False)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedside.console.journal.queries import ShownEntry
-from bedside.console.pages.words import OUTCOMES, language
+from bedside.console.pages.details import Detail, detail_words
+from bedside.console.pages.words import OBJECTS, OUTCOMES, language
 from bedside.language import action_sentence, gate_sentence
 from bedside.vocabulary import Gate, JournalAction, Outcome
 
@@ -16,8 +17,6 @@ _TONES = {
     Outcome.REFUSED: ("wait", "ban"),
     Outcome.FAILURE: ("bad", "x"),
 }
-# Shown in columns of their own, or of no use to a reader of a list.
-_ELSEWHERE = frozenset({"device", "took_ms"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,10 @@ class EntryWords:
     person: bool
     object_kind: str
     object_id: str
+    object_name: str
+    """What kind of thing it is, in words."""
+    object_title: str
+    """The thing's own name, where the entry tells it."""
     device: str
     session: str
     case: str
@@ -41,16 +44,16 @@ class EntryWords:
     tone: str
     icon: str
     gate: str
-    details: tuple[tuple[str, Any], ...]
+    details: tuple[Detail, ...]
     withheld: tuple[str, ...]
 
 
-def shown_entries(entries: Iterable[ShownEntry]) -> list[EntryWords]:
-    """Return entries in the words of the page's language."""
-    return [shown_entry(entry) for entry in entries]
+def shown_entries(entries: Iterable[ShownEntry], *, brief: bool = False) -> list[EntryWords]:
+    """Return entries in the words of the page's language; `brief` for a session's own page."""
+    return [shown_entry(entry, brief=brief) for entry in entries]
 
 
-def shown_entry(entry: ShownEntry) -> EntryWords:
+def shown_entry(entry: ShownEntry, *, brief: bool = False) -> EntryWords:
     """Return one entry in the words of the page's language."""
     view = entry.view
     actor, thing, detail = view["actor"] or {}, view["object"] or {}, view["detail"]
@@ -68,6 +71,8 @@ def shown_entry(entry: ShownEntry) -> EntryWords:
         person=actor.get("kind") == "person",
         object_kind=kind,
         object_id=name,
+        object_name=str(OBJECTS.get(kind, kind)),
+        object_title=_title(kind, name, view),
         device=name if kind == "device" else str(detail.get("device") or ""),
         session=view["session"] or "",
         case=view["case"] or "",
@@ -75,10 +80,17 @@ def shown_entry(entry: ShownEntry) -> EntryWords:
         tone=tone,
         icon=icon,
         gate=gate_sentence(Gate(view["gate"]), language()) if view["gate"] else "",
-        details=tuple(
-            (key, value)
-            for key, value in sorted(detail.items())
-            if key not in _ELSEWHERE and value not in (None, "")
-        ),
+        details=detail_words(detail, brief=brief),
         withheld=tuple(view["withheld"]),
+    )
+
+
+def _title(kind: str, name: str, view: dict[str, Any]) -> str:
+    if kind != "person":
+        return ""
+    actor = view["actor"] or {}
+    return (
+        str(actor.get("name", ""))
+        if actor.get("id") == name
+        else str(view["detail"].get("name") or "")
     )

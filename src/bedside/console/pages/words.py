@@ -26,6 +26,7 @@ __all__ = [
     "GATE_NAMES",
     "LOCK_SCOPES",
     "MODE_HELP",
+    "OBJECTS",
     "OBLIGATIONS",
     "OUTCOMES",
     "ROLES",
@@ -124,6 +125,25 @@ ACCESS_HELP = {
 MODE_HELP = {
     Mode.VIEW: (_("View"), _("Nothing can be changed.")),
     Mode.CONTROL: (_("Control"), _("The device can be changed; it is verified afterwards.")),
+}
+OBJECTS = {
+    "code": _("code"),
+    "configuration": _("configuration"),
+    "device": _("device"),
+    "endpoint": _("endpoint"),
+    "everything": _("everything"),
+    "journal": _("journal"),
+    "lock": _("lock"),
+    "log": _("journal"),
+    "organisation": _("organisation"),
+    "person": _("person"),
+    "product": _("product"),
+    "relay": _("relay"),
+    "right": _("right"),
+    "rule": _("rule"),
+    "session": _("session"),
+    "site": _("site"),
+    "token": _("token"),
 }
 LOCK_SCOPES = {
     LockScope.DEVICE: _("this device"),

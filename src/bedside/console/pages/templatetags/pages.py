@@ -74,6 +74,15 @@ def moment(at_ms: int | None, zone: str = "UTC") -> SafeString | str:
 
 
 @register.simple_tag
+def clock(at_ms: int, zone: str = "UTC") -> SafeString:
+    """Return the time of day, where the page says the day elsewhere; `title` is exact."""
+    exact = moment_text(at_ms, zone)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', _iso(at_ms), exact, exact.split(" ")[1]
+    )
+
+
+@register.simple_tag
 def since(at_ms: int | None, zone: str = "UTC") -> SafeString | str:
     """Return a time as how long ago it was; the page keeps it current, `title` is exact."""
     if at_ms is None:
@@ -124,6 +133,8 @@ def control(field: BoundField) -> SafeString:
         kind = "form-check-input"
     elif isinstance(widget, Select):
         kind = "form-select"
+    if type(field.form).__module__.startswith("allauth"):
+        widget.attrs.pop("placeholder", None)  # it repeats the label in other words
     return field.as_widget(attrs={"class": kind})
 
 

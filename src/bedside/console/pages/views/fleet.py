@@ -9,8 +9,8 @@ from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission
 from bedside.console.pages.forms import FleetFilters
 from bedside.console.pages.queries import find_fleet, fleet_rows
+from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream
-from bedside.console.rest.cursors import page_after
 from bedside.policy.facts import DeviceState
 from bedside.vocabulary import Permission
 
@@ -32,7 +32,7 @@ def fleet(request: HttpRequest, user: User) -> HttpResponse:
         state=state,
         contact=values.get("contact", ""),
     )
-    page = page_after(found, request.GET.get("after"), limit=50)
+    page = page_of(request, found)
     context = {
         "form": form,
         "rows": fleet_rows(user, page.rows),

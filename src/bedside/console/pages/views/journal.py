@@ -183,6 +183,10 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 def _file(name: str, write: Callable[[IO[bytes]], None]) -> FileResponse:
     out = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - the response closes it
-    write(out)
+    try:
+        write(out)
+    except BaseException:
+        out.close()
+        raise
     out.seek(0)
     return FileResponse(out, as_attachment=True, filename=name, content_type="application/zip")

@@ -28,6 +28,7 @@ from bedside.vocabulary import AccessKind, Gate, Mode, Permission, SessionState
 
 __all__ = ["ask"]
 
+_TO_TYPE = frozenset({Gate.CASE, Gate.REASON})
 _START = {"access": "service", "mode": "view", "minutes": "30"}
 
 
@@ -48,6 +49,8 @@ def ask(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
         "decision": decision,
         "gates": _gates(decision) if decision else [],
         "obligations": [OBLIGATIONS[each] for each in decision.obligations] if decision else [],
+        "incomplete": decision is not None
+        and all(reason.gate in _TO_TYPE for reason in decision.refusals),
         "command": _command(device, form) if decision else "",
         "connect": f"bedside ssh {device.pk}",
         "login": f"bedside login {settings.CONFIG.public_url.rstrip('/')}",
@@ -75,7 +78,7 @@ def _gates(decision: Decision) -> list[dict[str, object]]:
             "name": GATE_NAMES[reason.gate],
             "passed": reason.passed,
             # Not given yet is not a refusal: the form says what to do.
-            "missing": not reason.passed and reason.gate in (Gate.CASE, Gate.REASON),
+            "missing": not reason.passed and reason.gate in _TO_TYPE,
             "sentence": gate_sentence(reason.gate, language()),
             "advice": gate_advice(reason.gate, language()),
             "why": reason.fields.get("why", ""),

@@ -10,9 +10,9 @@ from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.pages.forms import SessionFilters
 from bedside.console.pages.queries import journal_of_session
 from bedside.console.pages.shown import shown_entries
+from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream, zone_of
 from bedside.console.pages.words import ACCESS_HELP, MODE_HELP, language
-from bedside.console.rest.cursors import page_after
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import access_session, find_sessions, refusals
 from bedside.language import gate_advice, gate_sentence, state_sentence
@@ -34,7 +34,7 @@ def sessions(request: HttpRequest, user: User) -> HttpResponse:
         found = found.filter(state=SessionState.ENDED.value)
     elif values.get("state") == "open":
         found = found.exclude(state=SessionState.ENDED.value)
-    page = page_after(found, request.GET.get("after"), limit=50, newest_first=True)
+    page = page_of(request, found, newest_first=True)
     kept = {name: value for name, value in values.items() if value}
     context = {
         "form": form,
@@ -69,8 +69,8 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "gate": gate_sentence(Gate(found.gate), language()) if found.gate else "",
         "advice": gate_advice(Gate(found.gate), language()) if found.gate else "",
         "refusals": refusals(found, language()),
-        "console_told": shown_entries(told.console) if told else [],
-        "device_told": shown_entries(told.device) if told else [],
+        "console_told": shown_entries(told.console, brief=True) if told else [],
+        "device_told": shown_entries(told.device, brief=True) if told else [],
         "reads_journal": told is not None,
         "connect": f"bedside ssh {found.device_id}",
         "may_end": not over and _may_end(user, found),

@@ -47,6 +47,13 @@ function follow(part) {
     }
     source.addEventListener("error", lose);
   };
+  // An answer that does not come leaves what is shown, and says that it may be old.
+  for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    part.addEventListener(event, () => say("failed"));
+  }
+  part.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.successful && status?.dataset.state === "failed") say(polling ? "polling" : "live");
+  });
   open();
   addEventListener("pagehide", () => source.close());
 }

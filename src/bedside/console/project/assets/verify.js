@@ -48,7 +48,8 @@ export async function isIncluded(leaf, index, size, proof, root) {
 async function isSigned(note, key) {
   const gap = note.lastIndexOf("\n\n");
   const text = new TextEncoder().encode(note.slice(0, gap + 1));
-  const [name, , encoded] = key.split("+");
+  // name+hash+base64, and base64 has plus signs of its own
+  const [, name, encoded] = key.match(/^([^+]+)\+[0-9a-f]+\+(.+)$/);
   const line = note.slice(gap + 2).split("\n").find((each) => each.startsWith(`— ${name} `));
   if (!line) return false;
   const signature = bytes(line.slice(name.length + 3)).slice(4);

@@ -1,0 +1,191 @@
+"""A real console on this machine: `web` and `live` as processes, and a browser before it."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+TREE = Path(__file__).parents[3]
+AXE = TREE / "node_modules/axe-core/axe.min.js"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", "--lang=en-US",
+]  # fmt: skip
+WIDE = {"width": 1200, "height": 860}
+PHONE = {"width": 360, "height": 740}
+
+
+@dataclass
+class Console:
+    """A console's address, folder and processes."""
+
+    folder: Path
+    port: int
+    live_port: int
+    started: list[subprocess.Popen] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,  # noqa: TID251 - what a child process inherits
+            "BEDSIDE_CONSOLE_CONFIG": str(self.folder / "console.toml"),
+            "DJANGO_SETTINGS_MODULE": "bedside.console.project.settings",
+            "PYTHONPATH": f"{TREE / 'src'}:{TREE}",
+        }
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *words],
+            env=self.environment, capture_output=True, text=True, timeout=110, check=False, cwd=TREE,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, word: str) -> None:
+        with (self.folder / f"{word}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bedside", "console", word],
+                env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=TREE,
+            )  # fmt: skip
+        self.started.append(process)
+
+    def stop(self) -> None:
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self.started:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running_console(folder: Path, *, live: bool = True) -> Iterator[Console]:
+    """A console with the tests' fleet, until the block ends."""
+    console = Console(folder, free_port(), free_port())
+    (folder / "console.toml").write_text(
+        f"""
+public_url = "{console.url}"
+data_dir = "{folder}/data"
+listen = "127.0.0.1:{console.port}"
+live_listen = "127.0.0.1:{console.live_port}"
+live_url = "http://localhost:{console.live_port}"
+relay_listen = "127.0.0.1:{free_port()}"
+manufacturer = "Bayard Imaging"
+""",
+        encoding="utf-8",
+    )
+    try:
+        console.run("bedside", "console", "init")
+        console.run("tests.console.pages.seed")
+        console.start("web")
+        if live:
+            console.start("live")
+        wait_for(console)
+        yield console
+    finally:
+        console.stop()
+
+
+def wait_for(console: Console) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urllib.request.urlopen(f"{console.url}/account/login/", timeout=5).read()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise AssertionError((console.folder / "web.log").read_text()) from None
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visitor:
+    """A person at a real browser: what the page's console complains of is kept, to be none."""
+
+    def __init__(
+        self, browser: Browser, console: Console, *, language: str = "en", theme: str = "light",
+        viewport: dict[str, int] = WIDE,
+    ) -> None:  # fmt: skip
+        self.console = console
+        self.context: BrowserContext = browser.new_context(
+            base_url=console.url,
+            color_scheme=theme,
+            viewport=viewport,
+            locale="fr-CA" if language == "fr" else "en-CA",
+            reduced_motion="reduce",
+        )
+        self.context.add_cookies(
+            [{"name": "bedside_language", "value": language, "url": console.url}]
+        )
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{self.page.url}: {message.text}")
+
+    def sign_in(self, name: str) -> "Visitor":
+        """Be signed in already, as if by the pages (tests of sign-in use the pages)."""
+        answer = json.loads(self.console.run("tests.console.pages.sign_in", name))
+        self.context.add_cookies(
+            [{"name": answer["name"], "value": answer["value"], "url": self.console.url}]
+        )
+        return self
+
+    def open(self, path: str) -> Page:
+        answer = self.page.goto(path)
+        assert answer is not None
+        self.page.wait_for_load_state("load")
+        return self.page
+
+    def faults(self) -> list[str]:
+        """Return what axe-core finds wrong with the page as it stands, and where."""
+        self.page.evaluate(f"() => {{ {AXE.read_text()} }}")
+        found = self.page.evaluate(
+            "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',"
+            " 'wcag22aa', 'best-practice']})"
+        )
+        return [
+            f"{violation['id']}: {node['target']} {node['failureSummary']}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+    def close(self) -> None:
+        self.context.close()
