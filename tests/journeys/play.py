@@ -6,16 +6,31 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bedside.demo.check import HOST
+from bedside.demo.people import DEVICE, Person
 from bedside.demo.processes import wait_for
 from bedside.demo.world import World
+from bedside.language import Language
+from bedside.specialist import opening
+from bedside.specialist.api import Console
+from bedside.specialist.config import SpecialistConfig
+from bedside.specialist.store import load_login
 from bedside.testing.openssh import OpenSsh
 from tests.journeys.records import Record, console_records, device_records
 
-__all__ = ["Running", "console_ending", "device_ending", "ended", "last_session", "power_cut"]
+__all__ = [
+    "Running",
+    "Specialist",
+    "console_ending",
+    "device_ending",
+    "ended",
+    "last_session",
+    "power_cut",
+]
 
 ENDED = "session:life:ended"
 
@@ -109,6 +124,47 @@ def console_ending(world: World, session: str, *, within_s: float = 60) -> str:
         within_s=within_s,
     )
     return _ending(console_records(world), session) or ""
+
+
+class Specialist:
+    """A specialist who is logged in, and asks without starting a program each time."""
+
+    def __init__(self, world: World, person: Person) -> None:
+        home = world.home(person)
+        self._config = SpecialistConfig(
+            home / "config", home / "state", home / "ssh", Language.FRENCH
+        )
+        login = load_login(self._config.login)
+        assert login is not None
+        self._console = Console(login, language=Language.FRENCH)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._console.close()
+
+    def ask(self, *, case: str = "C-88213", reason: str = "Pressure fault E12") -> str:
+        """Ask for control of the system; returns the session, ready for `ssh` once allowed."""
+        wanted = {
+            "device": DEVICE,
+            "access": "system",
+            "mode": "control",
+            "duration_minutes": 10,
+            "case": case,
+            "reason": reason,
+        }
+        session, folder = opening.begin(self._console, self._config, wanted)
+        opening.connect(self._console, self._config, folder)
+        return str(session["id"])
+
+    def end(self, session: str) -> None:
+        """End a session at the console."""
+        self._console.post(f"/sessions/{session}/end", {})
+
+    def folder(self, session: str) -> Path:
+        """Return where a session's key and certificates are."""
+        return self._config.sessions / session
 
 
 CONSOLE = ("web", "live", "worker")

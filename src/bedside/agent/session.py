@@ -103,7 +103,9 @@ class ServiceSession:
         On return the signed consent is in the journal.
         """
         now_ms = self._parts.now_ms()
-        if self._consented.done() or self.over.done() or now_ms >= self.order.answer_by_ms:
+        if self.over.done():
+            return self.over.result().gate or Gate.DEVICE_STATE
+        if self._consented.done() or now_ms >= self.order.answer_by_ms:
             return Gate.CONSENT_SILENCE
         self._until_ms = now_ms + self.order.duration_s * 1000
         consent = Consent(

@@ -253,6 +253,8 @@ class Work:
             case "show":
                 self._board.show(said["board"])
             case "handled":
+                # It works: a later loss is not one more of a row of starts that came to nothing.
+                self._losses = 0
                 self._done_with(str(said["id"]))
             case "configured":
                 self._configured()

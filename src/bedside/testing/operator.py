@@ -18,7 +18,7 @@ PATIENCE_S = 30.0
 
 
 class Operator:
-    """A panel without a screen, over the agent's real Unix socket.
+    """A panel without a screen, over the agent's real Unix socket; OSError when nobody listens.
 
     Every method that waits raises TimeoutError with the last status it saw.
     """
@@ -26,7 +26,11 @@ class Operator:
     def __init__(self, panel_socket: Path) -> None:
         self._ids = itertools.count(1)
         self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(str(panel_socket))
+        try:
+            self._line.connect(str(panel_socket))
+        except OSError:
+            self._line.close()
+            raise
         self._changed = threading.Condition()
         self._answers: dict[int, local.Done | local.Failed] = {}
         self._pages: list[local.JournalPage] = []
