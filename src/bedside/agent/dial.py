@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from bedside.agent.link import Target
 from bedside.agent.proxy import ProxyReply
@@ -91,8 +91,8 @@ class Question(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports do what asyncio.Transport promises without being one.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Give an answer to whom it belongs; anything malformed costs the connection."""
@@ -150,8 +150,7 @@ class _Leg(asyncio.Protocol):
         self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(self._hello)
+        cast("asyncio.Transport", transport).write(self._hello)
 
     def data_received(self, data: bytes) -> None:
         self.reader.receive(data)
