@@ -15,7 +15,7 @@ from bedside.pki.ssh_certificates import issue_user_certificate
 from bedside.specialist.errors import ExitCode
 from bedside.testing.openssh import OpenSsh
 from bedside.vocabulary import Gate, parse_session_id
-from tests.journeys.records import device_records, gates, reported_records
+from tests.journeys.records import console_records, device_records, gates, reported_records
 from tests.journeys.refusals import Scene, in_time
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -105,9 +105,11 @@ def test_while_the_device_is_locked(scene: Scene) -> None:
     scene.was_refused_at_the_console(refused, Gate.LOCK)
     scene.operator.wait_for("locked", lambda status: status.locked)
     session = scene.forge("order")
-    scene.was_refused_at_the_device(session, Gate.DEVICE_LOCKED)
+    try:
+        scene.was_refused_at_the_device(session, Gate.DEVICE_LOCKED)
+    finally:
+        console.post(f"/devices/{DEVICE}/unlock", {})
     scene.nobody_was_asked(session)
-    console.post(f"/devices/{DEVICE}/unlock", {})
     scene.operator.wait_for("unlocked", lambda status: not status.locked)
     scene.is_let_ask()
 
@@ -142,12 +144,13 @@ def test_an_order_that_is_not_for_this_device_or_not_from_this_console(
 ) -> None:
     session = scene.forge(kind)
 
-    # Nothing in such a document is believed, so the entry names no session.
+    # Nothing in such a document is believed: the device names the message, the console its session.
     in_time(f"{gate} here", lambda: gate in gates(device_records(scene.world)))
     in_time(f"{gate} there", lambda: gate in gates(reported_records(scene.world)))
+    in_time(f"{gate} of the session", lambda: gate in gates(console_records(scene.world), session))
+    assert scene.console(MARIE).get(f"/sessions/{session}")["gate"] == gate
     scene.nothing_opened(session)
     scene.nobody_was_asked(session)
-    scene.console(MARIE).post(f"/sessions/{session}/end", {})
 
 
 def test_an_order_that_was_answered_is_not_asked_again(scene: Scene) -> None:
@@ -164,6 +167,23 @@ def test_an_order_that_was_answered_is_not_asked_again(scene: Scene) -> None:
     in_time("the replay in the console's copy", lambda: replayed(reported_records))
     assert sum(1 for status in scene.operator.seen if status.request is not None) == asked
     scene.nothing_opened(session)
+
+
+def test_a_replay_ends_nothing_that_is_open(scene: Scene) -> None:
+    ssh = scene.journey.let_in(MARIE, "--access", "system", "--mode", "control")
+    before = ssh.run("ssh", HOST, "echo inside")
+    session = scene.newest()["id"]
+
+    scene.forge("again", session)
+
+    in_time(
+        "the replay in the console's copy",
+        lambda: Gate.ORDER_REPLAYED in gates(reported_records(scene.world), session),
+    )
+    after = ssh.run("ssh", HOST, "echo inside")
+    assert (before.stdout, after.stdout) == (b"inside\n", b"inside\n"), after.stderr
+    assert scene.newest()["state"] == "live_control"
+    _end(scene)
 
 
 # ---- at the device: its operator and its state ----

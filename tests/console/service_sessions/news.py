@@ -24,7 +24,7 @@ def requested(name: str = "Marie", **changed) -> ServiceSession:
 
 
 def tell(
-    session: str,
+    session: str | None,
     action: JournalAction,
     *,
     device: str = DEVICE,
@@ -40,10 +40,10 @@ def tell(
         clock=ClockState.SYNCHRONISED,
         actor=OPERATOR if action is GIVEN else MACHINE,
         action=action,
-        object=Thing("session", session),
+        object=Thing("session", session) if session else Thing("device", device),
         outcome=outcome,
         gate=gate,
-        session=SessionId(session),
+        session=SessionId(session) if session else None,
         case=None,
         detail=detail,
     )

@@ -1,7 +1,7 @@
 import pytest
 
 from bedside.console.journal.actions import now_ms
-from bedside.console.relays.models import Tunnel
+from bedside.console.relays.models import DeviceMessage, Tunnel
 from bedside.console.service_sessions.actions import (
     do_apply_tunnel_event,
     do_end_due_sessions,
@@ -95,6 +95,29 @@ def test_an_order_that_the_device_refused_ends_the_session_with_its_gate():
     )
     session.refresh_from_db()
     assert (session.ending, session.gate) == ("refused", "exam_running")
+
+
+def test_an_order_that_the_device_could_not_believe_ends_its_session_by_the_message():
+    session = requested()
+    message = DeviceMessage.objects.get(session=session.pk)
+    refused = {"gate": Gate.ORDER_SIGNATURE, "outcome": Outcome.REFUSED}
+    for other in ("01JD0000000000000000000000", "receipt"):
+        assert not tell(None, JournalAction.ORDER_DOCUMENT_REFUSED, message=other, **refused)
+    assert tell(None, JournalAction.ORDER_DOCUMENT_REFUSED, message=message.pk, **refused)
+    session.refresh_from_db()
+    assert (session.ending, session.gate) == ("refused", "order_signature")
+
+
+def test_a_replayed_order_ends_nothing():
+    session = live(requested())
+    assert not tell(
+        session.pk,
+        JournalAction.ORDER_DOCUMENT_REFUSED,
+        gate=Gate.ORDER_REPLAYED,
+        outcome=Outcome.REFUSED,
+    )
+    session.refresh_from_db()
+    assert session.state == "live_control"
 
 
 def test_an_ending_that_is_no_word_of_the_list_is_a_failure():

@@ -47,6 +47,7 @@ __all__ = [
     "presences",
     "relay",
     "relays",
+    "session_of_order",
     "silent_relays",
     "snapshot",
     "tunnel_place",
@@ -122,6 +123,12 @@ def relay(name: str) -> RelayAddress | None:
 def assertion_key(name: str) -> str | None:
     """Return the public key (PEM) by which a relay proves itself, None for an unknown relay."""
     return Relay.objects.filter(pk=name).values_list("assertion_key", flat=True).first()
+
+
+def session_of_order(device: str, message_id: str) -> str:
+    """Return the session whose order `device` got as this message; "" where it was none."""
+    orders = DeviceMessage.objects.filter(pk=message_id, device=device, kind=MessageKind.ORDER)
+    return orders.values_list("session", flat=True).first() or ""
 
 
 def tunnel_place(session: str) -> TunnelPlace | None:

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from bedside.audit.entry import ActorKind, Entry, time_ms
 from bedside.console.journal.actions import device_actor
+from bedside.console.relays.queries import session_of_order
 from bedside.console.service_sessions.actions.life import advance, end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.protocol.states import LIVE, OPEN, state_after
@@ -18,10 +19,12 @@ def do_apply_device_entry(device_id: str, entry: Entry, *, now: int) -> bool:
     The same entry again, or one of another device's session, changes nothing. The entry itself is
     in the journal already: here only the session follows.
     """
-    if entry.session is None:
+    session_id = entry.session or _session_of_unread_order(device_id, entry)
+    if not session_id or entry.gate is Gate.ORDER_REPLAYED:
+        # A replay ends nothing: its session has, or will have, its own ending.
         return False
     with transaction.atomic():
-        session = lock_session(entry.session, device_id)
+        session = lock_session(session_id, device_id)
         if session is None or session.state not in OPEN:
             return False
         at_ms = min(time_ms(entry.time), now)
@@ -73,6 +76,13 @@ def do_apply_tunnel_event(
             session.bytes_from_specialist += bytes_from_specialist
         session.save()
     return True
+
+
+def _session_of_unread_order(device_id: str, entry: Entry) -> str:
+    """Return whose order the device could not believe: it names the message, not the session."""
+    if entry.action is not JournalAction.ORDER_DOCUMENT_REFUSED:
+        return ""
+    return session_of_order(device_id, str(entry.detail.get("message", "")))
 
 
 def _ended(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
