@@ -69,7 +69,9 @@ NEVER = (
 
 
 @pytest.mark.parametrize("kind", NEVER)
-@pytest.mark.parametrize("grant", GRANTS.values(), ids=str)
+@pytest.mark.parametrize(
+    "grant", GRANTS.values(), ids=[f"{access}-{mode}" for access, mode in GRANTS]
+)
 def test_some_things_are_never_granted(kind, grant):
     assert not check_channel(ChannelRequest(kind, "desktop", 5900), grant).allowed
 
