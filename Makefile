@@ -29,7 +29,7 @@ demo-check: venv assets ## the whole journey unattended with the real OpenSSH; e
 
 # ---- What developers use ----
 
-.PHONY: test check messages fmt bench docs measure fuzz reset
+.PHONY: test check messages fmt bench docs pictures measure fuzz reset
 test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes
 	$(RUN)/python -m pytest -n $(J) --dist loadfile $(T)
 
@@ -51,6 +51,9 @@ bench: venv system ## one benchmark: B=NAME; prints "name value unit" lines
 docs: venv ## the documentation, in docs/_build/html
 	$(RUN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+pictures: venv system assets ## take the documentation's pictures of the pages anew
+	$(RUN)/python -m tests.console.pages.pictures
 
 measure: venv ## the sizes of STYLE: printed, never refused
 	@$(RUN)/python -m tools.measure

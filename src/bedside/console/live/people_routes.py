@@ -92,10 +92,10 @@ class PeopleRoutes:
             return Reply(404)
         if request.headers.get("last-event-id") == _OVER:
             return Reply(204)  # it has heard the end: this tells a browser not to come back
-        words = await self._database.run(_session_words, asker, session)
-        if words is None:
+        shown = await self._database.run(_session_words, asker, session)
+        if shown is None:
             return Reply(404)
-        subjects = f"session:{session}", f"device:{words['device']['id']}"
+        subjects = f"session:{session}", f"device:{shown['device']['id']}"
         return self._stream(user.pk, self._session(asker, session, *subjects))
 
     def _stream(self, person: str, pieces: AsyncIterator[bytes]) -> Reply:

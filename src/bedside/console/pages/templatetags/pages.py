@@ -39,7 +39,7 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def state(tone: str, shape: str, text: str) -> SafeString:
     """Return a state as a word with its shape and colour."""
-    return format_html('<span class="state state-{}">{} {}</span>', tone, icon(shape), text)
+    return format_html('<span class="state state-{} whole">{} {}</span>', tone, icon(shape), text)
 
 
 @register.simple_tag
