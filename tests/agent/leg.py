@@ -1,15 +1,15 @@
 """A ProxyCommand: the specialist's leg of a tunnel, from a folder that a test wrote."""
 
 import json
-import os
 import socket
 import sys
-import threading
 from pathlib import Path
 
 from bedside.pki.contexts import specialist_client_context
 from bedside.protocol.http import ResponseReader
 from bedside.protocol.tunnel import proof, tunnel_request
+from bedside.specialist.dial import Leg
+from bedside.specialist.proxy import pump
 
 
 def main(folder: Path) -> None:
@@ -28,19 +28,7 @@ def main(folder: Path) -> None:
         reader.receive(data)
     if answer.status != 101:
         sys.exit(f"refused: {answer.status} {answer.body!r}")
-    os.write(1, reader.trailing) if reader.trailing else None
-    # Two threads on one SSLSocket: Python holds its lock around each OpenSSL call.
-    threading.Thread(target=_send, args=(line,), daemon=True).start()
-    while data := line.recv(65536):
-        view = memoryview(data)
-        while view:
-            view = view[os.write(1, view) :]
-
-
-def _send(line) -> None:
-    while data := os.read(0, 65536):
-        line.sendall(data)
-    line.shutdown(socket.SHUT_WR)
+    pump(Leg(line, reader.trailing), source=0, sink=1)
 
 
 def _next_index(folder: Path) -> int:

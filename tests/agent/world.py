@@ -194,6 +194,7 @@ class World:
         self.specialist_key = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
         self.sealing_key = None
         self.identity_key = None
+        self.identity_keys: list = []
         self.host_key_line = ""
         self.entries: list[dict] = []
         self.lines: list[bytes] = []
@@ -283,6 +284,8 @@ class World:
         if not good:
             answer = Refusal(Gate.ENROLMENT_CODE, 0).to_json()
             return 403, {"content-type": "application/json"}, answer
+        if self.identity_key is not None:
+            self.identity_keys.append(self.identity_key)
         self.identity_key = request.public_key
         issued = self.maker.authority.issue_device(
             request.public_key, DEVICE, now_ms=wall_ms(), days=90
@@ -458,7 +461,7 @@ class World:
         envelope = self.maker.store.unseal(
             KeyName.REPORT, event.sealed, info=report_info(event.device)
         )
-        keys = {key_id(self.identity_key): self.identity_key}
+        keys = {key_id(key): key for key in (self.identity_key, *self.identity_keys)}
         report = DeviceReport.from_bytes(
             open_envelope(envelope, REPORT, keys, limit=DeviceReport.LIMIT)
         )
@@ -549,7 +552,7 @@ class Specialist:
                 {
                     "ca": world.maker.authority.pem,
                     "host": place.host,
-                    "port": place.ports[0],
+                    "port": place.ports[-1],
                     "server_name": place.server_name,
                     "session": order.session,
                     "seed": order.proof_seed.hex(),

@@ -130,7 +130,8 @@ class Clerk:
                 self._working = True
                 try:
                     if told["do"] == "renew":
-                        await renew(self._identity, self._config)
+                        if await renew(self._identity, self._config):
+                            self._tell({"do": "renewed"})
                     else:
                         await self._deal_with(told)
                 finally:

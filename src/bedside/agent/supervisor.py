@@ -32,6 +32,7 @@ from bedside.vocabulary import Activity, Ending, Gate, JournalAction, Outcome, P
 __all__ = ["Supervisor", "main"]
 
 _NOTIFY_MS = 10_000
+_DISTRUST_MS = 10 * 60_000
 
 
 class Supervisor:
@@ -74,6 +75,7 @@ class Supervisor:
             board=self.board,
             handled=lambda message_id: self.poller.handled(message_id),  # noqa: PLW0108 - made below
             configured=self._configured,
+            renewed=self._renewed,
             now_ms=wall_ms,
         )
         self.desk = Desk(self.work, self.ledger, self.board)
@@ -94,6 +96,7 @@ class Supervisor:
         self.panels: Panels | None = None
         self._contexts: dict[Path, ssl.SSLContext] = {}
         self._polled_with_next = False
+        self._distrust_next_until_ms = 0
         self._told_failures: set[tuple[str, str]] = set()
 
     def run(self) -> None:
@@ -158,6 +161,8 @@ class Supervisor:
 
     def _context(self) -> ssl.SSLContext:
         following = self.identity.next
+        if self.reactor.now_ms() < self._distrust_next_until_ms:
+            following = None
         self._polled_with_next = following is not None
         keys = following or self.identity.current
         folder = keys.folder.resolve()
@@ -210,7 +215,14 @@ class Supervisor:
                 gate=Gate.CERTIFICATE,
                 detail={"relay": relay.name},
             )
-        self._polled_with_next = False
+        if self._polled_with_next:
+            # The old keys are still good: a renewal that went wrong must not cut the device off.
+            self._polled_with_next = False
+            self._distrust_next_until_ms = self.reactor.now_ms() + _DISTRUST_MS
+
+    def _renewed(self) -> None:
+        self.poller.hang_up()
+        self.poller.start()
 
     def _configured(self) -> None:
         before = self.board.settings

@@ -33,6 +33,7 @@ __all__ = ["Answer", "Work"]
 
 _TEND_MS = 2_000
 _MAX_TRIES = 3
+_RENEW_AGAIN_MS = 3_600_000
 _END_MS = 1_500
 _SWEEP_MS = 500
 
@@ -49,6 +50,7 @@ class Work:
         config, identity, ledger, board: the supervisor's own.
         handled: told the id of each message that the worker has dealt with.
         configured: called when the worker stored a new configuration.
+        renewed: called when there is a new key set to poll with.
         now_ms: the wall clock, Unix milliseconds.
     """
 
@@ -63,6 +65,7 @@ class Work:
         board: Board,
         handled: Callable[[str], None],
         configured: Callable[[], None],
+        renewed: Callable[[], None],
         now_ms: Callable[[], int],
     ) -> None:
         self._reactor = reactor
@@ -73,6 +76,7 @@ class Work:
         self._board = board
         self._handled = handled
         self._configured = configured
+        self._renewed = renewed
         self._wall_ms = now_ms
         self._messages: dict[str, dict[str, Any]] = {}
         self._tries: dict[str, int] = {}
@@ -82,6 +86,7 @@ class Work:
         self._not_before_ms = 0
         self._sync_tries = 0
         self._sync_at_ms = 0
+        self._renew_at_ms = 0
         self._acknowledged = -1
         self._stop_asked_ms: int | None = None
         self._timer: Timer | None = None
@@ -175,6 +180,7 @@ class Work:
             self._tries[message_id] = self._tries.get(message_id, 0) + 1
             self._keeper.tell(told)
         if self._renewal_is_due():
+            self._renew_at_ms = self._reactor.now_ms() + _RENEW_AGAIN_MS
             self._keeper.tell({"do": "renew"})
         if self._news():
             now_ms = self._reactor.now_ms()
@@ -258,6 +264,8 @@ class Work:
                 self._done_with(str(said["id"]))
             case "configured":
                 self._configured()
+            case "renewed":
+                self._renewed()
             case "verify":
                 self._board.require_verification(Verification.from_fields(Fields(said["due"])))
             case "answer":
@@ -289,6 +297,6 @@ class Work:
 
     def _renewal_is_due(self) -> bool:
         begin, end = self._identity.current.validity_ms
-        if self._identity.next is not None:
+        if self._identity.next is not None or self._reactor.now_ms() < self._renew_at_ms:
             return False
         return self._wall_ms() >= begin + (end - begin) * 2 // 3

@@ -1,0 +1,127 @@
+"""Who may use the panel's socket, and what a bad panel costs: its connection."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from bedside.agent.panels import MAX_PANELS, Panels, SocketRights
+from bedside.agent.reactor import Reactor
+from bedside.language import Language
+from bedside.protocol.local import Done, Hello, Stop, to_line
+
+
+class Play:
+    """A panel server on its reactor; clients are plain sockets in this thread."""
+
+    def __init__(self, folder: Path, rights: SocketRights) -> None:
+        self.reactor = Reactor()
+        self.heard = []
+        self.path = folder / "run" / "panel.sock"
+        self.panels = Panels(
+            self.reactor,
+            self.path,
+            rights=rights,
+            on_hello=lambda link: self.heard.append("hello"),
+            on_message=lambda link, message: self.heard.append(message),
+        )
+        self.clients = []
+
+    def connect(self) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(5)
+        client.connect(str(self.path))
+        self.clients.append(client)
+        self.turn()
+        return client
+
+    def turn(self, times: int = 3) -> None:
+        for _ in range(times):
+            self.reactor.later(0, lambda: None)
+            self.reactor.turn()
+
+    def say(self, client: socket.socket, data: bytes) -> None:
+        client.sendall(data)
+        self.turn()
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.panels.close()
+        self.reactor.close()
+
+
+@pytest.fixture
+def play(tmp_path):
+    made = Play(tmp_path, SocketRights())
+    yield made
+    made.close()
+
+
+HELLO = to_line(Hello(0, Language.FRENCH))
+
+
+def test_a_panel_introduces_itself_and_is_heard(play):
+    client = play.connect()
+    play.say(client, HELLO)
+    play.say(client, to_line(Stop(7)))
+    assert play.heard == ["hello", Stop(7)]
+    play.panels.tell(Done(7))
+    assert client.recv(100) == to_line(Done(7))
+
+
+def test_nothing_is_told_before_hello(play):
+    client = play.connect()
+    play.panels.tell(Done(1))
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        client.recv(1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [to_line(Stop(1)), b"{}\n", b"not json\n", b"x" * 70_000, HELLO + b'{"type":"open"}\n'],
+)
+def test_what_is_malformed_or_out_of_turn_costs_the_connection(play, data):
+    client = play.connect()
+    play.say(client, data)
+    play.turn()
+    assert client.recv(100) == b""
+    assert Stop(1) not in play.heard
+
+
+def test_more_panels_than_there_can_be_are_sent_away(play):
+    clients = [play.connect() for _ in range(MAX_PANELS + 1)]
+    assert clients[-1].recv(1) == b""
+
+
+def test_a_panel_that_does_not_read_is_dropped_and_delays_nobody(play):
+    slow, quick = play.connect(), play.connect()
+    for client in (slow, quick):
+        play.say(client, HELLO)
+    for _ in range(60_000):
+        play.panels.tell(Done(1))
+        quick.recv(100)
+    assert len(play.panels._links) == 1
+
+
+def test_the_socket_is_closed_to_others(play):
+    assert play.path.stat().st_mode & 0o777 == 0o600
+    assert play.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_kernels_credentials_decide():
+    rights = SocketRights(users=(1234,), groups=(4321,))
+    assert rights.allows(0, 99)
+    assert rights.allows(os.geteuid(), 99)
+    assert rights.allows(1234, 99)
+    assert rights.allows(99, 4321)
+    assert not rights.allows(99, 99)
+
+
+def test_a_group_opens_the_folder_to_itself_alone(tmp_path):
+    made = Play(tmp_path, SocketRights(groups=(os.getegid(),)))
+    assert made.path.stat().st_mode & 0o777 == 0o660
+    assert made.path.parent.stat().st_mode & 0o777 == 0o710
+    made.close()
