@@ -170,7 +170,13 @@ def idle_ssh(folder: Path) -> Iterator[int]:
     server = subprocess.Popen(
         [sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
     )
-    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=none", "ServerAliveInterval=30"]
+    while not _greets(port):
+        time.sleep(0.1)
+    options = [
+        "StrictHostKeyChecking=no",
+        f"UserKnownHostsFile={folder}/known",
+        "ServerAliveInterval=30",
+    ]
     (folder / "user").chmod(0o600)
     client = subprocess.Popen(
         ["ssh", "-N", "-F", "none", "-o", "LogLevel=ERROR", "-p", str(port), "-i", f"{folder}/user"]
