@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,8 @@ from bedside.protocol.feed import (
 )
 from bedside.protocol.poll import parse_poll_reply, parse_refusal
 from bedside.relay.server import wall_ms
+from bedside.testing.certificates import PocketAuthority
+from bedside.testing.fake_live import FakeLive
 from bedside.vocabulary import Gate, MessageKind, PollMode
 from tests.relay.world import DEVICE, PATIENT, offered, poll, running
 
@@ -103,6 +106,17 @@ async def test_without_the_console_polls_and_splices_go_on_and_what_is_owed_is_k
 
 
 @pytest.mark.asyncio
+async def test_the_pause_between_attempts_is_bounded(tmp_path):
+    async with running(tmp_path, replace(PATIENT, console_retry_most_ms=100)) as world:
+        await world.live.stop()
+        await asyncio.sleep(2.0)  # enough failures to double the pause beyond any test's patience
+        await world.live.start()
+        before = world.live.feeds
+        async with asyncio.timeout(2):
+            await world.live.wait_for_feeds(before + 1)
+
+
+@pytest.mark.asyncio
 async def test_a_batch_whose_answer_was_lost_is_not_counted_twice(tmp_path):
     async with running(tmp_path) as world:
         world.live.lose_batch_answers = 2
@@ -118,8 +132,6 @@ async def test_a_batch_whose_answer_was_lost_is_not_counted_twice(tmp_path):
 
 @pytest.mark.asyncio
 async def test_absence_is_told_after_two_and_a_half_periods(tmp_path):
-    from dataclasses import replace
-
     async with running(tmp_path, replace(PATIENT, hold_ms=400)) as world:
         device = await world.device()
         await device.poll()
@@ -130,9 +142,6 @@ async def test_absence_is_told_after_two_and_a_half_periods(tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_console_of_another_authority_is_not_believed(tmp_path):
-    from bedside.testing.certificates import PocketAuthority
-    from bedside.testing.fake_live import FakeLive
-
     async with running(tmp_path) as world:
         port = world.live.port
         await world.live.stop()

@@ -10,7 +10,8 @@ from bedside.pki.contexts import device_client_context, enrolment_client_context
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO
 from bedside.protocol.feed import Refused
 from bedside.protocol.poll import parse_refusal
-from bedside.relay.links import MemoryLink, SocketLink
+from bedside.relay.memory_link import MemoryLink
+from bedside.relay.socket_link import SocketLink
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import Gate, PollMode
 from tests.relay.world import DEVICE, NAME, SESSION, poll, running

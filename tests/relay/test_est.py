@@ -1,10 +1,12 @@
 """Enrolment passes through unread, slowly, and nothing else passes without a certificate."""
 
+from dataclasses import replace
+
 import pytest
 
 from bedside.protocol.poll import parse_refusal
 from bedside.vocabulary import Gate
-from tests.relay.world import DEVICE, running
+from tests.relay.world import DEVICE, PATIENT, running
 
 EST = "/.well-known/est/"
 
@@ -93,3 +95,11 @@ async def test_without_the_console_nobody_enrols_and_is_told_when_to_return(tmp_
         await world.live.stop()
         answer = await (await world.newcomer()).ask("GET", EST + "cacerts")
         assert (answer.status, parse_refusal(answer.body).retry_in_ms) == (503, 10_000)
+
+
+@pytest.mark.asyncio
+async def test_a_console_that_takes_too_long_is_not_waited_for(tmp_path):
+    async with running(tmp_path, replace(PATIENT, console_answer_ms=200)) as world:
+        world.live.est_pause_s = 5
+        answer = await (await world.newcomer()).ask("GET", EST + "cacerts")
+        assert answer.status == 503

@@ -7,7 +7,7 @@ from typing import Protocol
 from bedside.protocol.codec import to_json
 from bedside.protocol.http import HttpLimits, Request, RequestReader, response
 from bedside.protocol.poll import Refusal
-from bedside.relay.links import Handler, Link, Owner
+from bedside.relay.link import Handler, Link, Owner
 from bedside.vocabulary import Gate
 
 __all__ = ["HttpConnection", "HttpTimes", "Routes", "refusal"]

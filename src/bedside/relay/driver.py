@@ -19,7 +19,9 @@ from bedside.pki.names import peer_name, peer_serial
 from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
-from bedside.relay.links import Link, MemoryLink, Peer, Scratch, SocketLink, Timed
+from bedside.relay.link import Link, Peer, Scratch, Timed
+from bedside.relay.memory_link import MemoryLink
+from bedside.relay.socket_link import SocketLink
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Admission", "Door", "DoorLimits"]

@@ -35,7 +35,7 @@ from bedside.relay.console_link import Assertions, ConsoleLink, HttpClient
 from bedside.relay.driver import Admission, Door
 from bedside.relay.est import EstForwarder
 from bedside.relay.guard import Guard
-from bedside.relay.links import Link
+from bedside.relay.link import Link
 from bedside.relay.log import Log
 from bedside.relay.pairing import CloseReason, Pairing
 from bedside.relay.polls import Polls

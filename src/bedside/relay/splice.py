@@ -9,7 +9,7 @@ Rules:
 
 from collections.abc import Callable
 
-from bedside.relay.links import HIGH_MARK, Link, Timed
+from bedside.relay.link import HIGH_MARK, Link, Timed
 from bedside.relay.pairing import Budget, CloseReason, Side, Traffic
 from bedside.relay.wheel import Wheel
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from bedside.protocol.feed import RelayEvent
 from bedside.protocol.tunnel import TunnelRequest, tunnel_accepted, tunnel_refused
 from bedside.relay.connection import HttpConnection
-from bedside.relay.links import Link, Owner
+from bedside.relay.link import Link, Owner
 from bedside.relay.pairing import (
     CloseReason,
     Command,

@@ -39,6 +39,7 @@ class FakeLive:
         self.enrolments: list[tuple[str, dict[str, str], bytes]] = []
         self.est_answer: tuple[int, dict[str, str], bytes] = (200, {}, b"")
         self.answer_est: Callable[[str, bytes], tuple[int, dict[str, str], bytes]] | None = None
+        self.est_pause_s = 0.0
         self.feeds = 0
         self.lose_batch_answers = 0
         """How many batches are taken in without an answer: the connection closes instead."""
@@ -152,6 +153,7 @@ class FakeLive:
             self.enrolments.append((verb, dict(request.headers), request.body))
             if self.answer_est is not None:
                 return response(*self.answer_est(verb, request.body))
+            await asyncio.sleep(self.est_pause_s)
             return response(*self.est_answer)
         return response(404, {})
 

@@ -23,7 +23,7 @@ from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_diges
 from bedside.relay.config import RelayConfig
 from bedside.relay.connection import HttpConnection
 from bedside.relay.est import EstForwarder
-from bedside.relay.links import Link, Timed
+from bedside.relay.link import Link, Timed
 from bedside.relay.log import Log
 from bedside.relay.pairing import CloseReason, Pair, Pairing, PairingLimits, Side, Traffic
 from bedside.relay.pairing import Command as PairingCommand
