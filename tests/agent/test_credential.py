@@ -46,6 +46,7 @@ async def test_it_locks_and_the_right_answer_waits_too(credential):
     assert not await credential.check("wrong", later)
     assert not credential.is_ready(later + 29 * 60_000)
     assert await credential.check("correct horse", later + 30 * 60_000)
+    assert not await credential.check("wrong", NOW)  # it waited until the count was cleared
     assert credential.is_ready(NOW)
 
 

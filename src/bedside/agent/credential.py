@@ -29,6 +29,7 @@ class SupportCredential:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._one_at_a_time = asyncio.Lock()
 
     def set(self, secret: str) -> None:
         """Store the hash of `secret`; raise ValueError when it is shorter than ten characters."""
@@ -46,18 +47,28 @@ class SupportCredential:
 
         Raises OSError when the try cannot be counted: then nothing was checked.
         """
-        stored = self._read()
-        if not stored.hash or now_ms < stored.locked_until_ms:
-            return False
-        wrong = stored.wrong + 1
-        beyond = wrong - LOCK_AFTER
-        lock_ms = min(_LOCK_MS * 2 ** min(beyond, 16), _LOCK_LIMIT_MS) if beyond >= 0 else 0
-        self._write(_Stored(stored.hash, wrong, now_ms + lock_ms if lock_ms else 0))
-        loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(None, _matches, stored.hash, secret)
-        if right:
-            self._write(_Stored(stored.hash))
-        return right
+        await self._one_at_a_time.acquire()
+        clearing: asyncio.Future[None] | None = None
+        try:
+            stored = self._read()
+            if not stored.hash or now_ms < stored.locked_until_ms:
+                return False
+            self._write(_counted(stored, now_ms))
+            loop = asyncio.get_running_loop()
+            right = await loop.run_in_executor(None, _matches, stored.hash, secret)
+            if right:
+                # Nobody waits for this: a crash before it leaves one try too many counted.
+                clearing = loop.run_in_executor(None, self._write, _Stored(stored.hash))
+            return right
+        finally:
+            if clearing is None:
+                self._one_at_a_time.release()
+            else:
+                clearing.add_done_callback(self._cleared)
+
+    def _cleared(self, clearing: "asyncio.Future[None]") -> None:
+        clearing.exception()
+        self._one_at_a_time.release()
 
     def _read(self) -> "_Stored":
         stored = read_json(self._path) or {}
@@ -78,6 +89,16 @@ class _Stored:
     hash: str
     wrong: int = 0
     locked_until_ms: int = 0
+
+
+def _counted(stored: _Stored, now_ms: int) -> _Stored:
+    """Return `stored` with one wrong answer more, and the lock that this brings."""
+    wrong = stored.wrong + 1
+    beyond = wrong - LOCK_AFTER
+    if beyond < 0:
+        return _Stored(stored.hash, wrong)
+    lock_ms = min(_LOCK_MS * 2 ** min(beyond, 16), _LOCK_LIMIT_MS)
+    return _Stored(stored.hash, wrong, now_ms + lock_ms)
 
 
 def _matches(hashed: str, secret: str) -> bool:

@@ -162,7 +162,9 @@ class ServiceSession:
         order = self.order
         self._write(JournalAction.SESSION_CONSENT_ASKED, detail=self._terms())
         self._show(Activity.ASKED)
+        # All that can be made ready is, while the person reads.
         self._leash = Leash.start()
+        self._endpoint = Endpoint(self._parts.grant(order), _Hooks(self), self._leash)
         left_s = max(order.answer_by_ms - self._parts.now_ms(), 0) / 1000
         either: set[asyncio.Future[Any]] = {self._consented, self.over}
         await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
@@ -175,12 +177,10 @@ class ServiceSession:
             self.finish(Over(ending=Ending.UNANSWERED, gate=Gate.CONSENT_SILENCE))
 
     async def _serve(self) -> None:
-        assert self._leash is not None
         self._code = f"{secrets.randbelow(1_000_000):06d}"
         self._since_ms = self._parts.now_ms()
         self._alone_since = self._moved = time.monotonic()
         self._show(Activity.CONNECTING)
-        self._endpoint = Endpoint(self._parts.grant(self.order), _Hooks(self), self._leash)
         legs = Legs(
             self.order.session,
             self.order.proof_seed,
@@ -238,13 +238,11 @@ class ServiceSession:
                 self.finish(Over(ending=Ending.PARTNER_LOST))
 
     async def _close(self, over: Over) -> None:
+        left, detail = 0, dict(over.detail)
         if self._endpoint is not None:
             left = await self._endpoint.end()
-        else:
-            left = await self._leash.end() if self._leash is not None else 0
-        activity = self._endpoint.activity if self._endpoint is not None else None
-        detail: dict[str, DetailValue] = {**over.detail}
-        if activity is not None:
+        if self._endpoint is not None and self._consented.done():
+            activity = self._endpoint.activity
             detail |= {"bytes_sent": activity.sent, "bytes_received": activity.received}
         if left:
             detail["processes_left"] = left
