@@ -106,13 +106,6 @@ async def test_killed_at_random_moments(tmp_path):
         await rounds(play, 6, seed=1)
 
 
-@pytest.mark.journey
-@pytest.mark.timeout(900)
-async def test_killed_fifty_times(tmp_path):
-    async with world(tmp_path) as play:
-        await rounds(play, 50, seed=2)
-
-
 async def test_a_dead_worker_ends_its_session_as_failed_and_control_stays_to_be_verified(tmp_path):
     async with world(tmp_path) as play:
         operator = await play.operator()

@@ -176,6 +176,8 @@ class Clerk:
             if kind is MessageKind.CONFIGURATION
             else JournalAction.ORDER_DOCUMENT_REFUSED
         )
+        if self._ledger.has_told_enough(action, wall_ms()):
+            return
         detail = {"kind": str(kind), "message": short(message, 40)}
         self._ledger.write(action, outcome=Outcome.REFUSED, gate=gate, detail=detail)
         self._reporter.tell()

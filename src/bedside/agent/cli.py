@@ -122,7 +122,8 @@ def _enrol(config: AgentConfig, given: argparse.Namespace, language: Language) -
         bundle = open_bundle(envelope, config.manufacturer_key.read_text(), wall_ms())
         asyncio.run(enrol(config, bundle, envelope, code))
     except EnrolmentError as error:
-        print(say(language, N_("This device was not enrolled: {why}"), why=error), file=sys.stderr)
+        why = say(language, error.text, **error.fields)
+        print(say(language, N_("This device was not enrolled: {why}"), why=why), file=sys.stderr)
         if error.gate is not None:
             print(
                 gate_sentence(error.gate, language),

@@ -6,7 +6,9 @@
    key and this device's name.
 """
 
+import asyncio
 import os
+import ssl
 import time
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
@@ -25,6 +27,7 @@ from bedside.agent.ledger import Ledger
 from bedside.agent.link import Target
 from bedside.agent.moment import wall_ms
 from bedside.agent.proxy import Proxy
+from bedside.language import N_
 from bedside.pki.contexts import enrolment_client_context, enrolment_name
 from bedside.pki.device_keys import CertificateError, create_device_keys, open_certificate
 from bedside.pki.requests import build_enrolment_request
@@ -41,13 +44,21 @@ __all__ = ["EnrolmentError", "enrol", "est_answer", "open_bundle", "point_to", "
 
 _PATH = "/.well-known/est/simpleenroll"
 _MAX_ANSWER = 32 * 1024
+_PACE_S = 1.5
+"""A relay carries one request a second for each address, and a hospital may be one address."""
 
 
 class EnrolmentError(RuntimeError):
-    """The device was not enrolled; `gate` names what refused, None when nothing could be asked."""
+    """The device was not enrolled.
 
-    def __init__(self, words: str, gate: Gate | None = None) -> None:
-        super().__init__(words)
+    `text` is a marked sentence with `fields` for it; `gate` names what refused, None when nothing
+    could be asked.
+    """
+
+    def __init__(self, text: str, gate: Gate | None = None, **fields: object) -> None:
+        super().__init__(text.format(**fields))
+        self.text = text
+        self.fields = fields
         self.gate = gate
 
 
@@ -61,9 +72,9 @@ def open_bundle(data: bytes, manufacturer_key: str, now_ms: int) -> EnrolmentBun
         payload = open_envelope(data, BUNDLE, {key_id(key): key}, limit=EnrolmentBundle.LIMIT)
         bundle = EnrolmentBundle.from_bytes(payload)
     except (SignatureError, ProtocolError) as error:
-        raise EnrolmentError(f"the bundle is not the manufacturer's: {error}") from error
+        raise EnrolmentError(N_("the bundle is not the manufacturer's")) from error
     if now_ms >= bundle.expires_ms:
-        raise EnrolmentError("the bundle has expired: ask for a new one", Gate.ORDER_EXPIRED)
+        raise EnrolmentError(N_("the bundle has expired: ask for a new one"), Gate.ORDER_EXPIRED)
     return bundle
 
 
@@ -84,10 +95,10 @@ async def enrol(
     make_private_folder(config.state_dir)
     make_private_folder(config.identity_dir)
     if (config.identity_dir / "current").exists():
-        raise EnrolmentError("this device is enrolled already")
+        raise EnrolmentError(N_("this device is enrolled already"))
     hardware = hardware_fingerprint(config.hardware_files)
     if hardware is None:
-        raise EnrolmentError("a file that names this machine cannot be read", Gate.INSTANCE)
+        raise EnrolmentError(N_("a file that names this machine cannot be read"), Gate.INSTANCE)
     ledger = Ledger(config.journal_dir, bundle.device)
     try:
         folder = await _request_certificate(config, bundle, code)
@@ -125,7 +136,7 @@ async def _request_certificate(
             now_ms=wall_ms(),
         )
     except CertificateError as error:
-        raise EnrolmentError(f"the answer is no certificate for this device: {error}") from error
+        raise EnrolmentError(N_("the answer is not a certificate for this device")) from error
     store_certificate(folder, certificate)
     return folder
 
@@ -135,24 +146,33 @@ async def _ask_relays(
 ) -> Response:
     context = enrolment_client_context(ca)
     body = b2a_base64(request, newline=False)
-    last = "no relay was named"
+    last = "-"
     for relay in relays:
         for port in relay.ports:
             name = enrolment_name(relay.server_name)
             target = Target(host=relay.host, port=port, server_name=name, proxy=proxy)
             try:
-                _, line = await open_connection(target, context, Question)
-                answer = await line.ask(
-                    "POST", _PATH, name, content_type="application/pkcs10", body=body
-                )
-                line.close()
+                answer = await _ask(target, context, body)
+                if answer.status == 429:
+                    await asyncio.sleep(_PACE_S)
+                    answer = await _ask(target, context, body)
             except DialError as error:
                 last = f"{relay.host}:{port}: {error}"
                 continue
             if answer.status < 500:
                 return answer
-            last = f"{relay.host}:{port} answered {answer.status}"
-    raise EnrolmentError(f"no relay could be asked; the last: {last}")
+            last = f"{relay.host}:{port}: {answer.status}"
+    raise EnrolmentError(N_("no relay could be asked; the last was {last}"), last=last)
+
+
+async def _ask(target: Target, context: ssl.SSLContext, body: bytes) -> Response:
+    _, line = await open_connection(target, context, Question)
+    try:
+        return await line.ask(
+            "POST", _PATH, target.server_name, content_type="application/pkcs10", body=body
+        )
+    finally:
+        line.close()
 
 
 def est_answer(answer: Response) -> bytes:
@@ -162,11 +182,11 @@ def est_answer(answer: Response) -> bytes:
             gate: Gate | None = parse_refusal(answer.body).gate
         except ProtocolError:
             gate = None
-        raise EnrolmentError(f"refused ({answer.status})", gate)
+        raise EnrolmentError(N_("refused ({status})"), gate, status=answer.status)
     try:
         return a2b_base64(b"".join(answer.body[:_MAX_ANSWER].split()), strict_mode=True)
     except (Base64Error, ValueError) as error:
-        raise EnrolmentError("the answer is not base64") from error
+        raise EnrolmentError(N_("the answer is not a certificate for this device")) from error
 
 
 def store_certificate(folder: Path, certificate: x509.Certificate) -> None:

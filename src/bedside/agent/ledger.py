@@ -28,6 +28,9 @@ from bedside.vocabulary import (
 __all__ = ["Ledger", "OpenedSession"]
 
 _LOOK_BACK = 400
+_CROWD = 50
+_CROWD_ENOUGH = 20
+_CROWD_MS = 3_600_000
 _MIN_SPACE = 2 * RESERVE_BYTES
 _ENDED = JournalAction.SESSION_LIFE_ENDED
 _WITNESS = JournalAction.JOURNAL_WITNESS_RECORDED
@@ -142,6 +145,19 @@ class Ledger:
     def knows(self, session: SessionId) -> bool:
         """Whether the recent journal speaks of `session`: its order was met before."""
         return any(json.loads(line)["session"] == session for line in self._last(_LOOK_BACK))
+
+    def has_told_enough(self, action: JournalAction, now_ms: int) -> bool:
+        """Whether this action, without a session, fills the end of the journal already.
+
+        What anybody on the way can cause without end must not fill the device's disk: 20 such
+        entries within the last 50 of an hour are enough for whoever reads.
+        """
+        told = 0
+        for line in self._last(_CROWD):
+            entry = json.loads(line)
+            young = now_ms - time_ms(entry["time"]) < _CROWD_MS
+            told += young and entry["action"] == action and entry["session"] is None
+        return told >= _CROWD_ENOUGH
 
     def last_entry_ms(self) -> int:
         """Return the time of the last entry, Unix milliseconds; 0 for an empty journal."""

@@ -1,0 +1,94 @@
+"""The journal in the device's own words: which session is open, what is news, when it is enough."""
+
+import pytest
+
+from bedside.agent.ledger import Ledger
+from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, Mode, Outcome, SessionId
+
+ONE = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
+TWO = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0Y0")
+RECEIVED = JournalAction.ORDER_DOCUMENT_RECEIVED
+REFUSED = JournalAction.ORDER_DOCUMENT_REFUSED
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    made = Ledger(tmp_path / "journal", DeviceId("CI-20417"))
+    yield made
+    made.close()
+
+
+def receive(ledger, session, mode=Mode.CONTROL):
+    detail = {"person": "Marie", "mode": str(mode)}
+    ledger.write(RECEIVED, session=session, case="C-1", detail=detail)
+
+
+def test_a_session_is_open_from_its_order_to_its_ending(ledger):
+    assert ledger.open_sessions() == []
+    receive(ledger, ONE)
+    (opened,) = ledger.open_sessions()
+    assert (opened.session, opened.person, opened.mode, opened.live) == (
+        ONE,
+        "Marie",
+        Mode.CONTROL,
+        False,
+    )
+    ledger.write(JournalAction.SESSION_LIFE_LIVE, session=ONE)
+    assert ledger.open_sessions()[0].live
+    ledger.write_ending(ONE, Ending.BY_OPERATOR, case="C-1")
+    assert ledger.open_sessions() == []
+
+
+def test_what_is_open_is_ended_once(ledger):
+    receive(ledger, ONE)
+    receive(ledger, TWO, Mode.VIEW)
+    ended = ledger.end_open_sessions(Ending.DEVICE_LOST, {"found": "at start"})
+    assert [one.session for one in ended] == [ONE, TWO]
+    assert ledger.end_open_sessions(Ending.DEVICE_LOST, {}) == []
+    entries, more = ledger.page(None, 2)
+    assert more
+    assert [entry["detail"]["ending"] for entry in entries] == ["device_lost", "device_lost"]
+    assert {entry["case"] for entry in entries} == {"C-1"}
+
+
+def test_a_refused_order_opens_nothing(ledger):
+    ledger.write(RECEIVED, session=ONE, outcome=Outcome.REFUSED, gate=Gate.CLOCK)
+    assert ledger.open_sessions() == []
+    assert ledger.knows(ONE)
+    assert not ledger.knows(TWO)
+
+
+def test_a_witness_alone_is_no_news(ledger):
+    size = ledger.head().size
+    ledger.write(JournalAction.JOURNAL_WITNESS_RECORDED)
+    assert not ledger.has_news_after(size)
+    ledger.write(JournalAction.AGENT_PROCESS_STARTED)
+    assert ledger.has_news_after(size)
+    assert not ledger.has_news_after(ledger.head().size)
+
+
+def test_pages_lead_to_the_first_entry(ledger):
+    for _ in range(6):
+        ledger.write(JournalAction.AGENT_PROCESS_STARTED)
+    seen, before = [], None
+    while True:
+        entries, more = ledger.page(before, 3)
+        seen += [entry["seq"] for entry in entries]
+        if not more:
+            break
+        before = seen[-1]
+    assert seen == [6, 5, 4, 3, 2, 1, 0]
+
+
+def test_what_anybody_can_cause_fills_no_disk(ledger):
+    now = ledger.last_entry_ms() + 1000
+    for number in range(20):
+        assert not ledger.has_told_enough(REFUSED, now), number
+        ledger.write(REFUSED, outcome=Outcome.REFUSED, gate=Gate.ORDER_SIGNATURE)
+    assert ledger.has_told_enough(REFUSED, now)
+    assert not ledger.has_told_enough(REFUSED, now + 3_700_000)
+    assert not ledger.has_told_enough(JournalAction.CONFIGURATION_DOCUMENT_REFUSED, now)
+
+
+def test_it_says_whether_it_can_be_written(ledger):
+    assert ledger.is_writable()
