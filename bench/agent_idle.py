@@ -26,8 +26,8 @@ from bench.figures import median, report, say, tree_pids, tree_rss_mib
 from tests.agent.world import World, world
 
 ROUNDS = 3
-WINDOW_S = 61.0
-QUIET_LOOKS = 20
+WINDOW_S = 46.0
+QUIET_LOOKS = 12
 """Half seconds without a worker: its last word to the console was answered."""
 _SEGMENT_HEADERS = 20 + 32
 """IPv4 and TCP with timestamps."""
