@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bedside.agent.journal import JournalError
 from bedside.agent.session import Over, ServiceSession
 from bedside.vocabulary import Ending, Gate
 
@@ -33,3 +34,16 @@ async def test_accept_after_the_end_names_the_end(over, gate):
 @pytest.mark.asyncio
 async def test_accept_after_the_time_is_silence():
     assert asked(1000).accept("J. Roy") is Gate.CONSENT_SILENCE
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_that_cannot_be_written_down_ends_the_session_all_the_same(monkeypatch):
+    session = asked(0)
+
+    def full(*_, **__):
+        raise JournalError("the disk is full")
+
+    monkeypatch.setattr(session, "_write", full)
+    session.refuse()
+
+    assert session.over.result() == Over(ending=Ending.REFUSED, gate=Gate.CONSENT)

@@ -92,3 +92,15 @@ def test_what_anybody_can_cause_fills_no_disk(ledger):
 
 def test_it_says_whether_it_can_be_written(ledger):
     assert ledger.is_writable()
+
+
+@pytest.mark.parametrize("acts", [0, 399, 400, 1200])
+def test_a_session_of_many_acts_still_gets_its_ending(ledger, acts):
+    ledger.write(JournalAction.AGENT_PROCESS_STARTED)
+    receive(ledger, ONE)
+    ledger.write(JournalAction.SESSION_LIFE_LIVE, session=ONE)
+    for _ in range(acts):
+        ledger.write(JournalAction.SESSION_CHANNEL_OPENED, session=ONE)
+    ended = ledger.end_open_sessions(Ending.FAILED, {})
+    assert [(one.session, one.live) for one in ended] == [(ONE, True)]
+    assert ledger.open_sessions() == []

@@ -330,11 +330,12 @@ class Clerk:
     def _configure(self, configuration: DeviceConfiguration, opened: Opened) -> None:
         if configuration.serial <= self._settings.serial:
             return
-        write_json(self._config.state_dir / "configuration.json", configuration.to_dict())
+        # In this order: killed between the two, it comes again, and the journal has it twice.
         self._ledger.write(
             JournalAction.CONFIGURATION_DOCUMENT_APPLIED,
             detail={"serial": configuration.serial, "digest": opened.digest},
         )
+        write_json(self._config.state_dir / "configuration.json", configuration.to_dict())
         if configuration.locked and self._session is not None:
             self._session.finish(Over(ending=Ending.REVOKED, gate=Gate.DEVICE_LOCKED))
         self._tell({"do": "configured"})

@@ -35,6 +35,7 @@ _MIN_SPACE = 2 * RESERVE_BYTES
 _ENDED = JournalAction.SESSION_LIFE_ENDED
 _WITNESS = JournalAction.JOURNAL_WITNESS_RECORDED
 _OPENS = JournalAction.ORDER_DOCUMENT_RECEIVED
+_BEGINS = (_OPENS, JournalAction.AGENT_PROCESS_STARTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +116,7 @@ class Ledger:
     def open_sessions(self) -> list[OpenedSession]:
         """Return the sessions without an ending, oldest first."""
         opened: dict[str, OpenedSession] = {}
-        for line in self._last(_LOOK_BACK):
-            entry = json.loads(line)
+        for entry in self._since_idle():
             session = entry["session"]
             if entry["action"] == _ENDED:
                 opened.pop(session, None)
@@ -192,6 +192,16 @@ class Ledger:
     def close(self) -> None:
         """Release the files."""
         self.journal.close()
+
+    def _since_idle(self) -> list[dict[str, Any]]:
+        """Return the entries since an order or a start: whatever was open before had its ending."""
+        found: list[dict[str, Any]] = []
+        first = self.head().size
+        while first > 0 and not any(entry["action"] in _BEGINS for entry in found):
+            last, first = first, max(first - _LOOK_BACK, 0)
+            lines = self.journal.entries(first, last - first, max_bytes=_LOOK_BACK * 8192)
+            found[:0] = map(json.loads, lines)
+        return found
 
     def _last(self, count: int) -> list[bytes]:
         size = self.head().size

@@ -86,6 +86,7 @@ class ServiceSession:
         self._code = ""
         self._since_ms = 0
         self._until_ms = 0
+        self._deadline = 0.0
         self._doing = ""
         self._live = False
         self._changes: list[str] = []
@@ -108,6 +109,8 @@ class ServiceSession:
         if self._consented.done() or now_ms >= self.order.answer_by_ms:
             return Gate.CONSENT_SILENCE
         self._until_ms = now_ms + self.order.duration_s * 1000
+        # Whoever turns the clock back does not stay longer for it.
+        self._deadline = time.monotonic() + self.order.duration_s
         consent = Consent(
             session=self.order.session,
             device=self.order.device,
@@ -133,7 +136,10 @@ class ServiceSession:
 
     def refuse(self) -> None:
         """The operator says no."""
-        if not self.over.done():
+        if self.over.done():
+            return
+        # A no counts even where it cannot be written down.
+        with contextlib.suppress(JournalError):
             self._write(
                 JournalAction.SESSION_CONSENT_REFUSED, outcome=Outcome.REFUSED, gate=Gate.CONSENT
             )
@@ -228,7 +234,7 @@ class ServiceSession:
         while True:
             await asyncio.sleep(0.5)
             now = time.monotonic()
-            if self._parts.now_ms() >= self._until_ms:
+            if self._parts.now_ms() >= self._until_ms or now >= self._deadline:
                 self.finish(Over(ending=Ending.EXPIRED))
             elif self._live and now - self._moved >= self.order.idle_s:
                 self.finish(Over(ending=Ending.IDLE))

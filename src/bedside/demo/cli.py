@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--folder", type=Path, default=Path("var/demo"), help=say(N_("where the world is kept"))
     )
-    given = parser.parse_args(argv)
+    given = parser.parse_intermixed_args(argv)
     try:
         if given.act == "check":
             with tempfile.TemporaryDirectory(prefix="bedside-") as folder:
@@ -79,7 +79,7 @@ def next_steps(world: World, language: Language) -> str:
         say(N_("People, with e-mail, password and the secret of their code generator:")),
         people,
         say(N_("A code for now, in another terminal: {command}")).format(
-            command=f"{program} demo code --folder {world.folder} {MARIE.email}"
+            command=f"{program} demo code {MARIE.email} --folder {world.folder}"
         ),
         say(N_("1. Log in as Marie Tremblay on her computer, in another terminal:")),
         f'     export PATH="{program.parent}:$PATH" BEDSIDE_HOME="{home}"',

@@ -68,6 +68,16 @@ def test_a_wrong_code_counts_like_a_wrong_password():
     assert User.objects.get(name="Marie Tremblay").failed_sign_ins == 0
 
 
+def test_wrong_codes_lock_an_account_even_for_the_right_code(settings):
+    browser = Browser()
+    browser.sign_in("Marie")
+    for _ in range(settings.CONFIG.sign_in.failures):
+        browser.show_code(digits="000000")
+    assert browser.show_code()["Location"] == "/account/login/"
+    assert browser.get("/activate").status_code == 302
+    assert person("Marie").locked_until_ms > now_ms()
+
+
 def test_a_lock_ends_by_itself_and_a_lock_is_not_extended_by_more_attempts(settings):
     user = person("Marie")
     User.objects.filter(pk=user.pk).update(locked_until_ms=now_ms() + 60_000)

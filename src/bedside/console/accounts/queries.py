@@ -112,7 +112,7 @@ def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
 def user_from_bearer(bearer: str) -> User | None:
     """Return the person whose token this is, or None; rights are asked afresh at every call."""
     token = token_of(bearer, at_ms=now_ms())
-    return None if token is None else token.person
+    return token.person if token and has_second_factor(token.person) else None
 
 
 def user_from_cookies(cookies: Mapping[str, str] | str) -> User | None:

@@ -5,9 +5,11 @@ from typing import Any, ClassVar
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core import context
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.models import User
@@ -49,6 +51,12 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Return False: an administrator makes accounts."""
         del request
         return False
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Complete a sign-in, unless wrong codes locked the account after its password was right."""
+        if User.objects.filter(pk=user.pk, locked_until_ms__gt=now_ms()).exists():
+            raise ImmediateHttpResponse(redirect("account_login"))
+        super().login(request, user)
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Whether the password must be given again before a change to the account.
