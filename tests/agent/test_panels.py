@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,14 @@ def test_a_group_opens_the_folder_to_itself_alone(tmp_path):
     assert made.path.stat().st_mode & 0o777 == 0o660
     assert made.path.parent.stat().st_mode & 0o777 == 0o710
     made.close()
+
+
+def test_a_command_of_a_session_is_no_panel(play):
+    script = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(play.path)]) as below:
+        while below.poll() is None:
+            play.turn()
+    assert below.returncode == 0
+    assert play.heard == []

@@ -68,6 +68,7 @@ def made():
         board=SimpleNamespace(clear=lambda: None, set_fault=lambda gate: True),
         handled=lambda message_id: None,
         configured=lambda: None,
+        renewed=lambda: None,
         now_ms=lambda: 0,
     )
     return reactor, work, keepers[0]

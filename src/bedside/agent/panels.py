@@ -188,8 +188,22 @@ class Panels:
             return
         # struct ucred: pid, uid and gid, four bytes each, in the machine's own order.
         raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS_BYTES)
-        uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (4, 8))
-        if len(self._links) >= MAX_PANELS or not self._rights.allows(uid, gid):
+        pid, uid, gid = (int.from_bytes(raw[at : at + 4], sys.byteorder) for at in (0, 4, 8))
+        full = len(self._links) >= MAX_PANELS
+        if full or not self._rights.allows(uid, gid) or _is_below_us(pid):
             sock.close()
             return
         self._links.append(PanelLink(self, sock))
+
+
+def _is_below_us(pid: int) -> bool:
+    """Whether a session's command asks: it may run as our user, and is no panel; so is who left."""
+    while pid > 1:
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            return True
+        pid = int(stat.rpartition(b")")[2].split()[1])
+        if pid == os.getpid():
+            return True
+    return False

@@ -216,6 +216,11 @@ def _state_words(session: Json) -> str:
     return state_sentence(SessionState(session["state"]), CONFIG.language)
 
 
+def _no_session(device: str) -> CliError:
+    words = _(N_("There is no session for {device} on this computer. Ask first: bedside request"))
+    return CliError(words.format(device=device.upper()))
+
+
 def _open_folder(device: str) -> SessionFolder:
     """Return the newest session for `device` on this computer, connected if it can be."""
     found = [
@@ -224,11 +229,7 @@ def _open_folder(device: str) -> SessionFolder:
         if folder.description()["device"] == device.upper()
     ]
     if not found:
-        raise CliError(
-            _(
-                N_("There is no session for {device} on this computer. Ask first: bedside request")
-            ).format(device=device.upper())
-        )
+        raise _no_session(device)
     folder = found[-1]
     if not (folder.path / "connection.json").exists():
         console = _console()
@@ -313,6 +314,8 @@ def end(
         for folder in folders
         if which.upper() in (folder.session, folder.description()["device"])
     ]
+    if not mine and "-" in which:
+        raise _no_session(which)
     session = mine[-1].session if mine else which.upper()
     console.post(f"/sessions/{session}/end", {})
     for folder in mine:
