@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bedside import __version__
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
 
 # The first word of the command, and the extra whose packages that program needs.
 # Any other word belongs to the specialist's command line.
@@ -53,5 +53,13 @@ def _run(program: str, extra: str, arguments: list[str]) -> int:
     return run(arguments) or 0
 
 
+def command() -> int:
+    """Run `main` for a shell; Ctrl-C at any moment ends it by 130, without a traceback."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -55,6 +55,18 @@ def test_a_request_sends_the_public_key_and_keeps_the_private_one(
     assert folder.key.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    "owned", [{"device": {"id": "CI-1\n  ProxyCommand x"}}, {"access": "root\n"}, {"mode": ""}]
+)
+def test_a_console_writes_no_lines_into_the_configuration_of_openssh(
+    scripted: Scripted, console: Console, config: SpecialistConfig, owned: dict[str, object]
+) -> None:
+    scripted.answers = [(201, ANSWER | owned)]
+
+    with pytest.raises(ValueError, match=r"device id|is not a valid"):
+        opening.begin(console, config, {"device": "CI-20417"})
+
+
 def test_connecting_writes_what_openssh_reads_and_closing_takes_it_away(
     scripted: Scripted, console: Console, config: SpecialistConfig
 ) -> None:

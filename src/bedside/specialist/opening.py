@@ -7,7 +7,7 @@ from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.store import SessionFolder
-from bedside.vocabulary import SessionId
+from bedside.vocabulary import AccessKind, Mode, SessionId, parse_device_id
 
 __all__ = ["begin", "close", "connect", "prune"]
 
@@ -19,9 +19,10 @@ def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Jso
     folder = SessionFolder(config.sessions, session["id"])
     keys.save_key(folder, private)
     told = {
-        "device": session["device"]["id"],
-        "access": session["access"],
-        "mode": session["mode"],
+        # These stand in OpenSSH's configuration: a console that is owned must not write lines there.
+        "device": parse_device_id(session["device"]["id"]),
+        "access": AccessKind(session["access"]).value,
+        "mode": Mode(session["mode"]).value,
         "language": config.language.value,
     }
     folder.write("session.json", json.dumps(told).encode())
