@@ -287,7 +287,7 @@ class Visit(asyncssh.SSHServer):
         if self._conn is not None:
             self._conn.disconnect(
                 asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE,
-                words.locked_sentence(self._grant.language),
+                words.in_ascii(words.locked_sentence(self._grant.language)),
                 self._grant.language,
             )
         self._endpoint.abort_all()
