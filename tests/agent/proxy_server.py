@@ -26,6 +26,7 @@ class ProxyServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._server.wait_closed()
 
     async def _serve(self, reader, writer) -> None:
         task = asyncio.current_task()
@@ -50,15 +51,23 @@ class ProxyServer:
         self.carried.append(where)
         host, _, port = where.rpartition(":")
         there_reader, there_writer = await asyncio.open_connection(host, int(port))
+        try:
+            await self._carry(reader, writer, there_reader, there_writer)
+        finally:
+            there_writer.close()
+
+    async def _carry(self, reader, writer, there_reader, there_writer) -> None:
         writer.write(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 hospital\r\n\r\n")
-        await asyncio.wait(
-            {
-                asyncio.get_running_loop().create_task(_pump(reader, there_writer)),
-                asyncio.get_running_loop().create_task(_pump(there_reader, writer)),
-            },
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        there_writer.close()
+        loop = asyncio.get_running_loop()
+        ways = {
+            loop.create_task(_pump(reader, there_writer)),
+            loop.create_task(_pump(there_reader, writer)),
+        }
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
 
 
 async def _pump(source, sink) -> None:

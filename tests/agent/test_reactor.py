@@ -19,12 +19,16 @@ def test_timers_come_in_order_and_only_once():
 
 def test_a_timer_may_cancel_another_of_its_turn():
     reactor, called = Reactor(), []
-    timers = []
-    reactor.later(0, timers[0].cancel)
-    timers.append(reactor.later(0, lambda: called.append("never")))
+
+    def cancel() -> None:
+        called.append("first")
+        second.cancel()
+
+    reactor.later(0, cancel)
+    second = reactor.later(0, lambda: called.append("never"))
     reactor.later(1, reactor.stop)
     reactor.run()
-    assert called == []
+    assert called == ["first"]
     reactor.close()
 
 
