@@ -236,14 +236,19 @@ class Work:
 
     def _give_up_poison(self) -> None:
         for message_id, tries in list(self._tries.items()):
-            if tries >= _MAX_TRIES:
+            if tries < _MAX_TRIES:
+                continue
+            try:
                 self._ledger.write(
                     JournalAction.ORDER_DOCUMENT_REFUSED,
                     outcome=Outcome.REFUSED,
                     gate=Gate.ORDER_MALFORMED,
                     detail={"message": message_id},
                 )
-                self._done_with(message_id)
+            except JournalError:
+                self._board.set_fault(Gate.JOURNAL)
+                return
+            self._done_with(message_id)
 
     def _done_with(self, message_id: str) -> None:
         self._messages.pop(message_id, None)

@@ -15,7 +15,7 @@ from bedside.demo.processes import ProgramLostError
 from bedside.demo.world import World, WorldError
 from bedside.language import N_, Language, parse_language, translator
 
-__all__ = ["main"]
+__all__ = ["main", "next_steps"]
 
 
 def main(argv: list[str]) -> int:

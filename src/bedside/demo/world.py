@@ -124,6 +124,7 @@ class World:
         if self.built:
             return self
         self._write_console_config()
+        (self.folder / "world.toml").touch(mode=0o600)
         (self.folder / "world.toml").write_text(self._world_file(), encoding="utf-8")
         commands = [
             ["init"],

@@ -88,7 +88,9 @@ class Console:
 
     def _refusal(self, answer: httpx.Response) -> CliError:
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            return NotLoggedInError(self._say(N_("You are not logged in. Run: bedside login")))
+            return NotLoggedInError(
+                self._say(N_("You are not logged in. Run: bedside login CONSOLE"))
+            )
         problem = self._object(answer)
         reasons = problem.get("reasons") or []
         if answer.status_code == httpx.codes.FORBIDDEN and reasons:

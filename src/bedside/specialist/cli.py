@@ -55,7 +55,7 @@ app.add_typer(audit_app, name="audit")
 def _console() -> Console:
     login = load_login(CONFIG.login)
     if login is None:
-        raise NotLoggedInError(_(N_("You are not logged in. Run: bedside login")))
+        raise NotLoggedInError(_(N_("You are not logged in. Run: bedside login CONSOLE")))
     return Console(login, language=CONFIG.language)
 
 
