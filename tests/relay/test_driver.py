@@ -10,8 +10,6 @@ from bedside.pki.contexts import device_client_context, enrolment_client_context
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO
 from bedside.protocol.feed import Refused
 from bedside.protocol.poll import parse_refusal
-from bedside.relay.memory_link import MemoryLink
-from bedside.relay.socket_link import SocketLink
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import Gate, PollMode
 from tests.relay.world import DEVICE, NAME, SESSION, poll, running
@@ -36,7 +34,7 @@ async def test_a_device_with_a_right_certificate_is_served(tmp_path):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("tunnel", [False, True], ids=["socket", "memory"])
+@pytest.mark.parametrize("tunnel", [False, True], ids=["poll", "tunnel"])
 async def test_a_certificate_of_another_authority_is_refused(tmp_path, tunnel):
     async with running(tmp_path) as world:
         # Its name is the manufacturer's, as a public authority might be made to write it.
@@ -50,7 +48,7 @@ async def test_a_certificate_of_another_authority_is_refused(tmp_path, tunnel):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("tunnel", [False, True], ids=["socket", "memory"])
+@pytest.mark.parametrize("tunnel", [False, True], ids=["poll", "tunnel"])
 @pytest.mark.parametrize("days", [(-30, -1), (1, 30)], ids=["expired", "not yet valid"])
 async def test_a_certificate_outside_its_life_is_refused(tmp_path, tunnel, days):
     async with running(tmp_path) as world:
@@ -81,7 +79,7 @@ async def test_a_client_refuses_a_relay_of_another_authority(tmp_path):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("tunnel", [False, True], ids=["socket", "memory"])
+@pytest.mark.parametrize("tunnel", [False, True], ids=["poll", "tunnel"])
 async def test_another_server_name_is_refused(tmp_path, tunnel):
     async with running(tmp_path) as world:
         mine = world.authority.device(DEVICE)
@@ -140,18 +138,6 @@ async def test_a_session_cannot_poll(tmp_path):
     async with running(tmp_path) as world:
         client = await world.device(credentials=world.authority.session(SESSION))
         assert (await client.poll(INTERVAL)).status == 404
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize(("tunnel", "driver"), [(False, SocketLink), (True, MemoryLink)])
-async def test_the_protocol_in_the_hello_chooses_the_driver_and_either_serves(
-    tmp_path, tunnel, driver
-):
-    async with running(tmp_path) as world:
-        client = await world.device(tunnel=tunnel)
-        assert (await client.poll(INTERVAL)).status == 200
-        (link,) = world.relay.door.links
-        assert type(link) is driver
 
 
 @pytest.mark.asyncio

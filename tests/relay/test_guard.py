@@ -1,6 +1,6 @@
 from bedside.pki.names import CertificateKind, CertificateName
 from bedside.relay.guard import Guard
-from bedside.relay.link import Peer
+from bedside.relay.roles import Peer
 from bedside.vocabulary import DeviceId, Gate
 
 NAME = CertificateName(CertificateKind.DEVICE, "CI-20417")

@@ -18,10 +18,9 @@ async def test_a_poll_is_answered_and_the_console_hears_of_it(tmp_path):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("hint", [True, False])
-async def test_two_legs_are_paired(tmp_path, hint):
+async def test_two_legs_are_paired(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
-        device, specialist = await world.paired(hint=hint)
+        device, specialist = await world.paired()
         specialist.send(b"hello")
         assert await device.read(5) == b"hello"
         device.send(b"there")

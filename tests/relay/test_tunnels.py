@@ -50,10 +50,9 @@ def closed_because(reason):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("hint", [True, False], ids=["memory", "socket"])
-async def test_64_mb_arrive_as_they_left_while_others_come_back(tmp_path, hint):
+async def test_64_mb_arrive_as_they_left_while_others_come_back(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
-        device, specialist = await world.paired(hint=hint)
+        device, specialist = await world.paired()
         out, back = pattern(64_000_000, "out"), pattern(9_000_000, "back")
         specialist.send(out)
         device.send(back)
@@ -66,10 +65,9 @@ async def test_64_mb_arrive_as_they_left_while_others_come_back(tmp_path, hint):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("hint", [True, False], ids=["memory", "socket"])
-async def test_what_a_leg_sent_before_it_closed_still_arrives(tmp_path, hint):
+async def test_what_a_leg_sent_before_it_closed_still_arrives(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
-        device, specialist = await world.paired(hint=hint)
+        device, specialist = await world.paired()
         last = pattern(3_000_000, "last words")
         device.send(last)
         device.close()
@@ -79,10 +77,9 @@ async def test_what_a_leg_sent_before_it_closed_still_arrives(tmp_path, hint):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("hint", [True, False], ids=["memory", "socket"])
-async def test_a_leg_that_does_not_read_is_not_sent_more_than_the_buffers_hold(tmp_path, hint):
+async def test_a_leg_that_does_not_read_is_not_sent_more_than_the_buffers_hold(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
-        device, specialist = await world.paired(hint=hint)
+        device, specialist = await world.paired()
         device.stream.transport.pause_reading()
         specialist.send(bytes(48_000_000))
         moved, before = 0, -1

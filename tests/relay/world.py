@@ -149,11 +149,9 @@ class World:
         )
         return await self.connect(context)
 
-    async def specialist(self, session: str = SESSION, *, hint: bool = True) -> Client:
+    async def specialist(self, session: str = SESSION) -> Client:
         with_ = self.authority.session(session)
         context = specialist_client_context(with_.certificate, with_.key, self.authority.ca)
-        if not hint:
-            context.set_alpn_protocols(["http/1.1"])
         return await self.connect(context)
 
     async def newcomer(self) -> Client:
@@ -163,10 +161,10 @@ class World:
         """A TCP connection without TLS."""
         return await self.connect(None)
 
-    async def paired(self, *, hint: bool = True) -> tuple[Client, Client]:
+    async def paired(self) -> tuple[Client, Client]:
         """A device's leg and a specialist's, already spliced."""
-        device = await self.device(tunnel=hint)
-        specialist = await self.specialist(hint=hint)
+        device = await self.device(tunnel=True)
+        specialist = await self.specialist()
         device.ask_for_tunnel("device")
         specialist.ask_for_tunnel("specialist")
         assert (await device.response()).status == 101

@@ -1,8 +1,7 @@
 """Reads what a TLS client asks for before the handshake: the server name and the protocols.
 
 The relay looks at these bytes without taking them (MSG_PEEK), because OpenSSL cannot change whether
-a client's certificate is needed once a handshake has begun, and because tunnels and polls are served
-by different drivers. Nothing here is trusted: the TLS context that is chosen by it refuses every
+a client's certificate is needed once a handshake has begun. Nothing here is trusted: the TLS context that is chosen by it refuses every
 name but its own (`bedside.pki.contexts`).
 """
 

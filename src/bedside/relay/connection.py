@@ -7,7 +7,8 @@ from typing import Protocol
 from bedside.protocol.codec import to_json
 from bedside.protocol.http import HttpLimits, Request, RequestReader, response
 from bedside.protocol.poll import Refusal
-from bedside.relay.link import Handler, Link, Owner
+from bedside.relay.link import Link
+from bedside.relay.roles import Handler, Owner
 from bedside.vocabulary import Gate
 
 __all__ = ["HttpConnection", "HttpTimes", "Routes", "refusal"]
@@ -111,8 +112,11 @@ class HttpConnection:
         else:
             self._advance()
 
-    def moved(self, count: int) -> None:
-        """There is no sink."""
+    def pours(self) -> None:
+        """Every byte passes here."""
+
+    def poured(self, count: int) -> None:
+        """Nothing bypasses this handler."""
 
     def drained(self) -> None:
         """Answers are small: nothing waits for room."""

@@ -16,12 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bedside.pki.names import peer_name, peer_serial
-from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
-from bedside.relay.link import Link, Peer, Scratch, Timed
-from bedside.relay.memory_link import MemoryLink
-from bedside.relay.socket_link import SocketLink
+from bedside.relay.link import RECORD_BYTES, Link
+from bedside.relay.roles import Peer, Timed
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Admission", "Door", "DoorLimits"]
@@ -79,7 +77,7 @@ class Door:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.timers: Wheel[Timed] = Wheel()
-        self.scratch = Scratch.make()
+        self.record = memoryview(bytearray(RECORD_BYTES))
         self.counts: Counter[str] = Counter()
         self.links: set[Link] = set()
         self._admissions = admissions
@@ -205,7 +203,7 @@ class Door:
         self._accept_again()
 
     def _hello(self, newcomer: _Newcomer) -> None:
-        """Choose context and driver by what the ClientHello shows: a hint, nothing rests on it."""
+        """Choose the context by the name in the ClientHello: a hint, nothing rests on it."""
         try:
             data = newcomer.sock.recv(MAX_CLIENT_HELLO, socket.MSG_PEEK)
             hello = parse_client_hello(data)
@@ -233,8 +231,7 @@ class Door:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         asked = [each for each in self._admissions if each.server_name == hello.server_name]
         admission = (asked or self._admissions)[0]  # any context refuses a name not its own
-        driver = MemoryLink if ALPN_TUNNEL in hello.protocols else SocketLink
-        link = driver(sock, newcomer.address, self, admission.context)
+        link = Link(sock, newcomer.address, self, admission.context)
         self.links.add(link)
         self.timers.set(link, newcomer.deadline)
         link.start()
@@ -257,7 +254,7 @@ class Door:
 
     # ---- what links report ----
 
-    def established(self, link: Link, tls: ssl.SSLSocket | ssl.SSLObject) -> None:
+    def established(self, link: Link, tls: ssl.SSLSocket) -> None:
         """Read the verified certificate; a shape that names nobody closes the link (S23)."""
         self._shaking -= 1
         try:

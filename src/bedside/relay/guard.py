@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 
 from bedside.pki.names import CertificateKind, CertificateName
 from bedside.protocol.feed import Refused
-from bedside.relay.link import Link, Peer
+from bedside.relay.link import Link
+from bedside.relay.roles import Peer
 from bedside.vocabulary import DeviceId, Gate
 
 __all__ = ["Guard"]

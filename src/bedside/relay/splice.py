@@ -9,11 +9,14 @@ Rules:
 
 from collections.abc import Callable
 
-from bedside.relay.link import HIGH_MARK, Link, Timed
+from bedside.relay.link import HIGH_MARK, RECORD_BYTES, Link
 from bedside.relay.pairing import Budget, CloseReason, Side, Traffic
+from bedside.relay.roles import Timed
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Leg", "Splice"]
+
+_RECORDS_A_TURN = 64
 
 
 class Leg:
@@ -30,21 +33,36 @@ class Leg:
         self.count = 0
 
     def received(self, data: memoryview) -> None:
-        """Bytes that came before the sink was set."""
+        """Rules 1 and 4 for one record: pass it on, within the budget."""
         data = self.splice.passes(self.side, data)
-        self.partner.link.feed(data)
-        self.moved(len(data))
+        if self._counts(len(data)):
+            self.partner.link.write(data)
+            self._hold_back()
 
-    def moved(self, count: int) -> None:
-        """Rules 1, 2 and 4: what the partner has taken leaves within the budget, or not at all."""
-        splice, partner = self.splice, self.partner.link
+    def pours(self) -> tuple[Link, int] | None:
+        """Rule 4: whole records may bypass this handler while the budget covers them."""
+        if self.splice.looks:
+            return None
+        records = self.splice.budget.left // RECORD_BYTES
+        return (self.partner.link, min(records, _RECORDS_A_TURN)) if records else None
+
+    def poured(self, count: int) -> None:
+        """Rules 1, 2 and 4 for a turn's records."""
+        if self._counts(count):
+            self._hold_back()
+
+    def _counts(self, count: int) -> bool:
+        splice = self.splice
         if not splice.budget.spend(count):
-            splice.finish(CloseReason.BYTES, at_once=True)
-            return
+            splice.finish(CloseReason.BYTES)
+            return False
         splice.active = True
         self.count += count
-        partner.flush()
-        if partner.pending > HIGH_MARK:
+        return True
+
+    def _hold_back(self) -> None:
+        """Rule 2."""
+        if self.partner.link.pending > HIGH_MARK:
             self.link.pause()
 
     def drained(self) -> None:
@@ -67,6 +85,8 @@ class Splice:
     def __init__(self, device: Link, specialist: Link, *, budget: Budget, idle_ms: int) -> None:
         self.budget = budget
         self.active = False
+        self.looks = False
+        """Whether every byte must pass `passes`."""
         self.reason: CloseReason | None = None
         self._idle_ms = idle_ms
         self._idle_from = 0
@@ -86,7 +106,6 @@ class Splice:
         self._look_later(self._idle_from)
         for leg in (self._device, self._specialist):
             leg.link.handler = leg
-            leg.link.sink = leg.partner.link
 
     @property
     def links(self) -> tuple[Link, Link]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from bedside.protocol.feed import RelayEvent
 from bedside.protocol.tunnel import TunnelRequest, tunnel_accepted, tunnel_refused
 from bedside.relay.connection import HttpConnection
-from bedside.relay.link import Link, Owner
+from bedside.relay.link import Link
 from bedside.relay.pairing import (
     CloseReason,
     Command,
@@ -18,6 +18,7 @@ from bedside.relay.pairing import (
     Tell,
     Traffic,
 )
+from bedside.relay.roles import Owner
 from bedside.relay.splice import Splice
 from bedside.vocabulary import Gate
 
@@ -42,8 +43,11 @@ class _WaitingLeg:
         if len(self.early) > _EARLY_BYTES:
             self.link.pause()
 
-    def moved(self, count: int) -> None:
-        """There is no sink."""
+    def pours(self) -> None:
+        """Every byte passes here."""
+
+    def poured(self, count: int) -> None:
+        """Nothing bypasses this handler."""
 
     def drained(self) -> None:
         """Nothing was sent."""

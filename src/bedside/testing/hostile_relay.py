@@ -23,17 +23,16 @@ from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_diges
 from bedside.relay.config import RelayConfig
 from bedside.relay.connection import HttpConnection
 from bedside.relay.est import EstForwarder
-from bedside.relay.link import Link, Timed
+from bedside.relay.link import Link
 from bedside.relay.log import Log
-from bedside.relay.pairing import CloseReason, Pair, Pairing, PairingLimits, Side, Traffic
 from bedside.relay.pairing import Command as PairingCommand
 from bedside.relay.pairing import Leg as PairingLeg
+from bedside.relay.pairing import Pair, Pairing, PairingLimits, Side
 from bedside.relay.polls import Answer, Command
 from bedside.relay.routes import PeerRoutes
 from bedside.relay.server import Relay, wall_ms
 from bedside.relay.splice import Splice
 from bedside.relay.tunnels import Tunnels
-from bedside.relay.wheel import Wheel
 from bedside.vocabulary import DeviceId, MessageKind, SessionId
 
 __all__ = [
@@ -287,16 +286,7 @@ class _Splice(Splice):
     def __init__(self, relay: HostileRelay, device: Link, specialist: Link, pair: Pair) -> None:
         super().__init__(device, specialist, budget=pair.budget, idle_ms=pair.idle_ms)
         self._relay = relay
-
-    def start(
-        self,
-        timers: Wheel[Timed],
-        clock: Callable[[], int],
-        closed: Callable[[CloseReason, Traffic], None],
-    ) -> None:
-        super().start(timers, clock, closed)
-        for link in self.links:
-            link.sink = None  # every byte passes the handler
+        self.looks = True
 
     def passes(self, side: Side, data: memoryview) -> memoryview:
         """Keep the bytes, and return what the other leg is to get."""

@@ -1,0 +1,97 @@
+"""Who speaks to a link: the handler above it, the driver that owns it, whatever has a deadline."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from bedside.pki.names import CertificateName
+from bedside.relay.wheel import Wheel
+
+if TYPE_CHECKING:
+    from bedside.relay.link import Link
+
+__all__ = ["NOBODY", "Handler", "Owner", "Peer", "Timed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, by a certificate that was verified; `name` is None while enrolling."""
+
+    name: CertificateName | None
+    serial: str
+    """Of the certificate, lower-case hex without leading zeros."""
+    expires_ms: int
+    """End of the certificate's life, Unix milliseconds."""
+
+
+class Timed(Protocol):
+    """Whatever may have a deadline in the driver's wheel."""
+
+    def expired(self) -> None:
+        """The deadline has come."""
+
+
+class Handler(Timed, Protocol):
+    """What a link speaks to. None of these calls may raise."""
+
+    def received(self, data: memoryview) -> None:
+        """Bytes from the peer; `data` is valid during the call only."""
+
+    def pours(self) -> "tuple[Link, int] | None":
+        """Where bytes may go without passing here, and how many records this turn; or nowhere."""
+
+    def poured(self, count: int) -> None:
+        """So many bytes went where `pours` said."""
+
+    def drained(self) -> None:
+        """What waited to be sent fell to the low mark after it had passed the high one."""
+
+    def ended(self) -> None:
+        """The peer closed, or the connection broke; nothing more comes and nothing can be sent."""
+
+
+class _Nobody:
+    """Stands where no handler has been set yet, or none is wanted any more."""
+
+    def received(self, data: memoryview) -> None:
+        """Drop the bytes."""
+
+    def pours(self) -> None:
+        """Nowhere."""
+
+    def poured(self, count: int) -> None:
+        """Nobody counts."""
+
+    def drained(self) -> None:
+        """Nothing waits for this."""
+
+    def ended(self) -> None:
+        """Nobody is told."""
+
+    def expired(self) -> None:
+        """Nobody set a deadline."""
+
+
+NOBODY = _Nobody()
+
+
+class Owner(Protocol):
+    """The driver, as its links see it."""
+
+    loop: asyncio.AbstractEventLoop
+    timers: Wheel[Timed]
+    record: memoryview
+    """Room for one record, shared by all links: nothing in it outlives a callback."""
+
+    def now_ms(self) -> int:
+        """Monotonic time of the driver's timers, in milliseconds."""
+
+    def established(self, link: "Link", tls: ssl.SSLSocket) -> None:
+        """The handshake is done and the certificate verified: look at it and set a handler."""
+
+    def refused(self, link: "Link", error: OSError) -> None:
+        """The handshake failed; `closed` follows."""
+
+    def closed(self, link: "Link") -> None:
+        """The socket is closed; last call."""
