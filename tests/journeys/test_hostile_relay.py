@@ -101,7 +101,8 @@ def test_what_it_carries_holds_no_plain_text(
     assert attacker.relay.saw(b"SSH-2.0-")
     assert attacker.relay.saw(session.encode())
     secrets = [
-        MARKER, "Zirkon", "ZIRKON", "Luc", "Roy", "Marie", "Tremblay", "Bayard Imaging", "Notre-Dame",
+        # Long enough that no ciphertext in base64 spells one by chance.
+        MARKER, "Luc-Zirkon", "Zirkon", "ZIRKON", "Marie Trem", "Tremblay", "Bayard Imaging", "Notre-Dame",
         journey.world.support_credential, f'"{code}"', "consent:given", "channel:opened",
     ]  # fmt: skip
     assert not [secret for secret in secrets if attacker.relay.saw(secret.encode())]
@@ -117,11 +118,14 @@ def test_a_damaged_order_is_refused_and_nobody_is_asked(
         _refused(journey, since, "order_signature")
         asked = attacker.polls
         wait_for("its acknowledgement", lambda: attacker.polls >= asked + 2)
-    marie.end(session)
+    if trick is relabel:
+        # Its number is another document's: the console cannot tell which session it was.
+        marie.end(session)
 
     _never(journey, since, "session:consent:asked", "session:life:live", "session:tunnel:opened")
     assert all(status.request is None for status in journey.operator.seen[shown:])
-    assert console_ending(journey.world, session) == "by_specialist"
+    expected = "by_specialist" if trick is relabel else "refused"
+    assert console_ending(journey.world, session) == expected
 
 
 def test_an_order_that_comes_after_its_withdrawal_is_not_asked(
