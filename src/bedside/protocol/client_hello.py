@@ -1,8 +1,8 @@
 """Reads what a TLS client asks for before the handshake: the server name and the protocols.
 
 The relay looks at these bytes without taking them (MSG_PEEK), because OpenSSL cannot change whether
-a client's certificate is needed once a handshake has begun. Nothing here is trusted: the TLS context that is chosen by it refuses every
-name but its own (`bedside.pki.contexts`).
+a client's certificate is needed once a handshake has begun. Nothing here is trusted: the context
+that is chosen by it refuses every name but its own (`bedside.pki.contexts`).
 """
 
 from dataclasses import dataclass
