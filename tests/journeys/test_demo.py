@@ -1,16 +1,15 @@
 """`bedside demo check` is a test: the journey that the demonstration promises."""
 
-from pathlib import Path
-
 import pytest
 
 from bedside.demo import check
 
 
 @pytest.mark.timeout(400)
-def test_the_demonstration_plays_to_its_end(tmp_path: Path) -> None:
+def test_the_demonstration_plays_to_its_end(tmp_path_factory: pytest.TempPathFactory) -> None:
     told: list[str] = []
 
-    check.play(tmp_path / "w", tell=told.append)
+    # A short path: a Unix socket has room for 108 bytes.
+    check.play(tmp_path_factory.mktemp("d"), tell=told.append)
 
     assert len(told) == len(check.STEPS) + 1
