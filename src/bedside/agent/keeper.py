@@ -78,11 +78,7 @@ class Keeper:
 
     def start(self) -> None:
         """Start the worker; raise OSError when the system cannot."""
-        # Imported with the first worker: the idle supervisor does without ctypes.
-        from bedside.agent.ssh.leash import become_subreaper
-
         assert self._process is None
-        become_subreaper()  # what a session started falls to us when worker and leash are gone
         ours, theirs = socket.socketpair()
         with theirs:
             pid = os.posix_spawn(
@@ -183,24 +179,8 @@ class Keeper:
         _, status = os.waitpid(process.pid, 0)
         self._process = None
         self._record.unlink(missing_ok=True)
-        self._reactor.later(_LEASH_TIME_MS, lambda: self._end_rest(process.pid))
+        self._reactor.later(_LEASH_TIME_MS, lambda: _kill_group(process.pid))
         self._on_exit(os.waitstatus_to_exitcode(status) == 0)
-
-    def _end_rest(self, group: int) -> None:
-        """End whatever the worker left, marked or not: nothing of a session outlives it."""
-        from bedside.agent.ssh.leash import end_descendants
-
-        _kill_group(group)
-        spared = () if self._process is None else (self._process.pid,)
-        end_descendants(spared)
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None or ended.si_pid in spared:
-                return  # the worker's own end is for `_died`
-            os.waitpid(ended.si_pid, 0)
 
     def _hear_rest(self) -> bool:
         assert self._process is not None
