@@ -49,8 +49,9 @@ from bedside.pki.ssh_certificates import (
     issue_user_certificate,
     ssh_key_line,
 )
+from bedside.protocol.batch import Report
 from bedside.protocol.enrolment import CODE_BYTES, check_challenge, make_enrolment_code
-from bedside.protocol.feed import MessageOffered, Report, TunnelEnded, TunnelOffered
+from bedside.protocol.feed import MessageOffered, TunnelEnded, TunnelOffered
 from bedside.protocol.orders import (
     DeviceConfiguration,
     DeviceReport,

@@ -1,8 +1,10 @@
 """The feed and the batches: each is read whole or refused by name."""
 
+from bedside.protocol.batch import parse_batch, parse_batch_reply
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.feed import parse_batch, parse_batch_reply, parse_feed
-from tests.protocol.test_feed import BATCH, NEWS
+from bedside.protocol.feed import parse_feed
+from tests.protocol.test_batch import BATCH
+from tests.protocol.test_feed import NEWS
 
 SEEDS = (NEWS.to_json(), BATCH.to_json(), b'{"sequence":3,"v":1}')
 

@@ -30,6 +30,7 @@ from bedside.vocabulary import (
 NOW = 1_760_000_000_000
 DEVICE = DeviceId("CI-20417")
 SESSION = SessionId("01JABCDEFGHJKMNPQRSTVWXYZ0")
+MESSAGE = "01JABCDEFGHJKMNPQRSTVWXYZ2"
 HEAD = "5e" * 32
 NOTE = "bedside.example/log\n12\nXl5eXg==\n\n— bedside.example/log AAAAAA==\n"
 LINE_KEY = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY="
@@ -139,14 +140,14 @@ POLL = PollRequest(
     instance="0f" * 16,
     sequence=7,
     mode=PollMode.HELD,
-    acks=("01JABCDEFGHJKMNPQRSTVWXYZ2",),
+    acks=(MESSAGE,),
     activity=Activity.IDLE,
     journal=JournalHead(size=4, head=HEAD),
     version="0.1.0",
     configuration=1,
 )
 REPLY = PollReply(
-    messages=(Message("01JABCDEFGHJKMNPQRSTVWXYZ2", MessageKind.ORDER, b"sealed"),),
+    messages=(Message(MESSAGE, MessageKind.ORDER, b"sealed"),),
     next_in_ms=0,
     hold_ms=30_000,
     now_ms=NOW,

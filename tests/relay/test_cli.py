@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bedside.protocol.feed import Presence, TunnelClosed
+from bedside.protocol.batch import Presence, TunnelClosed
 from bedside.relay.cli import main
 from bedside.vocabulary import PollMode
 from tests.relay.world import World, offered, poll

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from bedside.protocol.feed import (
+from bedside.protocol.batch import (
     Absent,
     Delivered,
-    MessageOffered,
-    MessageWithdrawn,
     Presence,
     SupersededInstanceReturned,
     TunnelClosed,
 )
+from bedside.protocol.feed import MessageOffered, MessageWithdrawn
 from bedside.protocol.poll import parse_poll_reply, parse_refusal
 from bedside.relay.server import wall_ms
 from bedside.testing.certificates import PocketAuthority

@@ -7,8 +7,8 @@ import ssl
 import pytest
 
 from bedside.pki.contexts import device_client_context, enrolment_client_context
+from bedside.protocol.batch import Refused
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO
-from bedside.protocol.feed import Refused
 from bedside.protocol.poll import parse_refusal
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import Gate, PollMode

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bedside.protocol.feed import Report, TunnelClosed
+from bedside.protocol.batch import Report, TunnelClosed
 from bedside.protocol.http import request
 from bedside.protocol.poll import ReportRequest, parse_refusal
 from bedside.relay.server import wall_ms

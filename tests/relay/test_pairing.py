@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from bedside.protocol.feed import TunnelClosed, TunnelOffered, TunnelOpened
+from bedside.protocol.batch import TunnelClosed, TunnelOpened
+from bedside.protocol.feed import TunnelOffered
 from bedside.protocol.tunnel import TunnelRequest, proof, proof_digests
 from bedside.relay.pairing import (
     Budget,

@@ -1,13 +1,8 @@
 from dataclasses import replace
 from random import Random
 
-from bedside.protocol.feed import (
-    Absent,
-    Delivered,
-    MessageOffered,
-    Presence,
-    SupersededInstanceReturned,
-)
+from bedside.protocol.batch import Absent, Delivered, Presence, SupersededInstanceReturned
+from bedside.protocol.feed import MessageOffered
 from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
 from tests.relay.world import poll

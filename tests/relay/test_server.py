@@ -1,6 +1,6 @@
 import pytest
 
-from bedside.protocol.feed import Presence
+from bedside.protocol.batch import Presence
 from bedside.protocol.poll import parse_poll_reply
 from bedside.vocabulary import PollMode
 from tests.relay.world import DEVICE, PATIENT, offered, poll, running

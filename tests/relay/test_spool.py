@@ -1,4 +1,4 @@
-from bedside.protocol.feed import Absent, Presence, Report, TunnelOpened
+from bedside.protocol.batch import Absent, Presence, Report, TunnelOpened
 from bedside.protocol.shapes import JournalHead
 from bedside.relay.spool import Spool, SpoolLimits
 from bedside.vocabulary import Activity, DeviceId, PollMode, SessionId

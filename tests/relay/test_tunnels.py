@@ -5,15 +5,8 @@ from hashlib import sha256
 
 import pytest
 
-from bedside.protocol.feed import (
-    DeviceRefused,
-    DeviceRestored,
-    Refused,
-    Revoked,
-    TunnelClosed,
-    TunnelEnded,
-    TunnelOpened,
-)
+from bedside.protocol.batch import Refused, TunnelClosed, TunnelOpened
+from bedside.protocol.feed import DeviceRefused, DeviceRestored, Revoked, TunnelEnded
 from bedside.protocol.poll import parse_refusal
 from bedside.protocol.tunnel import proof, tunnel_request
 from bedside.vocabulary import Ending, Gate, PollMode

@@ -19,8 +19,9 @@ from urllib.parse import quote
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from bedside.protocol.batch import Batch, parse_batch_reply
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.feed import MAX_FEED, Batch, FeedReply, parse_batch_reply, parse_feed
+from bedside.protocol.feed import MAX_FEED, FeedReply, parse_feed
 from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
 from bedside.relay.log import Log
 from bedside.relay.spool import Spool

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from bedside.pki.names import CertificateKind, CertificateName
-from bedside.protocol.feed import Refused
+from bedside.protocol.batch import Refused
 from bedside.relay.link import Link
 from bedside.relay.roles import Peer
 from bedside.vocabulary import DeviceId, Gate

@@ -15,7 +15,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bedside.protocol.feed import TunnelClosed, TunnelOffered, TunnelOpened
+from bedside.protocol.batch import TunnelClosed, TunnelOpened
+from bedside.protocol.feed import TunnelOffered
 from bedside.protocol.tunnel import MAX_LEGS, TunnelRequest, check_proof
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import Gate, SessionId

@@ -17,13 +17,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from random import Random
 
-from bedside.protocol.feed import (
-    Absent,
-    Delivered,
-    MessageOffered,
-    Presence,
-    SupersededInstanceReturned,
-)
+from bedside.protocol.batch import Absent, Delivered, Presence, SupersededInstanceReturned
+from bedside.protocol.feed import MessageOffered
 from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import DeviceId, Gate, PollMode

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bedside.pki.names import CertificateKind
+from bedside.protocol.batch import RelayEvent, Report
 from bedside.protocol.codec import to_json
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.feed import RelayEvent, Report
 from bedside.protocol.http import Request
 from bedside.protocol.poll import parse_poll, parse_report_request
 from bedside.protocol.tunnel import is_tunnel, parse_tunnel_request

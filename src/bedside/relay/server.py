@@ -16,6 +16,7 @@ from bedside.pki.contexts import (
     enrolment_server_context,
     relay_server_context,
 )
+from bedside.protocol.batch import RelayEvent
 from bedside.protocol.feed import (
     DeviceRefused,
     DeviceRestored,
@@ -23,7 +24,6 @@ from bedside.protocol.feed import (
     FeedReply,
     MessageOffered,
     MessageWithdrawn,
-    RelayEvent,
     Revoked,
     TunnelEnded,
     TunnelOffered,

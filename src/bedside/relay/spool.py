@@ -1,6 +1,6 @@
 """What the relay owes the console: kept in memory, in order, within bounds, until acknowledged.
 
-Rules (docs/protocol/feed.md):
+Rules (`docs/protocol/batch.md`):
 1. A batch keeps its number and its content until the console has acknowledged it; numbers rise by
    one, so that the console applies each once.
 2. A device's presence that waits is replaced by its newer one: an outage of the console costs the
@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from bedside.protocol.feed import MAX_EVENTS, Presence, RelayEvent, Report
+from bedside.protocol.batch import Presence, RelayEvent, Report
+from bedside.protocol.events import MAX_EVENTS
 
 __all__ = ["Spool", "SpoolLimits"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from bedside.protocol.feed import RelayEvent
+from bedside.protocol.batch import RelayEvent
 from bedside.protocol.tunnel import TunnelRequest, tunnel_accepted, tunnel_refused
 from bedside.relay.connection import HttpConnection
 from bedside.relay.link import Link

@@ -19,7 +19,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from bedside.pki.contexts import console_server_context
-from bedside.protocol.feed import BatchReply, Event, FeedReply, RelayEvent, parse_batch
+from bedside.protocol.batch import BatchReply, RelayEvent, parse_batch
+from bedside.protocol.feed import Event, FeedReply
 from bedside.protocol.http import HttpLimits, Request, RequestReader, response
 from bedside.testing.certificates import Credentials
 from bedside.testing.streams import Stream
@@ -201,5 +202,5 @@ class FakeLive:
                 self._sequences[key] = batch.sequence
                 self.received += batch.events
                 self._changed.notify_all()
-        answer = BatchReply(batch.sequence).to_json()
+        answer = BatchReply(sequence=batch.sequence).to_json()
         return response(200, {"content-type": "application/json"}, answer)

@@ -9,14 +9,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bedside.protocol.feed import (
-    Event,
-    FeedReply,
-    MessageOffered,
-    RelayEvent,
-    Report,
-    TunnelOffered,
-)
+from bedside.protocol.batch import RelayEvent, Report
+from bedside.protocol.feed import Event, FeedReply, MessageOffered, TunnelOffered
 from bedside.protocol.http import Request
 from bedside.protocol.poll import Message
 from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_digests

@@ -6,16 +6,16 @@ from bedside.console.journal.models import JournalRow
 from bedside.console.live.batches import do_apply_batch
 from bedside.console.relays.actions import do_end_tunnel
 from bedside.console.relays.queries import feed_since, presence
-from bedside.protocol.feed import (
+from bedside.protocol.batch import (
     Absent,
     Delivered,
-    DeviceRefused,
     Refused,
     Report,
     SupersededInstanceReturned,
     TunnelClosed,
     TunnelOpened,
 )
+from bedside.protocol.feed import DeviceRefused
 from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, SessionId, SessionState
 from tests.console.live.world import LiveRelay, ask_for_session
 from tests.console.relays.world import seen

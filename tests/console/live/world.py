@@ -19,7 +19,8 @@ from bedside.pki.device_keys import DeviceKeys, load_device_keys
 from bedside.pki.keystore import KeyName
 from bedside.pki.sealing import message_info, report_info, seal, unseal
 from bedside.pki.signing import REPORT, key_id, open_envelope, sign_envelope
-from bedside.protocol.feed import Batch, MessageOffered, RelayEvent
+from bedside.protocol.batch import Batch, RelayEvent
+from bedside.protocol.feed import MessageOffered
 from bedside.protocol.orders import DeviceReport
 from bedside.vocabulary import (
     ClockState,

@@ -2,7 +2,7 @@
 
 from bedside.audit.entry import SYSTEM
 from bedside.console.relays.actions import do_add_relay
-from bedside.protocol.feed import Presence
+from bedside.protocol.batch import Presence
 from bedside.protocol.shapes import JournalHead, Relay
 from bedside.vocabulary import Activity, DeviceId, PollMode, RelayName
 

@@ -25,7 +25,7 @@ from bedside.console.relays.actions import (
 )
 from bedside.console.relays.queries import tunnel_place
 from bedside.console.service_sessions import actions as sessions
-from bedside.protocol.feed import (
+from bedside.protocol.batch import (
     Absent,
     Batch,
     Delivered,

@@ -15,7 +15,7 @@ from bedside.console.live.server import HttpServer, ServerLimits
 from bedside.console.live.watch import Watch
 from bedside.console.wake import listen
 from bedside.pki.contexts import console_server_context
-from bedside.protocol.feed import MAX_BATCH
+from bedside.protocol.batch import MAX_BATCH
 from bedside.protocol.http import HttpLimits
 
 __all__ = ["LiveConfig", "serve"]

@@ -1,4 +1,4 @@
-"""What relays ask: news, a place for what they owe, and EST (`docs/protocol/feed.md`)."""
+"""What relays ask: news, a place for what they owe, and EST (`docs/protocol/feed.md`, `batch.md`)."""
 
 import logging
 import time
@@ -12,8 +12,9 @@ from bedside.console.live.est import Carried, answer_est
 from bedside.console.live.server import Reply
 from bedside.console.live.watch import Watch
 from bedside.console.relays.queries import feed_since
+from bedside.protocol.batch import BatchReply, parse_batch
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.feed import BatchReply, FeedReply, parse_batch
+from bedside.protocol.feed import FeedReply
 from bedside.protocol.http import Request
 from bedside.vocabulary import RelayName
 
@@ -77,7 +78,7 @@ class RelayRoutes:
         devices = await self._database.run(do_apply_batch, relay, batch, now=now_ms())
         self._watch.nudge()
         self._watch.devices_changed(devices)
-        return Reply(200, BatchReply(batch.sequence).to_json(), _JSON)
+        return Reply(200, BatchReply(sequence=batch.sequence).to_json(), _JSON)
 
     async def _est(self, verb: str, request: Request) -> Reply:
         headers = request.headers

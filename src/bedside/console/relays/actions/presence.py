@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bedside.console.relays.actions.messages import do_move_messages, waiting_orders
 from bedside.console.relays.actions.tunnels import do_move_tunnels
 from bedside.console.relays.models import DevicePresence, RetiredInstance
-from bedside.protocol.feed import Presence
+from bedside.protocol.batch import Presence
 
 __all__ = ["PresenceChange", "do_note_absent", "do_note_presence"]
 

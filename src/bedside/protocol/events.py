@@ -1,0 +1,54 @@
+"""What an event is, whichever way it goes: its kind, and the ids it names (3.4, 3.5).
+
+An event of an unknown kind refuses the whole answer or batch, because dropping one could drop a
+revocation.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bedside.protocol.codec import Fields
+from bedside.protocol.errors import MalformedError
+from bedside.protocol.shapes import parse_message_id
+from bedside.vocabulary import DeviceId, SessionId, parse_device_id, parse_session_id
+
+__all__ = [
+    "MAX_EVENTS",
+    "MAX_PROOFS",
+    "SERIAL",
+    "read_device",
+    "read_events",
+    "read_message",
+    "read_session",
+]
+
+MAX_EVENTS = 4096
+MAX_PROOFS = 64
+SERIAL = re.compile(r"[0-9a-f]{1,40}")
+
+
+def read_device(fields: Fields) -> DeviceId:
+    """Return the device that an event is about; raises ProtocolError."""
+    return fields.parsed("device", parse_device_id)
+
+
+def read_session(fields: Fields) -> SessionId:
+    """Return the session that an event is about; raises ProtocolError."""
+    return fields.parsed("session", parse_session_id)
+
+
+def read_message(fields: Fields) -> str:
+    """Return the message that an event is about; raises ProtocolError."""
+    return fields.parsed("id", parse_message_id)
+
+
+def read_events(fields: Fields, readers: Mapping[str, Callable[[Fields], Any]]) -> tuple[Any, ...]:
+    """Return the events in `fields`, each read by the reader of its kind; raises ProtocolError."""
+    events = []
+    for item in fields.objects("events", max=MAX_EVENTS):
+        reader = readers.get(item.text("kind", max=64))
+        if reader is None:
+            raise MalformedError("unknown_kind", "events")
+        events.append(reader(item))
+    return tuple(events)
