@@ -28,9 +28,12 @@ __all__ = [
     "Role",
     "SessionId",
     "SessionState",
+    "SiteAction",
+    "SiteRule",
     "parse_device_id",
     "parse_relay_name",
     "parse_session_id",
+    "session_action",
 ]
 
 DeviceId = NewType("DeviceId", str)
@@ -82,6 +85,33 @@ class Mode(StrEnum):
     CONTROL = "control"
 
 
+class SiteAction(StrEnum):
+    """What a site rules on, each by itself (R2)."""
+
+    FILES_IN = "files_in"
+    FILES_OUT = "files_out"
+    JOB = "job"
+    SERVICE_CONTROL = "service_control"
+    SERVICE_VIEW = "service_view"
+    SYSTEM_CONTROL = "system_control"
+    SYSTEM_VIEW = "system_view"
+    UPDATE = "update"
+
+
+class SiteRule(StrEnum):
+    """A site's own say on an action, from the widest to the narrowest (R2)."""
+
+    ALLOW = "allow"
+    ASK_DEVICE = "ask_device"
+    ASK_SITE = "ask_site"
+    DENY = "deny"
+
+
+def session_action(access: AccessKind, mode: Mode) -> SiteAction:
+    """Return the site's word for a session of this access and mode."""
+    return SiteAction(f"{access}_{mode}")
+
+
 class Level(IntEnum):
     """A specialist's support level (S36)."""
 
@@ -96,6 +126,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     AUDITOR = "auditor"
     MANAGER = "manager"
+    SITE_APPROVER = "site_approver"
     SITE_MANAGER = "site_manager"
     SPECIALIST = "specialist"
 
@@ -103,17 +134,30 @@ class Role(StrEnum):
 class Permission(StrEnum):
     """`scope:resource:action`, alphabetical."""
 
+    ACCESS_ENTITLEMENT_MANAGE = "access:entitlement:manage"
+    ACCESS_POLICY_MANAGE = "access:policy:manage"
+    ACCESS_POLICY_READ = "access:policy:read"
+    ACCESS_RIGHT_MANAGE = "access:right:manage"
     ACCOUNTS_PERSON_MANAGE = "accounts:person:manage"
     ACCOUNTS_PERSON_READ = "accounts:person:read"
+    CASES_CASE_READ = "cases:case:read"
+    CASES_CASE_TAKE = "cases:case:take"
+    CASES_REVIEW_CLOSE = "cases:review:close"
     DEVICES_DEVICE_ENROL = "devices:device:enrol"
     DEVICES_DEVICE_LOCK = "devices:device:lock"
     DEVICES_DEVICE_READ = "devices:device:read"
     DEVICES_DEVICE_REVOKE = "devices:device:revoke"
     JOURNAL_ENTRY_EXPORT = "journal:entry:export"
     JOURNAL_ENTRY_READ = "journal:entry:read"
+    NOTICES_NOTICE_READ = "notices:notice:read"
     SESSIONS_SESSION_END = "sessions:session:end"
     SESSIONS_SESSION_READ = "sessions:session:read"
     SESSIONS_SESSION_REQUEST = "sessions:session:request"
+    SITES_BREAK_GLASS_START = "sites:break_glass:start"
+    SITES_POLICY_PUBLISH = "sites:policy:publish"
+    SITES_POLICY_READ = "sites:policy:read"
+    SITES_REQUEST_APPROVE = "sites:request:approve"
+    SITES_WINDOW_MANAGE = "sites:window:manage"
 
 
 class SessionState(StrEnum):
@@ -164,7 +208,17 @@ class Gate(StrEnum):
     REASON = "reason"
     DEVICE_STATE = "device_state"
     LOCK = "lock"
+    PATIENT_DATA = "patient_data"
+    # the site's own say, at the console and again at the device
+    SITE_POLICY = "site_policy"
+    SITE_WINDOW = "site_window"
+    CHANGE_TICKET = "change_ticket"
+    SITE_APPROVAL = "site_approval"
+    SITE_SILENCE = "site_silence"
     # at the device
+    APPROVAL_SIGNATURE = "approval_signature"
+    SITE_POLICY_SIGNATURE = "site_policy_signature"
+    SITE_POLICY_OLD = "site_policy_old"
     ORDER_MALFORMED = "order_malformed"
     ORDER_SIGNATURE = "order_signature"
     ORDER_DEVICE = "order_device"
@@ -222,6 +276,7 @@ class MessageKind(StrEnum):
     CONFIGURATION = "configuration"
     ORDER = "order"
     RECEIPT = "receipt"
+    SITE_POLICY = "site_policy"
     WITHDRAWAL = "withdrawal"
 
 
@@ -298,6 +353,11 @@ class JournalAction(StrEnum):
     PRODUCT_PROFILE_IMPORTED = "product:profile:imported"
     RELAY_CONNECTION_REFUSED = "relay:connection:refused"
     RELAY_RECORD_CREATED = "relay:record:created"
+    SESSION_APPROVAL_ASKED = "session:approval:asked"
+    SESSION_APPROVAL_GIVEN = "session:approval:given"
+    SESSION_APPROVAL_REFUSED = "session:approval:refused"
+    SESSION_APPROVAL_UNANSWERED = "session:approval:unanswered"
+    SESSION_APPROVAL_VERIFIED = "session:approval:verified"
     SESSION_AUTHENTICATION_FAILED = "session:authentication:failed"
     SESSION_AUTHENTICATION_SUCCEEDED = "session:authentication:succeeded"
     SESSION_CHANNEL_CLOSED = "session:channel:closed"
@@ -320,3 +380,7 @@ class JournalAction(StrEnum):
     SESSION_TUNNEL_CLOSED = "session:tunnel:closed"
     SESSION_TUNNEL_OPENED = "session:tunnel:opened"
     SESSION_TUNNEL_REFUSED = "session:tunnel:refused"
+    SITE_KEY_TRUSTED = "site:key:trusted"
+    SITE_POLICY_APPLIED = "site:policy:applied"
+    SITE_POLICY_REFUSED = "site:policy:refused"
+    SITE_WINDOW_CHANGED = "site:window:changed"

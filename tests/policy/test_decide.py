@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bedside.policy.decide import GATES, MAX_CASE, MAX_REASON, Obligation, decide
 from bedside.policy.facts import (
     DEFAULT_START_RULES,
+    HOUSE_SITE,
     DeviceFacts,
     DeviceState,
     Entitlement,
@@ -20,9 +21,21 @@ from bedside.policy.facts import (
     ProductFacts,
     ProductRight,
     RequestFacts,
+    SiteFacts,
     StartRule,
 )
-from bedside.vocabulary import AccessKind, DeviceId, Gate, Level, Mode, PersonId, Role
+from bedside.vocabulary import (
+    AccessKind,
+    DeviceId,
+    Gate,
+    Level,
+    Mode,
+    PersonId,
+    Role,
+    SiteAction,
+    SiteRule,
+    session_action,
+)
 
 NOW = 1_795_435_200_000
 DAY = 86_400_000
@@ -79,8 +92,24 @@ def facts(**changes):
         request=request(),
         rules=DEFAULT_START_RULES,
         entitlements=(Entitlement(CURRENT, site="notre-dame"),),
+        site=HOUSE_SITE,
     )
     return replace(whole, **changes)
+
+
+VIEW = frozenset({SiteAction.SERVICE_VIEW})
+FILES = frozenset({SiteAction.FILES_IN, SiteAction.FILES_OUT})
+
+
+def site(**rules):
+    """The house's rules at the site, but for these actions."""
+    changed = {SiteAction(name): rule for name, rule in rules.items()}
+    return replace(HOUSE_SITE, rules={**HOUSE_SITE.rules, **changed}, serial=3)
+
+
+def showing_patients():
+    product = replace(injector().product, patient_data=frozenset({AccessKind.SERVICE}))
+    return injector(product=product)
 
 
 def refused_by(decision):
@@ -128,7 +157,9 @@ def test_no_facts_no_gate():
     )
     asked = request(duration_s=0, case="", reason="")
     decision = decide(Facts(nobody, nothing, asked), NOW)
-    assert refused_by(decision) == [gate for gate in GATES if gate is not Gate.LOCK]
+    assert refused_by(decision) == [
+        gate for gate in GATES if gate not in (Gate.LOCK, Gate.PATIENT_DATA)
+    ]
 
 
 # ---- Each gate, refused for one cause: the gate that refuses is that one alone ----
@@ -201,6 +232,25 @@ CAUSES = [
     ("R8", {"locks": (Lock(LockScope.DEVICE, "CI-20417", CURRENT),)}, Gate.LOCK, {"target": "CI-20417"}),
     ("R8", {"locks": (Lock(LockScope.SITE, "notre-dame", CURRENT),)}, Gate.LOCK, {}),
     ("R8", {"locks": (Lock(LockScope.PRODUCT, "contrast-injector", Interval(0)),)}, Gate.LOCK, {}),
+    ("S35", {"device": showing_patients()}, Gate.PATIENT_DATA, {"access": "service", "shows": "yes"}),
+    ("R2", {"site": site(service_view=SiteRule.DENY)}, Gate.SITE_POLICY, {"denied": "service_view"}),
+    ("R2", {"site": SiteFacts(rules={})}, Gate.SITE_POLICY, {"denied": "service_view"}),
+    (
+        "R2",
+        {"site": site(files_out=SiteRule.DENY), "request": request(files=FILES)},
+        Gate.SITE_POLICY,
+        {"denied": "files_out"},
+    ),
+    ("R17", {"site": replace(site(), window=VIEW)}, Gate.SITE_WINDOW, {"needed": "service_view"}),
+    ("R17", {"site": replace(site(), window=VIEW, open_until_ms=NOW)}, Gate.SITE_WINDOW, {"until_ms": NOW}),
+    ("S42", {"site": replace(site(), ticket=VIEW)}, Gate.CHANGE_TICKET, {"needed": "service_view", "ticket": ""}),
+    (
+        "S42",
+        {"site": replace(site(), ticket=VIEW), "request": request(ticket="  ")},
+        Gate.CHANGE_TICKET,
+        {},
+    ),
+    ("S37", {"person": marie(country="CA"), "request": request(joins=True)}, Gate.COUNTRY, {"level": 2}),
 ]  # fmt: skip
 
 
@@ -231,6 +281,13 @@ ALLOWED = [
     ("R8", {"locks": (Lock(LockScope.EVERYTHING, "", OVER), Lock(LockScope.DEVICE, "CI-20417", COMING))}),
     ("R8", {"locks": (Lock(LockScope.PERSON, "CI-20417", CURRENT), Lock(LockScope.DEVICE, "p-7", CURRENT))}),
     ("R8", {"locks": (Lock(LockScope.SITE, "st-mary", CURRENT), Lock(LockScope.PRODUCT, "workstation", CURRENT))}),
+    ("S35", {"device": showing_patients(), "person": marie(patient_data=True)}),
+    ("R2", {"site": site(service_view=SiteRule.ALLOW)}),
+    ("R2", {"site": site(service_control=SiteRule.DENY, files_in=SiteRule.DENY, job=SiteRule.DENY)}),
+    ("R17", {"site": replace(site(), window=VIEW, open_until_ms=NOW + 1)}),
+    ("R17", {"site": replace(site(), window=frozenset({SiteAction.SERVICE_CONTROL}))}),
+    ("S42", {"site": replace(site(), ticket=VIEW), "request": request(ticket="CHG-4471")}),
+    ("S37", {"person": marie(country="CA", level=Level.THREE), "request": request(joins=True)}),
 ]  # fmt: skip
 
 
@@ -253,8 +310,13 @@ def test_the_neighbour_of_a_cause_is_allowed(number, changes):
     mode=st.sampled_from(Mode),
     duration=st.sampled_from([0, 59, 60, 7200, 7201]),
     lock=st.none() | st.sampled_from(LockScope),
+    say=st.sampled_from(SiteRule),
+    files=st.frozensets(st.sampled_from([SiteAction.FILES_IN, SiteAction.FILES_OUT])),
+    files_say=st.sampled_from(SiteRule),
 )
-def test_the_matrix(role, level, country, product, entitled, access, mode, duration, lock):
+def test_the_matrix(
+    role, level, country, product, entitled, access, mode, duration, lock, say, files, files_say
+):
     """Against the requirements written out as one condition each."""
     targets = {
         LockScope.DEVICE: "CI-20417",
@@ -272,8 +334,12 @@ def test_the_matrix(role, level, country, product, entitled, access, mode, durat
                 product_rights=(ProductRight(product, CURRENT),),
             ),
             entitlements=(Entitlement(entitled, site="notre-dame"),),
-            request=request(access=access, mode=mode, duration_s=duration),
+            request=request(access=access, mode=mode, duration_s=duration, files=files),
             locks=(Lock(lock, targets[lock], CURRENT),) if lock else (),
+            site=site(
+                **{session_action(access, mode): say},
+                **dict.fromkeys((SiteAction.FILES_IN, SiteAction.FILES_OUT), files_say),
+            ),
         ),
         NOW,
     )
@@ -286,9 +352,12 @@ def test_the_matrix(role, level, country, product, entitled, access, mode, durat
         Gate.MODE: access is AccessKind.SERVICE or mode is Mode.CONTROL,  # R11, S58
         Gate.DURATION: duration in (60, 7200),  # R5
         Gate.LOCK: lock is None,  # R8
+        Gate.SITE_POLICY: SiteRule.DENY not in (say, files_say if files else say),  # R2
     }
     assert {gate: reason_of(decision, gate).passed for gate in expected} == expected
     assert decision.allowed == all(expected.values())
+    asks = SiteRule.ASK_SITE in (say, files_say if files else say)
+    assert decision.approvals_needed == (1 if decision.allowed and asks else 0)  # N3
 
 
 @pytest.mark.parametrize("country", ["US", "CA"])
@@ -409,6 +478,26 @@ REMOVALS = {
         Gate.DEVICE_STATE,
     ),
     "seen": (lambda f: replace(f, device=replace(f.device, seen=False)), Gate.DEVICE_STATE),
+    "patient data": (
+        lambda f: replace(
+            f,
+            device=replace(
+                f.device,
+                product=replace(f.device.product, patient_data=frozenset({f.request.access})),
+            ),
+        ),
+        Gate.PATIENT_DATA,
+    ),
+    "site": (lambda f: replace(f, site=None), Gate.SITE_POLICY),
+    "site rule": (lambda f: replace(f, site=SiteFacts(rules={})), Gate.SITE_POLICY),
+    "window": (
+        lambda f: replace(f, site=replace(f.site, window=f.request.site_actions)),
+        Gate.SITE_WINDOW,
+    ),
+    "ticket": (
+        lambda f: replace(f, site=replace(f.site, ticket=f.request.site_actions)),
+        Gate.CHANGE_TICKET,
+    ),
     "no lock": (
         lambda f: replace(f, locks=(Lock(LockScope.EVERYTHING, "", Interval(0)),)),
         Gate.LOCK,
@@ -465,6 +554,7 @@ def granted(draw):
             Entitlement(draw(_current), site=site),
         ),
         locks=tuple(Lock(LockScope.EVERYTHING, "", COMING) for _ in noise),
+        site=HOUSE_SITE,
     )
 
 
@@ -485,3 +575,63 @@ def test_removing_any_single_fact_refuses_and_names_its_gate(whole, removed):
 def test_a_removal_exists_for_every_gate():
     named = {gate for _, gate in REMOVALS.values()}
     assert named == set(GATES)
+
+
+# ---- The site's own say (R2, R17, R19, N3) ----
+
+
+def test_what_the_site_s_approvers_decide_obliges_and_opens_nothing():
+    asked = decide(facts(site=site(service_view=SiteRule.ASK_SITE)), NOW)
+    assert asked.allowed
+    assert asked.obligations[0] is Obligation.SITE_APPROVAL
+    assert asked.approvals_needed == 1
+    two = replace(site(service_view=SiteRule.ASK_SITE), two_approvers=VIEW)
+    assert decide(facts(site=two), NOW).approvals_needed == 2
+    other = replace(site(), two_approvers=VIEW)
+    assert decide(facts(site=other), NOW).approvals_needed == 0
+
+
+def test_a_session_ends_with_the_window_that_it_needs():
+    windowed = replace(site(), window=VIEW, open_until_ms=NOW + DAY)
+    assert decide(facts(site=windowed), NOW).end_by_ms == NOW + DAY
+    free = replace(site(), open_until_ms=NOW + DAY)
+    assert decide(facts(site=free), NOW).end_by_ms is None
+
+
+HOUR = Interval(NOW - 1000, NOW - 1000 + 3_600_000)
+CLOSED = replace(site(service_view=SiteRule.ASK_SITE), window=VIEW, ticket=VIEW, two_approvers=VIEW)
+
+
+def test_broken_glass_stands_for_contract_window_ticket_and_approvers_until_its_end():
+    decision = decide(facts(site=CLOSED, entitlements=(), break_glass=HOUR), NOW)
+    assert decision.allowed, decision.refusals
+    assert decision.approvals_needed == 0
+    assert Obligation.BREAK_GLASS_REVIEW in decision.obligations
+    assert Obligation.OPERATOR_CONSENT in decision.obligations
+    assert decision.end_by_ms == HOUR.end_ms
+    waived = [each.gate for each in decision.reasons if "waived" in each.fields]
+    assert waived == [Gate.ENTITLEMENT, Gate.SITE_WINDOW, Gate.CHANGE_TICKET]
+
+
+@pytest.mark.parametrize(
+    "glass",
+    [None, Interval(NOW), OVER, COMING, Interval(NOW - 1000, NOW + 3_600_000), CURRENT],
+    ids=["none", "open end", "over", "coming", "longer than an hour", "two days"],
+)
+def test_glass_that_is_not_broken_for_an_hour_at_most_opens_nothing(glass):
+    decision = decide(facts(site=CLOSED, entitlements=(), break_glass=glass), NOW)
+    assert refused_by(decision) == [Gate.ENTITLEMENT, Gate.SITE_WINDOW, Gate.CHANGE_TICKET]
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "gate"),
+    [
+        ("S34", {"person": marie(product_rights=())}, Gate.PRODUCT_RIGHT),
+        ("S36", {"person": marie(country="CA")}, Gate.COUNTRY),
+        ("R8", {"locks": (Lock(LockScope.EVERYTHING, "", CURRENT),)}, Gate.LOCK),
+        ("R2", {"site": site(service_view=SiteRule.DENY)}, Gate.SITE_POLICY),
+        ("S35", {"device": showing_patients()}, Gate.PATIENT_DATA),
+    ],
+)
+def test_broken_glass_stands_for_nothing_else(number, changes, gate):
+    assert refused_by(decide(facts(break_glass=HOUR, **changes), NOW)) == [gate], number

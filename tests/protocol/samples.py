@@ -14,6 +14,8 @@ from bedside.protocol.orders import (
 )
 from bedside.protocol.poll import Message, PollReply, PollRequest
 from bedside.protocol.shapes import JournalHead, Person, Relay, Site
+from bedside.protocol.site import Approval, Approver, SitePolicy
+from bedside.protocol.windows import SingleWindow, WeeklyWindow
 from bedside.vocabulary import (
     AccessKind,
     Activity,
@@ -25,6 +27,8 @@ from bedside.vocabulary import (
     PollMode,
     RelayName,
     SessionId,
+    SiteAction,
+    SiteRule,
 )
 
 NOW = 1_760_000_000_000
@@ -74,6 +78,44 @@ ORDER = SessionOrder(
     proof_seed=bytes(range(32)),
     max_bytes=2**33,
     checkpoint=NOTE,
+    actions=(SiteAction.FILES_OUT,),
+)
+APPROVER = Approver(
+    id="p9",
+    name="Julie Gagnon",
+    rp_id="console.example",
+    origin="https://console.example",
+    credential="A" * 43,
+    public_key="-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n",
+)
+APPROVAL = Approval(
+    approver="p9",
+    credential="A" * 43,
+    authenticator_data=bytes(37),
+    client_data=b"{}",
+    signature=bytes(70),
+)
+APPROVED = replace(
+    ORDER,
+    session=SESSION,
+    ticket="CHG-4471",
+    site_policy=3,
+    approvals=(APPROVAL, replace(APPROVAL, approver="p10", credential="B" * 43)),
+    approved_until_ms=NOW + 600_000,
+    joins=SESSION,
+)
+SITE_POLICY = SitePolicy(
+    site="notre-dame",
+    serial=3,
+    issued_ms=NOW,
+    timezone="America/Toronto",
+    rules={**dict.fromkeys(SiteAction, SiteRule.ASK_DEVICE), SiteAction.UPDATE: SiteRule.ASK_SITE},
+    ticket=(SiteAction.SYSTEM_CONTROL, SiteAction.UPDATE),
+    two_approvers=(SiteAction.UPDATE,),
+    window=(SiteAction.UPDATE,),
+    weekly=(WeeklyWindow(days=(0, 2), from_minute=1200, to_minute=120),),
+    single=(SingleWindow(start_ms=NOW, end_ms=NOW + 3_600_000),),
+    approvers=(APPROVER,),
 )
 WITHDRAWAL = Withdrawal(session=SESSION, device=DEVICE, ending=Ending.BY_SPECIALIST, issued_ms=NOW)
 RECEIPT = Receipt(device=DEVICE, size=12, head=HEAD, checkpoint=NOTE, sent_ms=NOW)
@@ -128,6 +170,8 @@ CONSENT = Consent(
 )
 DOCUMENTS = (
     ORDER,
+    APPROVED,
+    SITE_POLICY,
     WITHDRAWAL,
     RECEIPT,
     CONFIGURATION,

@@ -103,6 +103,11 @@ _ACTIONS = {
     JournalAction.PRODUCT_PROFILE_IMPORTED: N_("Product profile imported"),
     JournalAction.RELAY_CONNECTION_REFUSED: N_("Connection refused at the relay"),
     JournalAction.RELAY_RECORD_CREATED: N_("Relay registered"),
+    JournalAction.SESSION_APPROVAL_ASKED: N_("Site asked to approve"),
+    JournalAction.SESSION_APPROVAL_GIVEN: N_("Site approved"),
+    JournalAction.SESSION_APPROVAL_REFUSED: N_("Site refused"),
+    JournalAction.SESSION_APPROVAL_UNANSWERED: N_("Site did not answer in time"),
+    JournalAction.SESSION_APPROVAL_VERIFIED: N_("Site's approval verified by the device"),
     JournalAction.SESSION_AUTHENTICATION_FAILED: N_("Second authentication failed"),
     JournalAction.SESSION_AUTHENTICATION_SUCCEEDED: N_("Second authentication passed"),
     JournalAction.SESSION_CHANNEL_CLOSED: N_("Channel closed"),
@@ -125,6 +130,10 @@ _ACTIONS = {
     JournalAction.SESSION_TUNNEL_CLOSED: N_("Tunnel closed"),
     JournalAction.SESSION_TUNNEL_OPENED: N_("Tunnel opened"),
     JournalAction.SESSION_TUNNEL_REFUSED: N_("Tunnel refused"),
+    JournalAction.SITE_KEY_TRUSTED: N_("Site's key trusted"),
+    JournalAction.SITE_POLICY_APPLIED: N_("Site's policy applied"),
+    JournalAction.SITE_POLICY_REFUSED: N_("Site's policy refused"),
+    JournalAction.SITE_WINDOW_CHANGED: N_("Service window changed"),
 }
 
 

@@ -3,9 +3,14 @@
 Rules held here:
 
 1. No rule means no: a gate passes on a fact that says yes, never on the absence of one that says no.
-   The one gate of absence is the lock: no lock that holds now.
+   The gates of absence are the lock, where none holds now, and patient data, where the product's
+   profile declares none.
 2. Every gate is evaluated and listed, so that a page can show the whole list and not the first no.
 3. A grant always obliges: the operator's consent and the device's second authentication (N1).
+4. What the site has its approvers decide is an obligation of the grant, never a gate that the
+   console could open: the device verifies it (N3).
+5. Break-glass stands for the site's contract, window, ticket and approvers, for an hour at most; it
+   opens nothing that the site denies, and it obliges somebody to review it (R42).
 """
 
 from collections.abc import Callable
@@ -14,10 +19,20 @@ from enum import StrEnum
 
 from bedside.policy.facts import DeviceState, Facts, LockScope, StartRule
 from bedside.policy.rights import permissions
-from bedside.vocabulary import Gate, Mode, Permission
+from bedside.vocabulary import Gate, Mode, Permission, SiteAction, SiteRule
 
-__all__ = ["GATES", "MAX_CASE", "MAX_REASON", "Decision", "Obligation", "Reason", "decide"]
+__all__ = [
+    "BREAK_GLASS_S",
+    "GATES",
+    "MAX_CASE",
+    "MAX_REASON",
+    "Decision",
+    "Obligation",
+    "Reason",
+    "decide",
+]
 
+BREAK_GLASS_S = 3600
 MAX_CASE = 64
 MAX_REASON = 500
 
@@ -25,10 +40,13 @@ Words = dict[str, str | int]
 
 
 class Obligation(StrEnum):
-    """What must still happen at the device before a granted session is live."""
+    """What must still happen before a granted session is live, and after it."""
 
+    SITE_APPROVAL = "site_approval"
+    TWO_SITE_APPROVALS = "two_site_approvals"
     OPERATOR_CONSENT = "operator_consent"
     SECOND_AUTHENTICATION = "second_authentication"
+    BREAK_GLASS_REVIEW = "break_glass_review"
     VERIFY_BEFORE_USE = "verify_before_use"
 
 
@@ -48,11 +66,23 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed or not, every gate's reason in the order of `GATES`, and what a grant obliges to."""
+    """Allowed or not, every gate's reason in the order of `GATES`, and what a grant obliges to.
+
+    `end_by_ms` is when the site's window or the broken glass ends, and every session with it; None
+    where neither bounds it.
+    """
 
     allowed: bool
     reasons: tuple[Reason, ...]
     obligations: tuple[Obligation, ...]
+    end_by_ms: int | None = None
+
+    @property
+    def approvals_needed(self) -> int:
+        """How many of the site's approvers must say yes: 0, 1 or 2."""
+        if Obligation.TWO_SITE_APPROVALS in self.obligations:
+            return 2
+        return 1 if Obligation.SITE_APPROVAL in self.obligations else 0
 
     @property
     def refusals(self) -> tuple[Reason, ...]:
@@ -63,19 +93,51 @@ class Decision:
 def decide(facts: Facts, now_ms: int) -> Decision:
     """Return the decision on `facts` at `now_ms` (Unix milliseconds); never raises on valid facts."""
     reasons = tuple(_reason(gate, *check(facts, now_ms)) for gate, check in _CHECKS.items())
-    allowed = all(reason.passed for reason in reasons)
-    return Decision(allowed, reasons, _obligations(facts) if allowed else ())
+    if not all(reason.passed for reason in reasons):
+        return Decision(allowed=False, reasons=reasons, obligations=())
+    return Decision(True, reasons, _obligations(facts, now_ms), _end_by_ms(facts, now_ms))
 
 
 def _reason(gate: Gate, passed: bool, words: Words) -> Reason:  # noqa: FBT001 - built from a pair
     return Reason(gate, passed, tuple(words.items()))
 
 
-def _obligations(facts: Facts) -> tuple[Obligation, ...]:
+def _obligations(facts: Facts, now: int) -> tuple[Obligation, ...]:
+    before = () if _glass_is_broken(facts, now) else _approvals(facts)
     always = (Obligation.OPERATOR_CONSENT, Obligation.SECOND_AUTHENTICATION)
     # R11: whoever could act leaves a device that a person must release.
     after = (Obligation.VERIFY_BEFORE_USE,) if facts.request.mode is Mode.CONTROL else ()
-    return always + after
+    review = (Obligation.BREAK_GLASS_REVIEW,) if _glass_is_broken(facts, now) else ()
+    return before + always + after + review
+
+
+def _approvals(facts: Facts) -> tuple[Obligation, ...]:
+    asked = _asked_of_the_site(facts)
+    if facts.site is None or not asked:
+        return ()
+    two = bool(asked & facts.site.two_approvers)
+    return (Obligation.TWO_SITE_APPROVALS if two else Obligation.SITE_APPROVAL,)
+
+
+def _asked_of_the_site(facts: Facts) -> frozenset[SiteAction]:
+    rules = facts.site.rules if facts.site else {}
+    actions = facts.request.site_actions
+    return frozenset(action for action in actions if rules.get(action) is SiteRule.ASK_SITE)
+
+
+def _end_by_ms(facts: Facts, now: int) -> int | None:
+    if facts.break_glass is not None and _glass_is_broken(facts, now):
+        return facts.break_glass.end_ms
+    if facts.site is not None and facts.request.site_actions & facts.site.window:
+        return facts.site.open_until_ms
+    return None
+
+
+def _glass_is_broken(facts: Facts, now: int) -> bool:
+    glass = facts.break_glass
+    if glass is None or glass.end_ms is None or not glass.holds(now):
+        return False
+    return glass.end_ms - glass.start_ms <= BREAK_GLASS_S * 1000
 
 
 Check = Callable[[Facts, int], tuple[bool, Words]]
@@ -111,11 +173,12 @@ def _product_right(facts: Facts, now: int) -> tuple[bool, Words]:
 
 
 def _for_product(facts: Facts) -> list[StartRule]:
-    product = facts.device.product.id
+    product, request = facts.device.product.id, facts.request
     return [
         rule
         for rule in facts.rules
-        if rule.product in (None, product) and facts.request.mode in rule.start
+        if rule.product in (None, product)
+        and request.mode in (rule.join if request.joins else rule.start)
     ]
 
 
@@ -151,7 +214,9 @@ def _entitlement(facts: Facts, now: int) -> tuple[bool, Words]:
     ends = [each.interval.end_ms for each in covering if each.interval.end_ms is not None]
     if ends:
         words["until_ms"] = max(ends)
-    return any(entitlement.interval.holds(now) for entitlement in covering), words
+    if any(entitlement.interval.holds(now) for entitlement in covering):
+        return True, words
+    return _glass_is_broken(facts, now), {**words, **_waived(facts, now)}
 
 
 def _access_kind(facts: Facts, _now: int) -> tuple[bool, Words]:
@@ -213,6 +278,48 @@ def _lock(facts: Facts, now: int) -> tuple[bool, Words]:
     return False, {"scope": holding[0].scope, "target": holding[0].target, "why": holding[0].reason}
 
 
+def _patient_data(facts: Facts, _now: int) -> tuple[bool, Words]:
+    shows = facts.request.access in facts.device.product.patient_data
+    words: Words = {"access": facts.request.access, "shows": "yes" if shows else "no"}
+    return not shows or facts.person.patient_data, words
+
+
+def _site_policy(facts: Facts, _now: int) -> tuple[bool, Words]:
+    if facts.site is None:
+        return False, {"serial": 0, "denied": " ".join(sorted(facts.request.site_actions))}
+    rules = facts.site.rules
+    denied = [
+        action
+        for action in sorted(facts.request.site_actions)
+        if rules.get(action, SiteRule.DENY) is SiteRule.DENY
+    ]
+    return not denied, {"serial": facts.site.serial, "denied": " ".join(denied)}
+
+
+def _site_window(facts: Facts, now: int) -> tuple[bool, Words]:
+    needing = facts.request.site_actions & (facts.site.window if facts.site else frozenset())
+    until = facts.site.open_until_ms if facts.site else None
+    words: Words = {"needed": " ".join(sorted(needing))}
+    if until is not None:
+        words["until_ms"] = until
+    if facts.site and (not needing or (until is not None and until > now)):
+        return True, words
+    return _glass_is_broken(facts, now), {**words, **_waived(facts, now)}
+
+
+def _change_ticket(facts: Facts, now: int) -> tuple[bool, Words]:
+    needing = facts.request.site_actions & (facts.site.ticket if facts.site else frozenset())
+    ticket = facts.request.ticket.strip()
+    words: Words = {"needed": " ".join(sorted(needing)), "ticket": ticket}
+    if facts.site and (not needing or ticket):
+        return True, words
+    return _glass_is_broken(facts, now), {**words, **_waived(facts, now)}
+
+
+def _waived(facts: Facts, now: int) -> Words:
+    return {"waived": "break_glass"} if _glass_is_broken(facts, now) else {}
+
+
 _CHECKS: dict[Gate, Check] = {
     Gate.ACCOUNT: _account,
     Gate.ROLE: _role,
@@ -227,6 +334,10 @@ _CHECKS: dict[Gate, Check] = {
     Gate.REASON: _reason_given,
     Gate.DEVICE_STATE: _device_state,
     Gate.LOCK: _lock,
+    Gate.PATIENT_DATA: _patient_data,
+    Gate.SITE_POLICY: _site_policy,
+    Gate.SITE_WINDOW: _site_window,
+    Gate.CHANGE_TICKET: _change_ticket,
 }
 
 GATES: tuple[Gate, ...] = tuple(_CHECKS)

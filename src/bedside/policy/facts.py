@@ -7,11 +7,23 @@ excluded; an end of None is open.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
-from bedside.vocabulary import AccessKind, DeviceId, Level, Mode, PersonId, Role
+from bedside.vocabulary import (
+    AccessKind,
+    DeviceId,
+    Level,
+    Mode,
+    PersonId,
+    Role,
+    SiteAction,
+    SiteRule,
+    session_action,
+)
 
 __all__ = [
     "DEFAULT_START_RULES",
+    "HOUSE_SITE",
     "DeviceFacts",
     "DeviceState",
     "Entitlement",
@@ -23,6 +35,7 @@ __all__ = [
     "ProductFacts",
     "ProductRight",
     "RequestFacts",
+    "SiteFacts",
     "StartRule",
 ]
 
@@ -101,16 +114,21 @@ class PersonFacts:
     level: Level | None
     country: str | None
     product_rights: tuple[ProductRight, ...] = ()
+    patient_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFacts:
-    """What the product's profile offers: modes by access kind, and the longest session."""
+    """What the product's profile offers: modes by access kind, and the longest session.
+
+    `patient_data` holds the access kinds that can show patient data, as the profile says (S39).
+    """
 
     id: str
     access: Mapping[AccessKind, frozenset[Mode]]
     max_duration_s: int
     min_duration_s: int = 60
+    patient_data: frozenset[AccessKind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +162,47 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """The site's own say, as its signed policy and its windows stand (R2, R17, R19).
+
+    An action without a rule is denied. `open_until_ms` is when the service window that is open at
+    the instant of the decision closes, None where none is open; `serial` is the policy's, 0 for the
+    house's own.
+    """
+
+    rules: Mapping[SiteAction, SiteRule]
+    ticket: frozenset[SiteAction] = frozenset()
+    two_approvers: frozenset[SiteAction] = frozenset()
+    window: frozenset[SiteAction] = frozenset()
+    open_until_ms: int | None = None
+    serial: int = 0
+
+
+HOUSE_SITE = SiteFacts(rules=MappingProxyType(dict.fromkeys(SiteAction, SiteRule.ASK_DEVICE)))
+"""What applies at a site that has not published a policy: everything is asked at the device."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What is asked for (S10)."""
+    """What is asked for (S10).
+
+    `files` is files in, files out, or both; `joins` whether a live session is joined (S37) and not
+    a new one started.
+    """
 
     access: AccessKind
     mode: Mode
     duration_s: int
     case: str
     reason: str
+    ticket: str = ""
+    files: frozenset[SiteAction] = frozenset()
+    joins: bool = False
+
+    @property
+    def site_actions(self) -> frozenset[SiteAction]:
+        """Everything in this request that the site rules on."""
+        return self.files | {session_action(self.access, self.mode)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +215,6 @@ class Facts:
     rules: tuple[StartRule, ...] = ()
     entitlements: tuple[Entitlement, ...] = ()
     locks: tuple[Lock, ...] = field(default=())
+    site: SiteFacts | None = None
+    break_glass: Interval | None = None
+    """While it holds, the site itself has opened the device (R42)."""

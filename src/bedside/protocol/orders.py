@@ -9,17 +9,21 @@ The clauses of `docs/protocol/documents.md`:
 2.5 Texts that a person reads hold no control characters and nothing that turns their direction.
 2.6 A device is locked with a reason, or not locked and without one.
 2.7 A report's entries end at or before the size that it states.
+2.11 Beside its session an order names files in, files out, or neither.
+2.12 An order with approvals says until when the site lets it be answered.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
-from bedside.protocol.errors import LocalMisuseError, MalformedError, ProtocolError
+from bedside.protocol.codec import MAX_INTEGER, Fields
+from bedside.protocol.document import MAX_DOCUMENT, Document
+from bedside.protocol.errors import MalformedError
 from bedside.protocol.shapes import (
     CERTIFICATE_LINE,
     FINGERPRINT,
+    MAX_MS,
     PRODUCT,
     JournalHead,
     Person,
@@ -28,6 +32,7 @@ from bedside.protocol.shapes import (
     parse_relays,
     parse_time,
 )
+from bedside.protocol.site import MAX_APPROVALS, Approval, parse_actions, subject_digest
 from bedside.vocabulary import (
     AccessKind,
     DeviceId,
@@ -35,8 +40,10 @@ from bedside.vocabulary import (
     Mode,
     PollMode,
     SessionId,
+    SiteAction,
     parse_device_id,
     parse_session_id,
+    session_action,
 )
 
 __all__ = [
@@ -57,7 +64,6 @@ __all__ = [
     "Withdrawal",
 ]
 
-MAX_DOCUMENT = 20 * 1024
 MAX_REPORT_DOCUMENT = 128 * 1024
 MAX_ENTRIES = 256
 MAX_ENTRY = 16 * 1024
@@ -68,44 +74,26 @@ _MIN_IDLE_S = 10
 _MAX_NOTE = 4096
 _MAX_PEM = 16 * 1024
 _CODE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{5}")
+_BESIDE = frozenset({SiteAction.FILES_IN, SiteAction.FILES_OUT})
+_SUBJECT = (
+    "session",
+    "device",
+    "product",
+    "person",
+    "access",
+    "mode",
+    "actions",
+    "reason",
+    "case",
+    "ticket",
+    "duration_s",
+    "specialist_key",
+    "approved_until_ms",
+    "break_glass",
+    "joins",
+)
 _SSH_KEY = re.compile(r"ecdsa-sha2-nistp256 [A-Za-z0-9+/]+={0,2}(?: [!-~]+)?")
 _NOTE_KEY = re.compile(r"[!-*,-~]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}")
-
-
-class Document(Wire):
-    """A signed document: `to_bytes` is what is signed, `from_bytes` what a reader accepts."""
-
-    __slots__ = ()
-    FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
-    LIMIT: ClassVar[int] = MAX_DOCUMENT
-
-    @classmethod
-    def from_dict(cls, obj: dict[str, Any]) -> Self:
-        """Read a document; raises ProtocolError."""
-        fields = Fields(obj)
-        fields.version()
-        document = cls._read(fields)
-        fields.end()  # 2.1
-        return document
-
-    @classmethod
-    def _read(cls, fields: Fields) -> Self:
-        del fields
-        raise LocalMisuseError(f"{cls.__name__} is not a document")
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read a document's canonical JSON; raises ProtocolError."""
-        return cls.from_dict(parse_json(data, limit=cls.LIMIT))
-
-    def to_bytes(self) -> bytes:
-        """Return the canonical JSON; raise LocalMisuseError if no reader would accept it."""
-        data = self.to_json()
-        try:
-            self.from_bytes(data)
-        except ProtocolError as error:
-            raise LocalMisuseError(f"{type(self).__name__} would be refused: {error}") from error
-        return data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +117,36 @@ class SessionOrder(Document):
     proof_seed: bytes
     max_bytes: int
     checkpoint: str
+    actions: tuple[SiteAction, ...] = ()
+    """What the grant covers beside the session itself: files in, files out (2.11)."""
+    site_policy: int = 0
+    """The serial of the site's policy that the console knew; 0 where it knew none."""
+    approvals: tuple[Approval, ...] = ()
+    approved_until_ms: int | None = None
+    """Until when the site lets this order be answered (2.12)."""
+    break_glass: bool = False
+    """The site itself opened the device for an hour (R42)."""
+    joins: SessionId | None = None
+    """The live session that this person asks to join (S37)."""
+
+    @property
+    def site_actions(self) -> tuple[SiteAction, ...]:
+        """Everything that the site rules on and this order asks for, sorted."""
+        return tuple(sorted({session_action(self.access, self.mode), *self.actions}))
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """What a site's approver approves: all that a person reads, nothing that carries it (12.2)."""
+        told = self.to_dict()
+        return {name: told[name] for name in _SUBJECT}
+
+    @property
+    def approval_digest(self) -> bytes:
+        """The 32 bytes that an approver's passkey signs as its challenge (12.1)."""
+        return subject_digest(self.subject)
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "SessionOrder":
         order = cls(
             session=fields.parsed("session", parse_session_id),
             device=fields.parsed("device", parse_device_id),
@@ -150,7 +165,22 @@ class SessionOrder(Document):
             proof_seed=fields.bytes_("proof_seed", min=32, max=32),
             max_bytes=fields.integer("max_bytes", low=1, high=MAX_INTEGER),
             checkpoint=fields.text("checkpoint", max=_MAX_NOTE, lines=True),
+            actions=parse_actions(fields, "actions"),
+            site_policy=fields.integer("site_policy", low=0, high=MAX_INTEGER),
+            approvals=tuple(
+                Approval.from_fields(each)
+                for each in fields.objects("approvals", max=MAX_APPROVALS)
+            ),
+            approved_until_ms=fields.optional(
+                "approved_until_ms", fields.integer, low=0, high=MAX_MS
+            ),
+            break_glass=fields.boolean("break_glass"),
+            joins=fields.optional("joins", fields.parsed, parse=parse_session_id),
         )
+        if set(order.actions) - _BESIDE:  # 2.11
+            raise MalformedError("not_a_member", "actions")
+        if order.approvals and order.approved_until_ms is None:  # 2.12
+            raise MalformedError("mismatch", "approved_until_ms")
         if not 0 < order.answer_by_ms - order.issued_ms <= MAX_ANSWER_MS:  # 2.2
             raise MalformedError("range", "answer_by_ms")
         if order.idle_s > order.duration_s:  # 2.3
@@ -168,7 +198,7 @@ class Withdrawal(Document):
     issued_ms: int
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "Withdrawal":
         return cls(
             session=fields.parsed("session", parse_session_id),
             device=fields.parsed("device", parse_device_id),
@@ -188,7 +218,7 @@ class Receipt(Document):
     sent_ms: int
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "Receipt":
         return cls(
             device=fields.parsed("device", parse_device_id),
             size=fields.integer("size", low=0, high=MAX_INTEGER),
@@ -218,7 +248,7 @@ class DeviceConfiguration(Document):
     lock_reason: str | None
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "DeviceConfiguration":
         configuration = cls(
             device=fields.parsed("device", parse_device_id),
             serial=fields.integer("serial", low=1, high=MAX_INTEGER),
@@ -261,7 +291,7 @@ class EnrolmentBundle(Document):
     expires_ms: int
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "EnrolmentBundle":
         bundle = cls(
             enrolment=fields.text("enrolment", max=5, pattern=_CODE_ID),
             device=fields.parsed("device", parse_device_id),
@@ -306,7 +336,7 @@ class DeviceReport(Document):
         return JournalHead(size=self.size, head=self.head)
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "DeviceReport":
         report = cls(
             device=fields.parsed("device", parse_device_id),
             first=fields.integer("first", low=0, high=MAX_INTEGER),
@@ -334,7 +364,7 @@ class Consent(Document):
     until_ms: int
 
     @classmethod
-    def _read(cls, fields: Fields) -> Self:
+    def _read(cls, fields: Fields) -> "Consent":
         consent = cls(
             session=fields.parsed("session", parse_session_id),
             device=fields.parsed("device", parse_device_id),

@@ -19,6 +19,7 @@ __all__ = [
     "Relay",
     "Site",
     "check_host",
+    "check_time_zone",
     "parse_message_id",
     "parse_relays",
     "parse_time",
@@ -49,6 +50,13 @@ def parse_message_id(text: str) -> str:
 def parse_time(fields: Fields, name: str) -> int:
     """Return a moment in Unix milliseconds."""
     return fields.integer(name, low=0, high=MAX_MS)
+
+
+def check_time_zone(text: str) -> str:
+    """Return `text` if it has the form of an IANA time zone's name, or raise ValueError."""
+    if not _TIME_ZONE.fullmatch(text):
+        raise ValueError("not a time zone")
+    return text
 
 
 def check_host(text: str, *, address: bool) -> str:

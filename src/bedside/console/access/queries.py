@@ -9,6 +9,7 @@ from bedside.console.accounts.second_factor import has_second_factor
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import profile_of
 from bedside.policy.facts import (
+    HOUSE_SITE,
     DeviceFacts,
     DeviceState,
     Entitlement,
@@ -54,6 +55,7 @@ def gather_facts(person: User, device: Device, request: RequestFacts, *, seen: b
             )
         ),
         locks=tuple(_lock(row) for row in open_locks(person, device)),
+        site=HOUSE_SITE,
     )
 
 

@@ -17,6 +17,11 @@ def new_id() -> str:
     return new_ulid(now_ms())
 
 
+def role_choices() -> list[tuple[str, str]]:
+    """Return every role: called, so that a new word of the vocabulary is no migration."""
+    return [(role.value, role.value) for role in Role]
+
+
 class Organisation(models.Model):
     """The manufacturer, or a site: the hospital where devices stand."""
 
@@ -55,7 +60,7 @@ class User(AbstractBaseUser):
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120)
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="people")
-    role = models.CharField(max_length=16, choices=[(r.value, r.value) for r in Role], blank=True)
+    role = models.CharField(max_length=16, choices=role_choices, blank=True)
     level = models.PositiveSmallIntegerField(null=True, blank=True)
     """Support level 1 to 3; None for people who do not service devices."""
     country = models.CharField(max_length=2, blank=True)

@@ -83,6 +83,7 @@ ROLES = {
     Role.ADMINISTRATOR: _("Administrator"),
     Role.AUDITOR: _("Auditor"),
     Role.MANAGER: _("Support manager"),
+    Role.SITE_APPROVER: _("Site approver"),
     Role.SITE_MANAGER: _("Site manager"),
     Role.SPECIALIST: _("Support specialist"),
 }
@@ -100,8 +101,17 @@ GATE_NAMES = {
     Gate.REASON: _("Reason for the operator"),
     Gate.DEVICE_STATE: _("Device in service and seen by a relay"),
     Gate.LOCK: _("No lock on person, device, site or product"),
+    Gate.PATIENT_DATA: _("Right to see patient data, where this access can show it"),
+    Gate.SITE_POLICY: _("Allowed by the site's policy"),
+    Gate.SITE_WINDOW: _("Service window of the site, where it asks for one"),
+    Gate.CHANGE_TICKET: _("Change ticket, where the site asks for one"),
 }
 OBLIGATIONS = {
+    Obligation.SITE_APPROVAL: _("One of the site's approvers approves it with a passkey."),
+    Obligation.TWO_SITE_APPROVALS: _("Two of the site's approvers approve it with their passkeys."),
+    Obligation.BREAK_GLASS_REVIEW: _(
+        "The site opened the device itself: somebody reviews it after."
+    ),
     Obligation.OPERATOR_CONSENT: _(
         "The operator at the device sees who asks, why and for how long, and allows it with a name."
     ),

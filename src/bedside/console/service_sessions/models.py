@@ -11,6 +11,11 @@ from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 __all__ = ["ServiceSession", "TimelineRow"]
 
 
+def gate_choices() -> list[tuple[str, str]]:
+    """Return every gate: called, so that a new word of the vocabulary is no migration."""
+    return [(gate.value, gate.value) for gate in Gate]
+
+
 class ServiceSession(models.Model):
     """One request and what became of it; a refused request is a session that ended at once."""
 
@@ -42,7 +47,7 @@ class ServiceSession(models.Model):
     ending = models.CharField(
         max_length=16, choices=[(e.value, e.value) for e in Ending], blank=True
     )
-    gate = models.CharField(max_length=32, choices=[(g.value, g.value) for g in Gate], blank=True)
+    gate = models.CharField(max_length=32, choices=gate_choices, blank=True)
     decision = models.JSONField(default=dict)
     """Every gate, whether it passed and what it looked at, as decided at the request."""
 

@@ -53,4 +53,5 @@ class SessionRequest:
             duration_s=self.duration_s,
             case=self.case,
             reason=self.reason,
+            ticket=self.ticket,
         )

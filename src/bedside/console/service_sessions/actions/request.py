@@ -35,6 +35,7 @@ from bedside.vocabulary import (
     Outcome,
     SessionId,
     SessionState,
+    SiteAction,
 )
 
 __all__ = ["do_request_session"]
@@ -165,6 +166,7 @@ def _document(session: ServiceSession) -> SessionOrder:
         proof_seed=bytes(session.device_proof_seed),
         max_bytes=session.max_bytes,
         checkpoint=log_status().note,
+        actions=(SiteAction.FILES_IN, SiteAction.FILES_OUT),
     )
 
 
