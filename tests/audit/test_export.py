@@ -1,11 +1,14 @@
 """Exports hold what the reference page says, and nothing else."""
 
 import json
+from io import BytesIO
 
 from bedside.audit.chain import GENESIS
-from bedside.audit.export import write_device_export
+from bedside.audit.entry import time_text
+from bedside.audit.export import DeviceCopy, write_console_export, write_device_export
+from bedside.vocabulary import DeviceId
 from tests.audit.test_verify import files_of
-from tests.audit.world import DEVICE, World, lived
+from tests.audit.world import DEVICE, NOON, World, lived
 
 
 class Pipe:
@@ -31,11 +34,12 @@ def test_the_consoles_export():
         "checkpoint",
         "entries.jsonl",
         "devices/CI-20417.jsonl",
+        "devices/CI-20417.keys.json",
         "tile/0/000.p/3",
     }
     assert (manifest["v"], manifest["kind"], manifest["size"]) == (1, "console-log", 3)
     assert manifest["key"] == world.log_key.to_text()
-    assert list(manifest["devices"][DEVICE]["keys"]) == [world.identity.key_id]
+    assert list(json.loads(files["devices/CI-20417.keys.json"])) == [world.identity.key_id]
     assert files["entries.jsonl"].splitlines() == world.console_lines
     assert files["devices/CI-20417.jsonl"].splitlines() == world.copy
 
@@ -65,3 +69,22 @@ def test_an_export_streams_to_where_nothing_can_be_taken_back():
 
 def test_a_journal_without_entries_exports_the_beginning():
     assert json.loads(files_of(World().export_device())["manifest.json"])["head"] == GENESIS.hash
+
+
+def test_a_manifest_does_not_grow_with_the_fleet():
+    def manifest(devices):
+        out = BytesIO()
+        world = World()
+        world.console_event()
+        write_console_export(
+            out,
+            checkpoint=world.note(),
+            key=world.log_key,
+            lines=world.console_lines,
+            tiles=(),
+            devices={DeviceId(f"CI-{n}"): DeviceCopy([], {"k": "PEM"}) for n in range(devices)},
+            exported=time_text(NOON),
+        )
+        return files_of(out.getvalue())["manifest.json"]
+
+    assert manifest(300) == manifest(1)

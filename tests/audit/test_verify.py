@@ -106,6 +106,7 @@ def test_entries_alone_are_enough(world, judge):
         "checkpoint",
         "entries.jsonl",
         "devices/CI-20417.jsonl",
+        "devices/CI-20417.keys.json",
     }
     assert judge(files).good
 

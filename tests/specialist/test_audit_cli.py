@@ -51,6 +51,7 @@ def test_a_good_log_exits_zero_and_says_with_which_key(run, console, world, tmp_
     code, out, _ = run("verify", console)
     assert code == 0
     assert "Entries sealed: 9." in out
+    assert "Copies of devices' journals: 1. Entries in them: 19." in out
     assert f"key inside the export: {world.log_key.to_text()}" in out
     assert out.endswith("✓ Every entry stands as it was written.\n")
     (tmp_path / "key").write_text(world.log_key.to_text() + "\n")
@@ -64,6 +65,20 @@ def test_a_bad_log_exits_three_and_names_the_first_bad_entry(run, world, tmp_pat
     code, out, _ = run("verify", as_folder(files, tmp_path / "log"))
     assert code == 3
     assert "✗ Entry 4 is not the one that was written." in out
+
+
+def test_a_bad_copy_of_a_device_exits_three_and_names_the_first_bad_entry(run, world, tmp_path):
+    world.copy[7] = world.copy[7].replace(b"Marie", b"Maria")
+    console = as_zip(files_of(world.export_console()), tmp_path / "console.zip")
+    code, out, _ = run("verify", console)
+    assert code == 3
+    assert out.endswith(
+        "✗ The console's copy of CI-20417's journal. Entry 7 is not the one that was written.\n"
+    )
+    code, out, _ = run("verify", console, "--json")
+    told = json.loads(out)
+    assert (code, told["good"], told["log"]["fault"]) == (3, False, None)
+    assert told["copies"][0]["verdict"]["fault"]["sequence"] == 7
 
 
 def test_a_good_device_journal_exits_zero(run, device):

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from bedside.audit.chain import GENESIS, ChainHead, line_hash
 from bedside.audit.checkpoint import VerifierKey, parse_checkpoint
+from bedside.audit.copies import copy_name, keys_name
 from bedside.audit.tiles import Tile
 from bedside.audit.verify import CONSOLE_LOG, DEVICE_JOURNAL
 from bedside.vocabulary import DeviceId
@@ -54,8 +55,8 @@ def write_console_export(
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         _write_object(
             archive,
+            "manifest.json",
             {
-                "devices": {name: {"keys": dict(copy.keys)} for name, copy in devices.items()},
                 "exported": exported,
                 "key": key.to_text(),
                 "kind": CONSOLE_LOG,
@@ -67,7 +68,8 @@ def write_console_export(
         archive.writestr("checkpoint", checkpoint)
         _write_lines(archive, "entries.jsonl", lines)
         for name, copy in devices.items():
-            _write_lines(archive, f"devices/{name}.jsonl", copy.lines)
+            _write_lines(archive, copy_name(name), copy.lines)
+            _write_object(archive, keys_name(name), dict(copy.keys))
         for tile, data in tiles:
             archive.writestr(tile.path, data)
 
@@ -87,6 +89,7 @@ def write_device_export(
         head = _write_lines(archive, "journal.jsonl", lines)
         _write_object(
             archive,
+            "manifest.json",
             {
                 "device": device,
                 "exported": exported,
@@ -108,5 +111,5 @@ def _write_lines(archive: zipfile.ZipFile, name: str, lines: Iterable[bytes]) ->
     return GENESIS if last is None else ChainHead(size, line_hash(last))
 
 
-def _write_object(archive: zipfile.ZipFile, obj: dict[str, Any]) -> None:
-    archive.writestr("manifest.json", json.dumps(obj, indent=2, sort_keys=True) + "\n")
+def _write_object(archive: zipfile.ZipFile, name: str, obj: dict[str, Any]) -> None:
+    archive.writestr(name, json.dumps(obj, indent=2, sort_keys=True) + "\n")

@@ -132,12 +132,15 @@ class Reconciliation:
         return not self.findings
 
 
-def batches_received(log: Iterable[bytes], device: DeviceId) -> Iterator[Received]:
-    """Yield what the console's log says it received from a device; bad entries raise EntryError."""
+def batches_received(log: Iterable[bytes], device: DeviceId | None = None) -> Iterator[Received]:
+    """Yield what the console's log says it received, from one device or (None) from all.
+
+    Raises EntryError for an entry about a batch that is malformed.
+    """
     for line in log:
         if line.startswith(_RECEIVED):
             received = parse_received(parse_entry(line))
-            if received.device == device:
+            if device in (None, received.device):
                 yield received
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bedside.audit.archive import Archive, ArchiveError
 from bedside.audit.checkpoint import VerifierKey
+from bedside.audit.copies import copy_name, keys_name
 from bedside.audit.reconcile import (
     ConsoleRecord,
     DeviceRecord,
@@ -43,8 +44,7 @@ def read_records(console: Archive, device: Archive, keys: Collection[VerifierKey
     lines = [line.removesuffix(b"\n") for line in device.lines("journal.jsonl")]
     checkpoints = list(checkpoints_witnessed(lines))
     log = verify_log(console, keys, roots_at={each.size for each in checkpoints})
-    copy_name = f"devices/{name}.jsonl"
-    copy = console.lines(copy_name) if copy_name in console.names else ()
+    copy = console.lines(copy_name(name)) if copy_name(name) in console.names else ()
     return Records(
         ConsoleRecord(
             size=log.checkpoint.size,
@@ -60,13 +60,14 @@ def read_records(console: Archive, device: Archive, keys: Collection[VerifierKey
 
 
 def device_keys(console: Archive, device: DeviceId) -> dict[str, str]:
-    """Return the identity keys (PEM by key id) under which the console knows a device."""
-    devices = console.read_object("manifest.json").get("devices")
-    known = devices.get(device) if isinstance(devices, dict) else None
-    keys = known.get("keys") if isinstance(known, dict) else None
-    if not isinstance(keys, dict):
+    """Return the identity keys (PEM by key id) under which the console knows a device.
+
+    Raises ArchiveError where the file of keys cannot be read.
+    """
+    if keys_name(device) not in console.names:
         return {}
-    return {k: v for k, v in keys.items() if isinstance(k, str) and isinstance(v, str)}
+    keys = console.read_object(keys_name(device))
+    return {k: v for k, v in keys.items() if isinstance(v, str)}
 
 
 def _device_of(archive: Archive) -> DeviceId:

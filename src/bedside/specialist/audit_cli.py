@@ -20,14 +20,15 @@ import typer
 from bedside.audit.archive import Archive, ArchiveError, open_archive
 from bedside.audit.chain import Verdict, verify
 from bedside.audit.checkpoint import CheckpointError, VerifierKey, parse_verifier_key
+from bedside.audit.copies import ExportVerdict, verify_export
 from bedside.audit.entry import EntryError
 from bedside.audit.reconcile import Reconciliation, SignatureCheck, reconcile
 from bedside.audit.records import device_keys, read_records
 from bedside.audit.tiles import TileError
-from bedside.audit.verify import DEVICE_JOURNAL, LogVerdict, verify_device, verify_log
+from bedside.audit.verify import DEVICE_JOURNAL, verify_device
 from bedside.audit.witness import Received
 from bedside.language import N_, translator
-from bedside.specialist.audit_words import chain_words, log_words, reconciliation_words
+from bedside.specialist.audit_words import chain_words, export_words, reconciliation_words
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.errors import ExitCode
 from bedside.vocabulary import SessionId, parse_session_id
@@ -52,7 +53,7 @@ _Json = Annotated[bool, typer.Option("--json", help=_(N_("Print the result as JS
 
 
 @audit_app.command("verify", help=_(N_("Verify an exported journal.")))
-def verify_export(
+def verify_command(
     file: Annotated[
         Path, typer.Argument(help=_(N_("The export: .zip, .tar, a folder, or journal.jsonl.")))
     ],
@@ -70,7 +71,7 @@ def verify_export(
 @audit_app.command(
     "reconcile", help=_(N_("Hold the console's journal and a device's against each other."))
 )
-def reconcile_exports(
+def reconcile_command(
     console: Annotated[Path, typer.Argument(help=_(N_("The console's export.")))],
     device: Annotated[Path, typer.Argument(help=_(N_("The device's own export.")))],
     key: _Key = None,
@@ -87,14 +88,14 @@ def reconcile_exports(
     _tell(result, as_json=as_json)
 
 
-def _judge(file: Path, keys: list[VerifierKey]) -> Verdict | LogVerdict:
+def _judge(file: Path, keys: list[VerifierKey]) -> Verdict | ExportVerdict:
     if file.suffix == ".jsonl":
         with file.open("rb") as lines:
             return verify(lines)
     with open_archive(file) as archive:
         if _is_device(archive):
             return verify_device(archive)[0]
-        return verify_log(archive, keys)
+        return verify_export(archive, keys)
 
 
 def _is_device(archive: Archive) -> bool:
@@ -155,13 +156,13 @@ def _refuse(path: Path, error: Exception) -> NoReturn:
     raise typer.Exit(ExitCode.USAGE) from error
 
 
-def _tell(result: Verdict | LogVerdict | Reconciliation, *, as_json: bool) -> None:
+def _tell(result: Verdict | ExportVerdict | Reconciliation, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"good": result.good} | asdict(result), default=_plain, indent=2))
     elif isinstance(result, Reconciliation):
         typer.echo("\n".join(reconciliation_words(result, _)))
-    elif isinstance(result, LogVerdict):
-        typer.echo("\n".join(log_words(result, _)))
+    elif isinstance(result, ExportVerdict):
+        typer.echo("\n".join(export_words(result, _)))
     else:
         typer.echo("\n".join(chain_words(result, _)))
     if not result.good:

@@ -1,13 +1,13 @@
 """What `bedside audit` says, in the reader's language: verdicts and findings as sentences."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bedside.audit.chain import Fault, FaultKind, Verdict
+from bedside.audit.copies import CopyVerdict, ExportVerdict
 from bedside.audit.reconcile import Finding, Journal, Reconciliation, Side, Wrong
-from bedside.audit.verify import LogVerdict
 from bedside.language import N_
 
-__all__ = ["Speak", "chain_words", "log_words", "reconciliation_words"]
+__all__ = ["Speak", "chain_words", "export_words", "reconciliation_words"]
 
 Speak = Callable[[str], str]
 """Says a marked sentence in the reader's language."""
@@ -59,13 +59,14 @@ def chain_words(verdict: Verdict, speak: Speak) -> Iterator[str]:
     yield from _end_words(verdict.fault, verdict.backward_steps, speak)
 
 
-def log_words(verdict: LogVerdict, speak: Speak) -> Iterator[str]:
-    """Yield the lines about a console's log."""
+def export_words(verdict: ExportVerdict, speak: Speak) -> Iterator[str]:
+    """Yield the lines about a console's export: its log, and its copies of devices' journals."""
+    log = verdict.log
     yield speak(N_("Console's journal {origin}. Entries sealed: {count}.")).format(
-        origin=verdict.checkpoint.origin, count=verdict.checkpoint.size
+        origin=log.checkpoint.origin, count=log.checkpoint.size
     )
-    yield speak(N_("Root: {hash}")).format(hash=verdict.checkpoint.root.hex())
-    if verdict.pinned:
+    yield speak(N_("Root: {hash}")).format(hash=log.checkpoint.root.hex())
+    if log.pinned:
         yield speak(N_("Sealed with the key that you gave."))
     else:
         yield speak(
@@ -73,8 +74,22 @@ def log_words(verdict: LogVerdict, speak: Speak) -> Iterator[str]:
                 "Sealed with the key inside the export: {key}. Compare it with the one you were "
                 "given, or give that one with --key."
             )
-        ).format(key=verdict.key.to_text())
-    yield from _end_words(verdict.fault, verdict.backward_steps, speak)
+        ).format(key=log.key.to_text())
+    yield speak(N_("Copies of devices' journals: {count}. Entries in them: {entries}.")).format(
+        count=len(verdict.copies), entries=sum(each.verdict.head.size for each in verdict.copies)
+    )
+    yield from _copy_words(verdict.bad_copies, speak)
+    copied = sum(each.verdict.backward_steps for each in verdict.copies)
+    if log.fault or verdict.good:
+        yield from _end_words(log.fault, log.backward_steps + copied, speak)
+
+
+def _copy_words(bad: Iterable[CopyVerdict], speak: Speak) -> Iterator[str]:
+    for copy in bad:
+        assert copy.verdict.fault
+        yield "✗ " + speak(N_("The console's copy of {device}'s journal. {what}")).format(
+            device=copy.device, what=_fault_words(copy.verdict.fault, speak)
+        )
 
 
 def reconciliation_words(result: Reconciliation, speak: Speak) -> Iterator[str]:
@@ -105,9 +120,13 @@ def _end_words(fault: Fault | None, backward_steps: int, speak: Speak) -> Iterat
             N_("Times that go backwards (a clock was set, nothing is lost): {count}.")
         ).format(count=backward_steps)
     if fault:
-        yield "✗ " + speak(_FAULTS[fault.kind]).format(n=fault.sequence)
+        yield "✗ " + _fault_words(fault, speak)
     else:
         yield "✓ " + speak(N_("Every entry stands as it was written."))
+
+
+def _fault_words(fault: Fault, speak: Speak) -> str:
+    return speak(_FAULTS[fault.kind]).format(n=fault.sequence)
 
 
 def _finding_words(finding: Finding, speak: Speak) -> str:

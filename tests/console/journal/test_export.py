@@ -2,6 +2,7 @@ import io
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from bedside.audit.archive import open_archive
 from bedside.audit.entry import SYSTEM, Thing
@@ -14,7 +15,7 @@ from bedside.console.journal.export import (
     log_folder,
     verify_own_log,
 )
-from bedside.console.journal.models import JournalRow
+from bedside.console.journal.models import DeviceEntry, JournalRow
 from bedside.console.journal.sealing import Sequencer
 from bedside.console.journal.signer import log_signer, verifier_key
 from bedside.console.keys import key_store
@@ -58,7 +59,7 @@ def test_an_export_proves_itself_to_a_stranger_with_the_key(tmp_path):
         assert verdict.good
         assert verdict.checkpoint.size == 301
         assert f"devices/{DEVICE}.jsonl" in archive.names
-        assert archive.read_object("manifest.json")["devices"][DEVICE] == {"keys": {"k": "PEM"}}
+        assert archive.read_object(f"devices/{DEVICE}.keys.json") == {"k": "PEM"}
 
 
 def test_what_is_not_sealed_is_not_exported(tmp_path):
@@ -79,7 +80,7 @@ def test_our_own_look_finds_nothing_wrong():
     seal()
     verdict = verify_own_log(now=NOW)
     assert verdict.good
-    assert verdict.pinned
+    assert verdict.log.pinned
 
 
 def test_our_own_look_names_the_first_bad_entry():
@@ -90,14 +91,27 @@ def test_our_own_look_names_the_first_bad_entry():
     row.save()
     verdict = verify_own_log(now=NOW)
     assert not verdict.good
-    assert verdict.fault.sequence == 7
+    assert verdict.log.fault.sequence == 7
 
 
 def test_our_own_look_finds_a_deleted_entry():
     write(20)
     seal()
     JournalRow.objects.get(sequence=7).delete()
-    assert verify_own_log(now=NOW).fault.sequence == 7
+    assert verify_own_log(now=NOW).log.fault.sequence == 7
+
+
+def test_our_own_look_finds_a_changed_copy_of_a_device():
+    store(Journal().write(4).report())
+    seal()
+    row = DeviceEntry.objects.get(device=DEVICE, seq=2)
+    row.line = row.line.replace("success", "failure")
+    row.save()
+    verdict = verify_own_log(now=NOW)
+    assert verdict.log.good
+    assert [copy.verdict.fault.sequence for copy in verdict.bad_copies] == [2]
+    with pytest.raises(CommandError, match=f"{DEVICE}, entry 2"):
+        call_command("journal", "verify")
 
 
 def test_our_own_look_tells_of_missing_tiles():

@@ -11,10 +11,11 @@ from django.db import transaction
 from bedside.audit.archive import open_archive
 from bedside.audit.chain import Fault, FaultKind
 from bedside.audit.checkpoint import parse_checkpoint
+from bedside.audit.copies import ExportVerdict, verify_export
 from bedside.audit.entry import time_text
 from bedside.audit.export import DeviceCopy, write_console_export, write_device_export
 from bedside.audit.tiles import HASH_BYTES, TILE_WIDTH, Tile, tiles_between
-from bedside.audit.verify import LogVerdict, verify_log
+from bedside.audit.verify import LogVerdict
 from bedside.console.journal.models import Checkpoint, JournalRow
 from bedside.console.journal.queries import device_entries, devices_known, leaf
 from bedside.console.journal.signer import verifier_key
@@ -80,8 +81,8 @@ def export_device(out: IO[bytes], device: str, *, now: int) -> int:
     return head.size
 
 
-def verify_own_log(*, now: int) -> LogVerdict:
-    """Judge what the database and the tiles hold by the newest checkpoint, as a stranger would.
+def verify_own_log(*, now: int) -> ExportVerdict:
+    """Judge the log, its tiles and the devices' copies by the newest checkpoint, as a stranger would.
 
     Raises NothingSealedError, ArchiveError or CheckpointError where there is nothing to judge.
     """
@@ -93,9 +94,11 @@ def verify_own_log(*, now: int) -> LogVerdict:
         except OSError as error:
             note = Checkpoint.objects.order_by("-size").values_list("note", flat=True)[0]
             fault = Fault(0, FaultKind.MALFORMED, f"the tiles cannot be read: {error}")
-            return LogVerdict(parse_checkpoint(note), verifier_key(), pinned=True, fault=fault)
+            return ExportVerdict(
+                LogVerdict(parse_checkpoint(note), verifier_key(), pinned=True, fault=fault)
+            )
         with open_archive(path) as archive:
-            return verify_log(archive, [verifier_key()])
+            return verify_export(archive, [verifier_key()])
 
 
 def _lines(size: int) -> Iterator[bytes]:

@@ -48,9 +48,13 @@ class Command(BaseCommand):
 
     def _verify(self) -> None:
         verdict = verify_own_log(now=now_ms())
-        if verdict.fault:
-            raise CommandError(f"entry {verdict.fault.sequence}: {verdict.fault.words}")
-        self.stdout.write(f"{verdict.checkpoint.size} entries stand as they were sealed")
+        if fault := verdict.log.fault:
+            raise CommandError(f"entry {fault.sequence}: {fault.words}")
+        for copy in verdict.bad_copies:
+            fault = copy.verdict.fault
+            assert fault
+            raise CommandError(f"{copy.device}, entry {fault.sequence}: {fault.words}")
+        self.stdout.write(f"{verdict.log.checkpoint.size} entries stand as they were sealed")
 
     def _export(self, file: Path, device: str | None) -> None:
         now = now_ms()
