@@ -602,10 +602,12 @@ HOUR = Interval(NOW - 1000, NOW - 1000 + 3_600_000)
 CLOSED = replace(site(service_view=SiteRule.ASK_SITE), window=VIEW, ticket=VIEW, two_approvers=VIEW)
 
 
-def test_broken_glass_stands_for_contract_window_ticket_and_approvers_until_its_end():
+def test_broken_glass_stands_for_contract_window_ticket_and_second_approver_until_its_end():
     decision = decide(facts(site=CLOSED, entitlements=(), break_glass=HOUR), NOW)
     assert decision.allowed, decision.refusals
-    assert decision.approvals_needed == 0
+    assert decision.approvals_needed == 1
+    house = decide(facts(entitlements=(), break_glass=HOUR), NOW)
+    assert (house.allowed, house.approvals_needed) == (True, 0)
     assert Obligation.BREAK_GLASS_REVIEW in decision.obligations
     assert Obligation.OPERATOR_CONSENT in decision.obligations
     assert decision.end_by_ms == HOUR.end_ms

@@ -9,8 +9,9 @@ Rules held here:
 3. A grant always obliges: the operator's consent and the device's second authentication (N1).
 4. What the site has its approvers decide is an obligation of the grant, never a gate that the
    console could open: the device verifies it (N3).
-5. Break-glass stands for the site's contract, window, ticket and approvers, for an hour at most; it
-   opens nothing that the site denies, and it obliges somebody to review it (R42).
+5. Break-glass stands for the site's contract, window, ticket and second approver, for an hour at
+   most; it opens nothing that the site denies, and it obliges somebody to review it (R42). Where the
+   site has a policy, one of its approvers says yes to each session: a device believes nobody else.
 """
 
 from collections.abc import Callable
@@ -103,7 +104,7 @@ def _reason(gate: Gate, passed: bool, words: Words) -> Reason:  # noqa: FBT001 -
 
 
 def _obligations(facts: Facts, now: int) -> tuple[Obligation, ...]:
-    before = () if _glass_is_broken(facts, now) else _approvals(facts)
+    before = _approvals(facts, broken=_glass_is_broken(facts, now))
     always = (Obligation.OPERATOR_CONSENT, Obligation.SECOND_AUTHENTICATION)
     # R11: whoever could act leaves a device that a person must release.
     after = (Obligation.VERIFY_BEFORE_USE,) if facts.request.mode is Mode.CONTROL else ()
@@ -111,9 +112,14 @@ def _obligations(facts: Facts, now: int) -> tuple[Obligation, ...]:
     return before + always + after + review
 
 
-def _approvals(facts: Facts) -> tuple[Obligation, ...]:
+def _approvals(facts: Facts, *, broken: bool) -> tuple[Obligation, ...]:
     asked = _asked_of_the_site(facts)
-    if facts.site is None or not asked:
+    if facts.site is None or (broken and not facts.site.serial):
+        return ()
+    if broken:
+        # The site that broke the glass says yes to each session: one passkey, which the device knows.
+        return (Obligation.SITE_APPROVAL,)
+    if not asked:
         return ()
     two = bool(asked & facts.site.two_approvers)
     return (Obligation.TWO_SITE_APPROVALS if two else Obligation.SITE_APPROVAL,)

@@ -1,5 +1,7 @@
 """The facts of a decision, gathered once: from here on nothing but `policy.decide` judges."""
 
+from dataclasses import replace
+
 from django.db.models import Q
 
 from bedside.console.access import models
@@ -8,8 +10,8 @@ from bedside.console.accounts.queries import role_of
 from bedside.console.accounts.second_factor import has_second_factor
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import profile_of
+from bedside.console.sites.queries import broken_glass, site_say
 from bedside.policy.facts import (
-    HOUSE_SITE,
     DeviceFacts,
     DeviceState,
     Entitlement,
@@ -30,19 +32,25 @@ from bedside.vocabulary import AccessKind, DeviceId, Level, Mode, PersonId
 __all__ = ["gather_facts", "open_locks"]
 
 
-def gather_facts(person: User, device: Device, request: RequestFacts, *, seen: bool) -> Facts:
+def gather_facts(
+    person: User, device: Device, request: RequestFacts, *, seen: bool, at_ms: int
+) -> Facts:
     """Return all that a decision on `request` looks at, as the database holds it now.
+
+    A request without a ticket is given the one that the site's open window names.
 
     Args:
         person: who asks.
         device: what is asked for.
         request: access kind, mode, duration, case and reason.
         seen: whether the device ever polled a relay.
+        at_ms: the instant of the decision, Unix milliseconds.
     """
+    say = site_say(device, at_ms)
     return Facts(
         person=_person(person),
         device=_device(device, seen=seen),
-        request=request,
+        request=replace(request, ticket=request.ticket or say.ticket),
         rules=tuple(_rule(row) for row in models.StartRule.objects.all()),
         entitlements=tuple(
             Entitlement(
@@ -55,7 +63,8 @@ def gather_facts(person: User, device: Device, request: RequestFacts, *, seen: b
             )
         ),
         locks=tuple(_lock(row) for row in open_locks(person, device)),
-        site=HOUSE_SITE,
+        site=say.facts,
+        break_glass=broken_glass(device, at_ms),
     )
 
 

@@ -96,7 +96,8 @@ def sites(user: User) -> QuerySet[Organisation]:
 def preview(user: User, device: Device, request: RequestFacts) -> Decision:
     """Return what would be decided if `user` asked now; asking decides anew."""
     seen = presence(device.pk) is not None
-    return decide(gather_facts(user, device, request, seen=seen), now_ms())
+    moment = now_ms()
+    return decide(gather_facts(user, device, request, seen=seen, at_ms=moment), moment)
 
 
 def journal_of_session(user: User, session: ServiceSession) -> Told | None:

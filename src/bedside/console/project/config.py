@@ -56,7 +56,9 @@ class SessionLimits:
     """`[sessions]`: what an order to a device says of time and bytes."""
 
     answer_seconds: int = 180
-    """How long the site has to answer; silence is a no."""
+    """How long the person at the device has to answer; silence is a no."""
+    site_answer_seconds: int = 1800
+    """How long the site's approvers have, where its policy asks them; silence is a no."""
     idle_seconds: int = 900
     max_bytes: int = 4 * 1024**3
 

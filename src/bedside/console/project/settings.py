@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "bedside.console.live",
     "bedside.console.accounts",
     "bedside.console.devices",
+    "bedside.console.sites",
     "bedside.console.access",
     "bedside.console.service_sessions",
 ]

@@ -8,7 +8,7 @@ from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 
-__all__ = ["ServiceSession", "TimelineRow"]
+__all__ = ["ServiceSession", "SessionApproval", "TimelineRow"]
 
 
 def gate_choices() -> list[tuple[str, str]]:
@@ -36,6 +36,12 @@ class ServiceSession(models.Model):
     case = models.CharField(max_length=64)
     reason = models.CharField(max_length=500)
     ticket = models.CharField(max_length=64, blank=True)
+    actions = models.JSONField(default=list)
+    """Files in, files out: what the grant covers beside the session itself."""
+    approvals_needed = models.PositiveSmallIntegerField(default=0)
+    approved_until_ms = models.BigIntegerField(null=True)
+    """Until when the site lets the order be answered; None where it was not asked."""
+    break_glass = models.BooleanField(default=False)
     public_key = models.CharField(max_length=200)
     """The specialist's one-session key, an OpenSSH ecdsa-sha2-nistp256 line."""
 
@@ -76,6 +82,24 @@ class ServiceSession(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class SessionApproval(models.Model):
+    """What one of the site's approvers said; an assertion goes with the order to the device."""
+
+    session = models.ForeignKey(ServiceSession, models.CASCADE, related_name="approvals")
+    approver = models.ForeignKey(User, models.PROTECT, related_name="+")
+    approver_name = models.CharField(max_length=120)
+    approved = models.BooleanField()
+    reason = models.CharField(max_length=200, blank=True)
+    assertion = models.JSONField(default=dict)
+    at_ms = models.BigIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "approver"], name="one_say_per_approver")
+        ]
 
 
 class TimelineRow(models.Model):

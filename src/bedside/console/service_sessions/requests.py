@@ -6,7 +6,7 @@ from bedside.pki.ssh_certificates import SshKeyError, load_ssh_key
 from bedside.policy.facts import RequestFacts
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import check_text
-from bedside.vocabulary import AccessKind, Mode
+from bedside.vocabulary import AccessKind, Mode, SiteAction
 
 __all__ = ["RequestError", "SessionRequest"]
 
@@ -31,6 +31,8 @@ class SessionRequest:
     reason: str
     public_key: str
     ticket: str = ""
+    files: frozenset[SiteAction] | None = None
+    """Files in, files out; None for what the site leaves to the person at the device."""
 
     def __post_init__(self) -> None:
         # An empty case or reason is the policy's to refuse, by its gate (S10).
@@ -54,4 +56,5 @@ class SessionRequest:
             case=self.case,
             reason=self.reason,
             ticket=self.ticket,
+            files=self.files or frozenset(),
         )

@@ -11,6 +11,7 @@ from bedside.console.enrolment.actions.configuration import do_send_configuratio
 from bedside.console.enrolment.actions.documents import (
     do_send_order,
     do_send_receipt,
+    do_send_site_policy,
     do_send_withdrawal,
 )
 from bedside.console.enrolment.actions.offers import NoRelayError, do_offer_enrolment
@@ -35,5 +36,6 @@ __all__ = [
     "do_send_configuration",
     "do_send_order",
     "do_send_receipt",
+    "do_send_site_policy",
     "do_send_withdrawal",
 ]

@@ -17,11 +17,19 @@ from bedside.pki.signing import (
 from bedside.protocol.orders import Document, Receipt, SessionOrder, Withdrawal
 from bedside.vocabulary import DeviceId, MessageKind
 
-__all__ = ["do_send_order", "do_send_receipt", "do_send_withdrawal", "send_document"]
+__all__ = [
+    "do_send_order",
+    "do_send_receipt",
+    "do_send_site_policy",
+    "do_send_withdrawal",
+    "send_document",
+]
 
 _DAY_MS = 24 * 3600 * 1000
 # A device that was away for longer reports from the start of what it still owes anyway.
 _RECEIPT_LIFE_MS = 7 * _DAY_MS
+# A device that was in storage for a season still gets its site's policy when it comes back.
+_POLICY_LIFE_MS = 365 * _DAY_MS
 
 
 def do_send_order(order: SessionOrder, *, now: int) -> str | None:
@@ -66,6 +74,15 @@ def do_send_receipt(device: DeviceId, *, size: int, head: str, now: int) -> str 
     receipt = Receipt(device=device, size=size, head=head, checkpoint=checkpoint, sent_ms=now)
     return send_document(
         receipt, MessageKind.RECEIPT, device=device, expires_ms=now + _RECEIPT_LIFE_MS, now=now
+    )
+
+
+def do_send_site_policy(device: DeviceId, envelope: bytes, *, now: int) -> str | None:
+    """Send a policy as the site signed it: the console seals it, and can change nothing in it."""
+    identity = DeviceIdentity.objects.get(pk=device)
+    sealed = seal(load_public_key(identity.sealing_key), envelope, info=message_info(device))
+    return do_send_message(
+        device, MessageKind.SITE_POLICY, sealed, expires_ms=now + _POLICY_LIFE_MS, now=now
     )
 
 

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 # A newer one of these makes the older ones worthless: only the newest waits.
-_LATEST_ONLY = frozenset({MessageKind.CONFIGURATION, MessageKind.RECEIPT})
+_LATEST_ONLY = frozenset({MessageKind.CONFIGURATION, MessageKind.RECEIPT, MessageKind.SITE_POLICY})
 
 
 def do_send_message(
@@ -33,7 +33,7 @@ def do_send_message(
 
     Args:
         device: whose it is.
-        kind: of the document; a newer configuration or receipt replaces a waiting one.
+        kind: of the document; a newer configuration, receipt or policy replaces a waiting one.
         sealed: the document, signed and then sealed to the device.
         expires_ms: after this nobody delivers it.
         now: Unix milliseconds.

@@ -1,8 +1,17 @@
 """Every change to sessions; each is one transaction with its journal entry."""
 
+from bedside.console.service_sessions.actions.approvals import (
+    NotAskedError,
+    Question,
+    do_approve,
+    do_refuse,
+    question_of,
+)
 from bedside.console.service_sessions.actions.closing import (
     do_clear_lock,
+    do_close_window,
     do_end_due_sessions,
+    do_end_glass,
     do_end_session,
     do_end_sessions_of_lost_device,
     do_mark_cloned,
@@ -23,17 +32,24 @@ from bedside.console.service_sessions.actions.request import do_request_session
 
 __all__ = [
     "Connection",
+    "NotAskedError",
     "NotConnectableError",
+    "Question",
     "do_apply_device_entry",
     "do_apply_tunnel_event",
+    "do_approve",
     "do_clear_lock",
+    "do_close_window",
     "do_end_due_sessions",
+    "do_end_glass",
     "do_end_session",
     "do_end_sessions_of_lost_device",
     "do_issue_connection",
     "do_mark_cloned",
     "do_note_delivered",
+    "do_refuse",
     "do_request_session",
     "do_revoke_device",
     "do_set_lock",
+    "question_of",
 ]

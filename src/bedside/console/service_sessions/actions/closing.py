@@ -17,13 +17,27 @@ from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms, worker_actor
 from bedside.console.service_sessions.actions.life import end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.sites.actions import do_close_window as close_window
+from bedside.console.sites.actions import do_end_glass as end_glass
+from bedside.console.sites.models import BreakGlass, SiteWindow
+from bedside.console.sites.queries import site_say
 from bedside.policy.facts import LockScope
 from bedside.protocol.states import LIVE, OPEN
-from bedside.vocabulary import Ending, Gate, SessionState
+from bedside.vocabulary import (
+    AccessKind,
+    Ending,
+    Gate,
+    Mode,
+    SessionState,
+    SiteAction,
+    session_action,
+)
 
 __all__ = [
     "do_clear_lock",
+    "do_close_window",
     "do_end_due_sessions",
+    "do_end_glass",
     "do_end_session",
     "do_end_sessions_of_lost_device",
     "do_mark_cloned",
@@ -106,6 +120,51 @@ def do_end_sessions_of_lost_device(device_id: str, *, now: int) -> int:
         )
 
 
+def do_close_window(window: SiteWindow, *, acting_user: User) -> bool:
+    """Close a service window before its end, and what runs in it alone; False where it had closed."""
+    with transaction.atomic():
+        if not close_window(window, acting_user=acting_user):
+            return False
+        devices_ = [window.device] if window.device else list(window.site.devices.all())
+        for device in devices_:
+            _end_without_window(device, actor_of(acting_user))
+    return True
+
+
+def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:
+    """End broken glass before its time, and every session that it opened; False where it was over."""
+    with transaction.atomic():
+        if not end_glass(glass, acting_user=acting_user):
+            return False
+        for session in _locked(Q(device_id=glass.device_id, break_glass=True)):
+            end(
+                session,
+                Ending.SITE_TERMINATED,
+                at_ms=now_ms(),
+                actor=actor_of(acting_user),
+                gate=Gate.SITE_WINDOW,
+            )
+    return True
+
+
+def _end_without_window(device: Device, actor: Actor) -> None:
+    """End the sessions of a device that need a window, if none is open any more."""
+    moment = now_ms()
+    site = site_say(device, moment).facts
+    if site.open_until_ms is not None and site.open_until_ms > moment:
+        return
+    for session in _locked(Q(device=device, break_glass=False)):
+        action = session_action(AccessKind(session.access), Mode(session.mode))
+        if site.window & {action, *map(SiteAction, session.actions)}:
+            end(
+                session,
+                Ending.SITE_TERMINATED,
+                at_ms=moment,
+                actor=actor,
+                gate=Gate.SITE_WINDOW,
+            )
+
+
 def do_end_due_sessions(*, now: int) -> int:
     """End what nobody answered in time, and what is past its absolute end; return how many."""
     unanswered = Q(answer_by_ms__lt=now - _ANSWER_GRACE_MS) & ~Q(state__in=_AT_THE_DEVICE)
@@ -125,8 +184,10 @@ def do_end_due_sessions(*, now: int) -> int:
 
 
 def _silent(session: ServiceSession) -> Gate | None:
-    asked = session.state == SessionState.AWAITING_OPERATOR
-    return Gate.CONSENT_SILENCE if asked else None
+    return {
+        SessionState.AWAITING_OPERATOR.value: Gate.CONSENT_SILENCE,
+        SessionState.AWAITING_SITE.value: Gate.SITE_SILENCE,
+    }.get(session.state)
 
 
 def _covered(lock: LockTarget) -> Q:

@@ -25,6 +25,7 @@ from bedside.vocabulary import (
 
 __all__ = ["advance", "end", "lock_session", "step"]
 
+_BEFORE_THE_ORDER = frozenset({SessionState.REQUESTED, SessionState.AWAITING_SITE})
 _SUCCESSES = frozenset({Ending.BY_OPERATOR, Ending.BY_SPECIALIST, Ending.IDLE, Ending.EXPIRED})
 _REFUSALS = frozenset({Ending.REFUSED, Ending.UNANSWERED, Ending.REVOKED, Ending.SITE_TERMINATED})
 
@@ -84,7 +85,7 @@ def end(
     step(session, SessionState.ENDED, at_ms=at_ms)
     session.save()
     do_end_tunnel(session.pk, ending, now=at_ms)
-    if tell_device and before is not SessionState.REQUESTED:
+    if tell_device and before not in _BEFORE_THE_ORDER:
         withdrawal = Withdrawal(
             session=SessionId(session.pk),
             device=DeviceId(session.device_id),

@@ -1,6 +1,7 @@
-"""Asking for a session: decided from facts, ordered at the device, or refused with every reason."""
+"""Asking for a session: decided from facts, then ordered, put to the site, or refused with reasons."""
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -11,60 +12,79 @@ from bedside.console.access.queries import gather_facts
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import actor_of, employer
 from bedside.console.devices.models import Device
-from bedside.console.enrolment import actions as enrolment
 from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms, record
-from bedside.console.journal.queries import log_status
-from bedside.console.relays.actions.tunnels import do_open_tunnel
 from bedside.console.relays.queries import presence
+from bedside.console.service_sessions.actions.approvals import ask_site
 from bedside.console.service_sessions.actions.life import step
+from bedside.console.service_sessions.actions.orders import do_order, record_step, words_of
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.requests import SessionRequest
-from bedside.pki.ssh_certificates import fingerprint, load_ssh_key, ssh_key_line
-from bedside.policy.decide import Decision, decide
-from bedside.protocol.orders import SessionOrder
-from bedside.protocol.shapes import Person
-from bedside.protocol.tunnel import proof_digests
+from bedside.pki.ssh_certificates import load_ssh_key, ssh_key_line
+from bedside.policy.decide import Decision, Obligation, decide
+from bedside.policy.facts import Facts, SiteFacts
 from bedside.vocabulary import (
-    AccessKind,
-    DeviceId,
     Ending,
     JournalAction,
-    Level,
-    Mode,
     Outcome,
-    SessionId,
     SessionState,
     SiteAction,
+    SiteRule,
 )
 
 __all__ = ["do_request_session"]
 
-# A device may still be connecting when the answer's time ends; the tunnel outlasts both by this.
-_TUNNEL_MARGIN_MS = 60_000
+_FILES = (SiteAction.FILES_IN, SiteAction.FILES_OUT)
+_FREE = frozenset({SiteRule.ALLOW, SiteRule.ASK_DEVICE})
 
 
 def do_request_session(
     device: Device, request: SessionRequest, *, acting_user: User
 ) -> ServiceSession:
-    """Ask for a session on `device`, and return it: routed to the device, or ended as refused.
+    """Ask for a session on `device`, and return it: routed, put to the site, or ended as refused.
 
     Either way the decision is kept with every reason, and journalled.
     """
     moment = now_ms()
     with transaction.atomic():
         seen = presence(device.pk) is not None
-        facts = gather_facts(acting_user, device, request.facts, seen=seen)
+        facts = gather_facts(acting_user, device, request.facts, seen=seen, at_ms=moment)
+        facts = _with_files(facts, request)
         decision = decide(facts, moment)
         session = _new_session(device, request, acting_user, moment)
-        session.decision = _as_json(decision)
+        _take(session, facts, decision)
         session.save()
         step(session, SessionState.REQUESTED, at_ms=moment)
-        if decision.allowed:
-            _order(session, acting_user)
-        else:
+        if not decision.allowed:
             _refuse(session, decision, acting_user)
+            return session
+        record_step(JournalAction.SESSION_REQUEST_ALLOWED, session, actor_of(acting_user))
+        if decision.approvals_needed:
+            ask_site(session, needed=decision.approvals_needed, actor=actor_of(acting_user))
+        else:
+            do_order(session, actor=actor_of(acting_user), now=moment)
     return session
+
+
+def _with_files(facts: Facts, request: SessionRequest) -> Facts:
+    """Return the facts with the files that are asked for: by default what asks nobody more."""
+    files = request.files
+    if files is None:
+        site = facts.site or SiteFacts(rules={})
+        files = frozenset(action for action in _FILES if site.rules.get(action) in _FREE)
+    return replace(facts, request=replace(facts.request, files=files))
+
+
+def _take(session: ServiceSession, facts: Facts, decision: Decision) -> None:
+    """Take what the facts and the decision say into the session: ticket, files, its latest end."""
+    session.ticket = facts.request.ticket
+    session.actions = sorted(facts.request.files)
+    session.break_glass = Obligation.BREAK_GLASS_REVIEW in decision.obligations
+    session.decision = _as_json(decision)
+    if decision.end_by_ms is not None:
+        left_s = (decision.end_by_ms - session.requested_ms) // 1000
+        session.duration_s = max(1, min(session.duration_s, left_s))
+        session.idle_s = min(session.idle_s, session.duration_s)
 
 
 def _new_session(
@@ -86,35 +106,12 @@ def _new_session(
         max_bytes=limits.max_bytes,
         case=request.case,
         reason=request.reason,
-        ticket=request.ticket,
         public_key=ssh_key_line(load_ssh_key(request.public_key)),
         requested_ms=moment,
         answer_by_ms=moment + limits.answer_seconds * 1000,
         device_proof_seed=secrets.token_bytes(32),
         specialist_proof_seed=secrets.token_bytes(32),
     )
-
-
-def _order(session: ServiceSession, person: User) -> None:
-    moment = session.requested_ms
-    _record(JournalAction.SESSION_REQUEST_ALLOWED, session, person)
-    relay = enrolment.do_send_order(_document(session), now=moment) or ""
-    last_ms = session.answer_by_ms + session.duration_s * 1000 + _TUNNEL_MARGIN_MS
-    do_open_tunnel(
-        session.pk,
-        session.device_id,
-        relay=relay,
-        device_proofs=proof_digests(bytes(session.device_proof_seed), "device"),
-        specialist_proofs=proof_digests(bytes(session.specialist_proof_seed), "specialist"),
-        not_after_ms=last_ms,
-        idle_s=session.idle_s,
-        max_bytes=session.max_bytes,
-        now=moment,
-    )
-    session.relay = relay
-    step(session, SessionState.ROUTED, at_ms=moment)
-    session.save()
-    _record(JournalAction.SESSION_REQUEST_ROUTED, session, person, relay=relay)
 
 
 def _refuse(session: ServiceSession, decision: Decision, person: User) -> None:
@@ -135,65 +132,10 @@ def _refuse(session: ServiceSession, decision: Decision, person: User) -> None:
         case=session.case or None,
         gate=gate,
         detail={
-            **_words(session),
+            **words_of(session),
             "reason_code": " ".join(reason.gate for reason in decision.refusals),
         },
     )
-
-
-def _document(session: ServiceSession) -> SessionOrder:
-    return SessionOrder(
-        session=SessionId(session.pk),
-        device=DeviceId(session.device_id),
-        product=session.device.product_id,
-        person=Person(
-            id=session.person_id,
-            name=session.person_name,
-            employer=session.person_employer,
-            level=Level(session.person_level or 0),
-            country=session.person_country,
-        ),
-        access=AccessKind(session.access),
-        mode=Mode(session.mode),
-        reason=session.reason,
-        case=session.case,
-        ticket=session.ticket or None,
-        issued_ms=session.requested_ms,
-        answer_by_ms=session.answer_by_ms,
-        duration_s=session.duration_s,
-        idle_s=session.idle_s,
-        specialist_key=fingerprint(session.public_key),
-        proof_seed=bytes(session.device_proof_seed),
-        max_bytes=session.max_bytes,
-        checkpoint=log_status().note,
-        actions=(SiteAction.FILES_IN, SiteAction.FILES_OUT),
-    )
-
-
-def _record(
-    action: JournalAction, session: ServiceSession, person: User, *, relay: str = ""
-) -> None:
-    record(
-        action,
-        actor=actor_of(person),
-        thing=Thing("session", session.pk),
-        device=session.device_id,
-        session=session.pk,
-        case=session.case or None,
-        detail={**_words(session), **({"relay": relay} if relay else {})},
-    )
-
-
-def _words(session: ServiceSession) -> dict[str, str | int]:
-    return {
-        "access": session.access,
-        "mode": session.mode,
-        "duration_s": session.duration_s,
-        "reason": session.reason,
-        "ticket": session.ticket,
-        "level": session.person_level or 0,
-        "country": session.person_country,
-    }
 
 
 def _as_json(decision: Decision) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What a site says of its own devices: its policy, its windows, and the glass that it breaks."""

@@ -1,0 +1,299 @@
+"""Every change of a site's own say, each with its journal entry.
+
+What the policy says is the site's to sign: here it is only received, shown and sent on. A window, an
+arrangement or broken glass at the console narrows or asks; the device holds its own beside them.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bedside.audit.entry import Thing, short
+from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.queries import actor_of
+from bedside.console.devices.models import Device
+from bedside.console.enrolment import actions as enrolment
+from bedside.console.journal.actions import now_ms, record
+from bedside.console.sites.models import (
+    BreakGlass,
+    SiteArrangement,
+    SiteKey,
+    SitePolicyVersion,
+    SiteWindow,
+)
+from bedside.pki.signing import (
+    SITE_POLICY,
+    SignatureError,
+    key_id,
+    load_public_key,
+    open_envelope,
+)
+from bedside.policy.decide import BREAK_GLASS_S
+from bedside.policy.facts import DeviceState
+from bedside.protocol.document import MAX_DOCUMENT
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.site import SitePolicy
+from bedside.vocabulary import DeviceId, JournalAction
+
+__all__ = [
+    "Window",
+    "do_arrange",
+    "do_break_glass",
+    "do_close_window",
+    "do_end_glass",
+    "do_open_window",
+    "do_publish_policy",
+    "do_register_key",
+    "do_review_glass",
+    "do_send_policy",
+]
+
+_MAX_WINDOW_MS = 92 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A service window as a person states it: Unix milliseconds, one device or all of the site."""
+
+    start_ms: int
+    end_ms: int
+    device: Device | None = None
+    ticket: str = ""
+    note: str = ""
+
+
+def do_register_key(site: Organisation, public_key: str, *, acting_user: User) -> SiteKey:
+    """Note the site's public key (PEM), to verify what the site publishes.
+
+    Raises ValidationError for what is no P-256 key, and where a policy signed by another applies.
+    """
+    try:
+        key = load_public_key(public_key)
+    except SignatureError as error:
+        raise ValidationError(_("This is not a P-256 public key in PEM."), code="key") from error
+    with transaction.atomic():
+        known = SiteKey.objects.filter(pk=site.pk).first()
+        if known and known.public_key == public_key:
+            return known
+        if known and SitePolicyVersion.objects.filter(site=site).exists():
+            raise ValidationError(
+                _("A policy signed with the present key applies: its devices know no other."),
+                code="key_in_use",
+            )
+        row, _created = SiteKey.objects.update_or_create(
+            site=site,
+            defaults={
+                "public_key": public_key,
+                "registered_by": acting_user,
+                "registered_ms": now_ms(),
+            },
+        )
+        record(
+            JournalAction.SITE_KEY_TRUSTED,
+            actor=actor_of(acting_user),
+            thing=Thing("site", site.pk),
+            detail={"key": key_id(key)},
+        )
+    return row
+
+
+def do_publish_policy(
+    site: Organisation, envelope: bytes, *, acting_user: User
+) -> SitePolicyVersion:
+    """Receive a policy that the site signed, and send it to every device of the site.
+
+    Raises ValidationError where it is not signed with the site's key, not for this site, malformed,
+    or not newer than the one that applies.
+    """
+    policy = _open(site, envelope)
+    with transaction.atomic():
+        newest = SitePolicyVersion.objects.select_for_update().filter(site=site).first()
+        if newest is not None and policy.serial <= newest.serial:
+            raise ValidationError(
+                _("Policy %(serial)s applies already: sign this one with a higher number.")
+                % {"serial": newest.serial},
+                code="serial",
+            )
+        row = SitePolicyVersion.objects.create(
+            site=site,
+            serial=policy.serial,
+            envelope=envelope,
+            digest=sha256(envelope).hexdigest(),
+            published_by=acting_user,
+        )
+        record(
+            JournalAction.SITE_POLICY_APPLIED,
+            actor=actor_of(acting_user),
+            thing=Thing("site", site.pk),
+            detail={"serial": policy.serial, "digest": row.digest},
+        )
+        for device in site.devices.filter(state=DeviceState.ENROLLED.value):
+            do_send_policy(device, now=row.published_ms)
+    return row
+
+
+def do_send_policy(device: Device, *, now: int) -> bool:
+    """Send a device the policy of its site; False where there is none."""
+    row = SitePolicyVersion.objects.filter(site_id=device.site_id).order_by("-serial").first()
+    if row is None:
+        return False
+    enrolment.do_send_site_policy(DeviceId(device.pk), bytes(row.envelope), now=now)
+    return True
+
+
+def do_arrange(site: Organisation, kind: SiteArrangement.Kind, *, acting_user: User) -> None:
+    """State how access to the site's devices is arranged: standing, scheduled or on request."""
+    with transaction.atomic():
+        known = SiteArrangement.objects.filter(pk=site.pk).first()
+        if (known.kind if known else SiteArrangement.Kind.STANDING) == kind:
+            return
+        SiteArrangement.objects.update_or_create(site=site, defaults={"kind": kind})
+        record(
+            JournalAction.SITE_WINDOW_CHANGED,
+            actor=actor_of(acting_user),
+            thing=Thing("site", site.pk),
+            detail={"change": f"arrangement {kind.value}"},
+        )
+
+
+def do_open_window(site: Organisation, window: Window, *, acting_user: User) -> SiteWindow:
+    """Plan a service window; raises ValidationError for one without length, past, or too long."""
+    moment = now_ms()
+    if window.end_ms <= max(window.start_ms, moment):
+        raise ValidationError(_("The end must be after the start, and in the future."), code="end")
+    if window.end_ms - window.start_ms > _MAX_WINDOW_MS:
+        raise ValidationError(_("A window lasts three months at most."), code="length")
+    if window.device is not None and window.device.site_id != site.pk:
+        raise ValidationError(_("This device is not at this site."), code="device")
+    with transaction.atomic():
+        row = SiteWindow.objects.create(
+            site=site,
+            device=window.device,
+            start_ms=window.start_ms,
+            end_ms=window.end_ms,
+            ticket=window.ticket,
+            note=window.note,
+            set_by=acting_user,
+        )
+        _record_window(row, acting_user, "opened")
+    return row
+
+
+def do_close_window(window: SiteWindow, *, acting_user: User) -> bool:
+    """Close a window before its end; False where it had closed.
+
+    Sessions that it carried are ended by `service_sessions.actions.do_close_window`.
+    """
+    with transaction.atomic():
+        changed = SiteWindow.objects.filter(pk=window.pk, closed_ms=None, end_ms__gt=now_ms())
+        if not changed.update(closed_ms=now_ms()):
+            return False
+        _record_window(window, acting_user, "closed")
+    return True
+
+
+def do_break_glass(device: Device, *, reason: str, minutes: int, acting_user: User) -> BreakGlass:
+    """Open a device for the site itself, for an hour at most (R42).
+
+    Raises ValidationError without a reason, for more than an hour, or while glass is broken.
+    """
+    if not reason.strip():
+        raise ValidationError(_("Say why, for whoever reviews it."), code="reason")
+    if not 1 <= minutes * 60 <= BREAK_GLASS_S:
+        raise ValidationError(_("One hour at most."), code="minutes")
+    moment = now_ms()
+    with transaction.atomic():
+        running = BreakGlass.objects.select_for_update().filter(
+            device=device, end_ms__gt=moment, ended_ms=None
+        )
+        if running.exists():
+            raise ValidationError(_("The glass is broken already."), code="running")
+        row = BreakGlass.objects.create(
+            device=device,
+            site_id=device.site_id,
+            reason=reason.strip(),
+            started_by=acting_user,
+            start_ms=moment,
+            end_ms=moment + minutes * 60_000,
+        )
+        _record_glass(JournalAction.SITE_GLASS_BROKEN, row, acting_user, {"reason": row.reason})
+    return row
+
+
+def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:
+    """End broken glass before its time; False where it was over."""
+    moment = now_ms()
+    with transaction.atomic():
+        running = BreakGlass.objects.filter(pk=glass.pk, ended_ms=None, end_ms__gt=moment)
+        if not running.update(ended_ms=moment):
+            return False
+        _record_glass(JournalAction.SITE_GLASS_ENDED, glass, acting_user, {})
+    return True
+
+
+def do_review_glass(glass: BreakGlass, *, finding: str, acting_user: User) -> bool:
+    """Close the review of broken glass with what was found; False where somebody had.
+
+    Raises ValidationError without a finding, or while the glass is still broken.
+    """
+    moment = now_ms()
+    if not finding.strip():
+        raise ValidationError(_("Say what you found."), code="finding")
+    if glass.ended_ms is None and glass.end_ms > moment:
+        raise ValidationError(_("The glass is still broken: end it first."), code="running")
+    with transaction.atomic():
+        open_ = BreakGlass.objects.filter(pk=glass.pk, reviewed_ms=None)
+        text = short(finding.strip(), 1000)
+        if not open_.update(review=text, reviewed_by=acting_user, reviewed_ms=moment):
+            return False
+        _record_glass(
+            JournalAction.SITE_GLASS_REVIEWED, glass, acting_user, {"finding": short(text, 500)}
+        )
+    return True
+
+
+def _open(site: Organisation, envelope: bytes) -> SitePolicy:
+    known = SiteKey.objects.filter(pk=site.pk).first()
+    if known is None:
+        raise ValidationError(_("Register the site's public key first."), code="no_key")
+    key = load_public_key(known.public_key)
+    try:
+        data = open_envelope(envelope, SITE_POLICY, {key_id(key): key}, limit=MAX_DOCUMENT)
+        policy = SitePolicy.from_bytes(data)
+    except SignatureError as error:
+        raise ValidationError(_("This is not signed with the site's key."), code="key") from error
+    except ProtocolError as error:
+        raise ValidationError(_("This is not a site policy."), code="malformed") from error
+    if policy.site != site.pk:
+        raise ValidationError(_("This policy is for another site."), code="site")
+    return policy
+
+
+def _record_window(row: SiteWindow, acting_user: User, change: str) -> None:
+    record(
+        JournalAction.SITE_WINDOW_CHANGED,
+        actor=actor_of(acting_user),
+        thing=Thing("site", row.site_id),
+        device=row.device_id,
+        detail={
+            "change": change,
+            "ticket": row.ticket,
+            "start_ms": row.start_ms,
+            "end_ms": row.end_ms,
+        },
+    )
+
+
+def _record_glass(
+    action: JournalAction, row: BreakGlass, acting_user: User, detail: dict[str, str | int]
+) -> None:
+    record(
+        action,
+        actor=actor_of(acting_user),
+        thing=Thing("break_glass", row.pk),
+        device=row.device_id,
+        detail={**detail, "site": row.site_id, "until_ms": row.end_ms},
+    )

@@ -1,0 +1,115 @@
+"""What a site says of its own devices: signed policies as they came, windows, broken glass."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from bedside.console.accounts.models import Organisation, User
+from bedside.console.devices.models import Device
+from bedside.console.identifiers import new_ulid
+from bedside.console.journal.actions import now_ms
+
+__all__ = ["BreakGlass", "SiteArrangement", "SiteKey", "SitePolicyVersion", "SiteWindow"]
+
+
+def new_id() -> str:
+    return new_ulid(now_ms())
+
+
+class SiteKey(models.Model):
+    """The public key of a site, to show what is signed with it: no device believes it from here."""
+
+    site = models.OneToOneField(
+        Organisation, models.CASCADE, primary_key=True, related_name="site_key"
+    )
+    public_key = models.TextField()
+    registered_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    registered_ms = models.BigIntegerField(default=now_ms)
+
+
+class SitePolicyVersion(models.Model):
+    """A policy as the site signed it; the highest serial applies, and none is ever changed."""
+
+    site = models.ForeignKey(Organisation, models.CASCADE, related_name="policies")
+    serial = models.BigIntegerField()
+    envelope = models.BinaryField()
+    digest = models.CharField(max_length=64)
+    published_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    published_ms = models.BigIntegerField(default=now_ms)
+
+    class Meta:
+        ordering: ClassVar = ["-serial"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "serial"], name="one_policy_per_serial")
+        ]
+
+
+class SiteArrangement(models.Model):
+    """When a site lets its devices be served beside what its policy says (R17)."""
+
+    class Kind(models.TextChoices):
+        """How access is arranged."""
+
+        STANDING = "standing", _("At any time")
+        SCHEDULED = "scheduled", _("In service windows only")
+        ON_REQUEST = "on_request", _("After an approver of the site says yes")
+
+    site = models.OneToOneField(
+        Organisation, models.CASCADE, primary_key=True, related_name="arrangement"
+    )
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.STANDING)
+
+
+class SiteWindow(models.Model):
+    """A time in which a site lets one device, or all of them, be served; it may name the ticket."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    site = models.ForeignKey(Organisation, models.CASCADE, related_name="windows")
+    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="windows")
+    start_ms = models.BigIntegerField()
+    end_ms = models.BigIntegerField()
+    ticket = models.CharField(max_length=64, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    set_ms = models.BigIntegerField(default=now_ms)
+    closed_ms = models.BigIntegerField(null=True)
+    """When the site closed it before its end."""
+
+    class Meta:
+        ordering: ClassVar = ["start_ms"]
+        indexes: ClassVar = [models.Index(fields=["site", "end_ms"], name="window_site")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(end_ms__gt=F("start_ms")), name="window_has_a_length"
+            )
+        ]
+
+
+class BreakGlass(models.Model):
+    """A site opened one of its devices itself, for an hour at most; somebody reviews it (R42)."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    device = models.ForeignKey(Device, models.CASCADE, related_name="broken_glass")
+    site = models.ForeignKey(Organisation, models.CASCADE, related_name="broken_glass")
+    reason = models.CharField(max_length=500)
+    started_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    start_ms = models.BigIntegerField()
+    end_ms = models.BigIntegerField()
+    ended_ms = models.BigIntegerField(null=True)
+    """When the site ended it before its time."""
+    review = models.CharField(max_length=1000, blank=True)
+    reviewed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    reviewed_ms = models.BigIntegerField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-start_ms"]
+        indexes: ClassVar = [
+            models.Index(fields=["device", "end_ms"], name="glass_device"),
+            models.Index(
+                fields=["site", "-start_ms"],
+                name="glass_unreviewed",
+                condition=Q(reviewed_ms__isnull=True),
+            ),
+        ]
