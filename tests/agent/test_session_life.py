@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bedside.protocol.feed import DeviceRefused
 from bedside.testing.sockets import ListenerWatch, descendants
-from bedside.vocabulary import Activity, DeviceId, Ending
+from bedside.vocabulary import Activity, DeviceId, Ending, Gate
 from tests.agent.world import World, wall_ms, world
 
 pytestmark = [
@@ -220,6 +221,21 @@ async def test_the_console_takes_it_back(tmp_path):
         assert await shell.stdout.readline() == b"up\n"
         await play.withdraw(order, Ending.BY_SPECIALIST)
         assert await ended(play, order) == ("by_specialist", None)
+        assert await asyncio.wait_for(shell.wait(), 5) == 255
+        operator.leave()
+
+
+@pytest.mark.parametrize("gate", [Gate.REVOKED_CERTIFICATE, Gate.DEVICE_CLONED])
+async def test_a_device_that_nobody_serves_any_more_ends_what_is_live_as_revoked(tmp_path, gate):
+    """The console's own word cannot reach it: the relay refuses its polls."""
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
+        assert await shell.stdout.readline() == b"up\n"
+        await play.live.push(DeviceRefused(device=order.device, gate=gate))
+        (ending,) = await play.wait_until(lambda: play.endings(order.session))
+        assert (ending["detail"]["ending"], ending["gate"]) == ("revoked", gate)
         assert await asyncio.wait_for(shell.wait(), 5) == 255
         operator.leave()
 

@@ -18,7 +18,10 @@ from bedside.protocol.shapes import Relay
 from bedside.protocol.tunnel import MAX_LEGS, proof
 from bedside.vocabulary import Gate, SessionId
 
-__all__ = ["LegEvents", "Legs", "Way"]
+__all__ = ["CUT_OFF", "LegEvents", "Legs", "Way"]
+
+CUT_OFF = frozenset({Gate.REVOKED_CERTIFICATE, Gate.DEVICE_CLONED})
+"""The gates of a device that no relay serves any more: nothing can be told to it, nor waited for."""
 
 LOST_AFTER_S = 4.0
 _REFUSED_LIMIT_S = 20.0
@@ -116,7 +119,8 @@ class Legs:
             return True  # nobody came within the relay's limit: wait again
         now = time.monotonic()
         self._refused_since = self._refused_since or now
-        if refusal.retry_in_ms == 0 or now - self._refused_since > _REFUSED_LIMIT_S:
+        left_s = self._refused_since + _REFUSED_LIMIT_S - now
+        if refusal.gate in CUT_OFF or refusal.retry_in_ms == 0 or left_s < 0:
             return False
-        await asyncio.sleep(refusal.retry_in_ms / 1000)
+        await asyncio.sleep(min(refusal.retry_in_ms / 1000, left_s))
         return True

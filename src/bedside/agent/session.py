@@ -17,7 +17,7 @@ from bedside.agent.credential import SupportCredential
 from bedside.agent.dial import OpenLeg
 from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
-from bedside.agent.legs import LegEvents, Legs, Way
+from bedside.agent.legs import CUT_OFF, LegEvents, Legs, Way
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.server import Endpoint
@@ -225,9 +225,11 @@ class ServiceSession:
     def _leg_refused(self, gate: Gate) -> None:
         with contextlib.suppress(JournalError):
             self._write(JournalAction.SESSION_TUNNEL_REFUSED, outcome=Outcome.REFUSED, gate=gate)
-        # The relay knows the session no more: the console's own word for why may be on its way.
+        # The relay knows the session no more: the console's own word for why may be on its way,
+        # but no word reaches a device that is cut off.
+        ending = Ending.REVOKED if gate in CUT_OFF else Ending.FAILED
         loop = asyncio.get_running_loop()
-        loop.call_later(2.0, self.finish, Over(ending=Ending.FAILED, gate=gate))
+        loop.call_later(2.0, self.finish, Over(ending=ending, gate=gate))
 
     async def _watch_limits(self) -> None:
         """Absolute and idle limit (R5), and partners that never came or were lost."""

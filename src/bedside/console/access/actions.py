@@ -14,6 +14,7 @@ from bedside.audit.entry import Thing, short
 from bedside.console.access import models
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import Acting, actor_of
+from bedside.console.accounts.standing import tell_standing_changed
 from bedside.console.devices.models import Device, Product
 from bedside.console.journal.actions import now_ms, record
 from bedside.policy import facts
@@ -80,6 +81,7 @@ def do_save_product_right(
             thing=Thing("person", person.pk),
             detail={"name": person.name, "product": product.pk, **_words(interval)},
         )
+        tell_standing_changed(person, acting_user=acting_user)
 
 
 def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting) -> None:
@@ -107,6 +109,7 @@ def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting
                     "change": f"start {_modes(rule.start)}; join {_modes(rule.join)}",
                 },
             )
+        tell_standing_changed(None, acting_user=acting_user)
 
 
 def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> models.Lock:

@@ -11,6 +11,7 @@ from django.db import transaction
 from bedside.audit.entry import SYSTEM, Thing
 from bedside.console.accounts.models import ApiToken, Organisation, User
 from bedside.console.accounts.queries import Acting, actor_of
+from bedside.console.accounts.standing import tell_standing_changed
 from bedside.console.journal.actions import now_ms, person, record
 from bedside.vocabulary import Gate, JournalAction, Level, Outcome, Role
 
@@ -90,7 +91,10 @@ def do_create_person(
 
 
 def do_change_person(user: User, details: PersonDetails, *, acting_user: Acting) -> None:
-    """Change what is stated about a person; an account that is closed loses its tokens."""
+    """Change what is stated about a person.
+
+    An account that is closed loses its tokens; what is open under a right that is gone ends.
+    """
     if _stated(user) == details:
         return
     _apply(user, details)
@@ -100,6 +104,7 @@ def do_change_person(user: User, details: PersonDetails, *, acting_user: Acting)
         if not user.is_active:
             user.tokens.filter(revoked_ms__isnull=True).update(revoked_ms=now_ms())
         _record_person(JournalAction.ACCOUNT_PERSON_CHANGED, user, acting_user)
+        tell_standing_changed(user, acting_user=acting_user)
 
 
 def do_set_password(user: User, password: str, *, acting_user: Acting) -> None:

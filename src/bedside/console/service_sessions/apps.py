@@ -8,3 +8,9 @@ class ServiceSessionsConfig(AppConfig):
 
     name = "bedside.console.service_sessions"
     label = "service_sessions"
+
+    def ready(self) -> None:
+        """End sessions with what they were granted by."""
+        from bedside.console.service_sessions.actions import standing
+
+        standing.connect()

@@ -29,6 +29,7 @@ from bedside.console.service_sessions.actions.news import (
     do_note_delivered,
 )
 from bedside.console.service_sessions.actions.request import do_request_session
+from bedside.console.service_sessions.actions.standing import do_end_unfounded_sessions
 
 __all__ = [
     "Connection",
@@ -44,6 +45,7 @@ __all__ = [
     "do_end_glass",
     "do_end_session",
     "do_end_sessions_of_lost_device",
+    "do_end_unfounded_sessions",
     "do_issue_connection",
     "do_mark_cloned",
     "do_note_delivered",

@@ -1,0 +1,104 @@
+"""Who loses the ground loses the session: to the device, while `ssh` runs, and on record."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bedside.demo.check import Journey
+from bedside.demo.people import ALEX, DEVICE, MARIE
+from bedside.demo.world import World
+from tests.journeys.play import Running, console_ending, device_ending, last_session
+from tests.journeys.records import Record, console_records, device_records
+from tests.journeys.refusals import Scene
+from tests.journeys.test_refusals import MARIE_TOML
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+CONTROL = ("--access", "system", "--mode", "control")
+TRAINING = 'training = [{{ product = "contrast-injector", from = "2026-01-01"{} }}]\n'
+MARIE_AS_SHE_IS = MARIE_TOML.format(level=2, country="US")
+
+
+@pytest.fixture(scope="module")
+def scene(world: World, journey: Journey) -> Iterator[Scene]:
+    journey.log_in(ALEX)
+    scene = Scene(world, journey)
+    yield scene
+    scene.close()
+
+
+def _ending(records: list[Record], session: str) -> Record:
+    (found,) = [r for r in records if r.session == session and r.action == "session:life:ended"]
+    return found
+
+
+def _is_cut(scene: Scene, running: Running, session: str) -> tuple[Record, Record]:
+    """The open `ssh` is over, both journals say `revoked` once; returns their entries."""
+    assert running.ends(within_s=20) != 0
+    assert device_ending(scene.world, session) == "revoked"
+    assert console_ending(scene.world, session) == "revoked"
+    scene.journey.idle()
+    scene.operator.verify()
+    return _ending(device_records(scene.world), session), _ending(
+        console_records(scene.world), session
+    )
+
+
+def test_lost_training_ends_what_is_live_at_the_device(scene: Scene) -> None:
+    ssh = scene.journey.let_in(MARIE, *CONTROL)
+    session = last_session(scene.world)
+    with Running(ssh) as running:
+        running.flows()
+        scene.apply(MARIE_AS_SHE_IS + TRAINING.format(""))
+        running.flows()
+
+        scene.apply(MARIE_AS_SHE_IS + TRAINING.format(', until = "2026-02-01"'))
+
+        _, told = _is_cut(scene, running, session)
+    assert told.gate == "product_right"
+    scene.apply(MARIE_AS_SHE_IS + TRAINING.format(""))
+    scene.is_let_ask()
+
+
+def test_a_lost_role_ends_what_is_live_at_the_device(scene: Scene) -> None:
+    ssh = scene.journey.let_in(MARIE, *CONTROL)
+    session = last_session(scene.world)
+    with Running(ssh) as running:
+        running.flows()
+
+        scene.apply(MARIE_AS_SHE_IS.replace('role = "specialist"', 'role = "auditor"'))
+
+        _, told = _is_cut(scene, running, session)
+    assert told.gate == "role"
+    scene.apply(MARIE_AS_SHE_IS)
+    scene.is_let_ask()
+
+
+def test_a_lock_ends_what_is_live_at_the_device(scene: Scene) -> None:
+    ssh = scene.journey.let_in(MARIE, *CONTROL)
+    session = last_session(scene.world)
+    with Running(ssh) as running:
+        running.flows()
+
+        scene.console(ALEX).post(f"/devices/{DEVICE}/lock", {"reason": "Recalled"})
+
+        _, told = _is_cut(scene, running, session)
+    assert told.gate == "lock"
+    scene.console(ALEX).post(f"/devices/{DEVICE}/unlock", {})
+    scene.operator.wait_for("unlocked", lambda status: not status.locked)
+    scene.is_let_ask()
+
+
+def test_a_revoked_device_loses_what_is_live(scene: Scene) -> None:
+    ssh = scene.journey.let_in(MARIE, *CONTROL)
+    session = last_session(scene.world)
+    with Running(ssh) as running:
+        running.flows()
+
+        scene.console(ALEX).post(f"/devices/{DEVICE}/revoke", {})
+
+        assert running.ends(within_s=20) != 0
+    assert console_ending(scene.world, session) == "revoked"
+    assert _ending(console_records(scene.world), session).gate == "revoked_certificate"
+    # Nothing reaches this device any more but the relay's word that it is revoked.
+    assert device_ending(scene.world, session) == "revoked"
