@@ -1,13 +1,17 @@
 """The words and shapes in which pages show the vocabulary's values."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
 from bedside.language import Language, parse_language
 from bedside.policy.decide import Obligation
 from bedside.policy.facts import DeviceState, LockScope
+from bedside.protocol.site import SitePolicy
 from bedside.vocabulary import (
     AccessKind,
     Activity,
@@ -17,6 +21,8 @@ from bedside.vocabulary import (
     Outcome,
     Role,
     SessionState,
+    SiteAction,
+    SiteRule,
 )
 
 __all__ = [
@@ -30,12 +36,15 @@ __all__ = [
     "OBLIGATIONS",
     "OUTCOMES",
     "ROLES",
+    "SITE_ACTIONS",
+    "SITE_RULES",
     "Look",
     "bytes_text",
     "device_look",
     "language",
     "minutes_text",
     "session_look",
+    "windows_text",
 ]
 
 
@@ -106,6 +115,31 @@ GATE_NAMES = {
     Gate.SITE_WINDOW: _("Service window of the site, where it asks for one"),
     Gate.CHANGE_TICKET: _("Change ticket, where the site asks for one"),
 }
+SITE_ACTIONS = {
+    SiteAction.FILES_IN: _("Files to the device"),
+    SiteAction.FILES_OUT: _("Files from the device"),
+    SiteAction.JOB: _("Maintenance job"),
+    SiteAction.SERVICE_CONTROL: _("Service application, control"),
+    SiteAction.SERVICE_VIEW: _("Service application, view"),
+    SiteAction.SYSTEM_CONTROL: _("Operating system, control"),
+    SiteAction.SYSTEM_VIEW: _("Operating system, view"),
+    SiteAction.UPDATE: _("Software update"),
+}
+SITE_RULES = {
+    SiteRule.ALLOW: _("Allowed"),
+    SiteRule.ASK_DEVICE: _("Ask at the device"),
+    SiteRule.ASK_SITE: _("Ask the site's approvers"),
+    SiteRule.DENY: _("Never"),
+}
+_DAYS = (
+    _("Monday"),
+    _("Tuesday"),
+    _("Wednesday"),
+    _("Thursday"),
+    _("Friday"),
+    _("Saturday"),
+    _("Sunday"),
+)
 OBLIGATIONS = {
     Obligation.SITE_APPROVAL: _("One of the site's approvers approves it with a passkey."),
     Obligation.TWO_SITE_APPROVALS: _("Two of the site's approvers approve it with their passkeys."),
@@ -203,3 +237,32 @@ def bytes_text(count: int) -> str:
     if language() is Language.FRENCH:
         number, unit = number.replace(".", ","), unit.replace("B", "o")
     return f"{number}\u00a0{unit}"
+
+
+def windows_text(policy: SitePolicy) -> list[str]:
+    """Return a policy's windows in words, each on the site's own clock."""
+    lines = [
+        _say("%(days)s, %(begin)s to %(end)s")
+        % {
+            "days": ", ".join(str(_DAYS[day]) for day in window.days),
+            "begin": _clock(window.from_minute),
+            "end": _clock(window.to_minute),
+        }
+        for window in policy.weekly
+    ]
+    zone = ZoneInfo(policy.timezone)
+    return lines + [
+        _say("%(begin)s to %(end)s") % {"begin": begin, "end": end}
+        for begin, end in (
+            (_minute(window.start_ms, zone), _minute(window.end_ms, zone))
+            for window in policy.single
+        )
+    ]
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _minute(at_ms: int, zone: ZoneInfo) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, zone):%Y-%m-%d %H:%M}"

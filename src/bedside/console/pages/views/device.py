@@ -84,6 +84,7 @@ def _may(user: User) -> dict[str, bool]:
         "ask": has_permission(user, Permission.SESSIONS_SESSION_REQUEST),
         "lock": has_permission(user, Permission.DEVICES_DEVICE_LOCK),
         "revoke": has_permission(user, Permission.DEVICES_DEVICE_REVOKE),
+        "break_glass": bool(user.site) and has_permission(user, Permission.SITES_BREAK_GLASS_START),
         "enrol": has_permission(user, Permission.DEVICES_DEVICE_ENROL),
         "read_journal": has_permission(user, Permission.JOURNAL_ENTRY_READ),
         "export": has_permission(user, Permission.JOURNAL_ENTRY_EXPORT),

@@ -73,6 +73,9 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "device_told": shown_entries(told.device, brief=True) if told else [],
         "reads_journal": told is not None,
         "connect": f"bedside ssh {found.device_id}",
+        "approvals": found.approvals.all(),
+        "may_approve": found.state == SessionState.AWAITING_SITE
+        and has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "may_end": not over and _may_end(user, found),
         "stream": stream(f"/live/sessions/{found.pk}/events"),
     }

@@ -2,6 +2,7 @@
 // Each page works without them; they save a reload or a click.
 import "./htmx-on-window.js";
 import "./passkeys.js";
+import { startApproval } from "./approval.js";
 import { startCommands } from "./commands.js";
 import { startConditions } from "./conditions.js";
 import { startLive } from "./live.js";
@@ -16,4 +17,5 @@ document.addEventListener("DOMContentLoaded", () => {
   startConditions();
   startLive();
   startVerification();
+  startApproval();
 });

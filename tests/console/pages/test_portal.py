@@ -1,0 +1,211 @@
+"""The site's portal by hand: each page says what it will do, and a foreign site is as unknown."""
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from bedside.console.journal.actions import now_ms
+from bedside.console.service_sessions.actions import question_of
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.sites.models import BreakGlass, SitePolicyVersion, SiteWindow
+from bedside.vocabulary import SiteAction, SiteRule
+from tests.console.pages.reader import Reader, ask, words
+from tests.console.passkeys import register_passkey
+from tests.console.sites.kit import SiteHand
+from tests.console.world import DEVICE, person
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+CONTROL = SiteAction.SYSTEM_CONTROL
+
+
+@pytest.fixture
+def hand(fleet):
+    hand = SiteHand()
+    hand.register()
+    return hand
+
+
+@pytest.fixture
+def passkey(fleet):
+    return register_passkey(person("Julie"))
+
+
+@pytest.fixture
+def asked(hand, passkey):
+    hand.publish(rules={CONTROL: SiteRule.ASK_SITE}, approvers=(passkey.approver,))
+    return ask()
+
+
+def assertion_of(session, passkey, **options):
+    digest = question_of(session, person("Julie")).digest
+    return json.dumps(passkey.approve(digest, **options).to_dict())
+
+
+def test_somebody_of_a_site_goes_straight_to_it():
+    assert Reader("Julie").get("/sites/").headers["Location"] == "/sites/notre-dame/"
+    assert "St. Mary Medical Center" in Reader("Marie").text("/sites/")
+
+
+def test_the_portal_shows_who_waits_who_is_in_and_what_is_planned(asked):
+    said = Reader("Julie", "fr").text("/sites/notre-dame/")
+    assert "Demandé : en attente de votre établissement Direct" not in said
+    assert "Marie Tremblay" in said
+    assert "Politique 1, signée avec la clé de l'établissement." in said
+    assert "Nobody is connected" in Reader("Julie").text("/sites/notre-dame/")
+
+
+def test_approving_shows_every_word_and_sends_the_order(asked, passkey):
+    reader = Reader("Julie")
+    said = reader.text(f"/sessions/{asked.pk}/approve/")
+    for word in ("Marie Tremblay", "Bayard Imaging", "level 2", "United States", DEVICE,
+                 "Pressure fault E12 after power cut", "C-88213", "Files to the device", "30 min"):  # fmt: skip
+        assert word in said, word
+    answer = reader.post(f"/sessions/{asked.pk}/approve/", assertion=assertion_of(asked, passkey))
+    assert answer.headers["Location"] == f"/sessions/{asked.pk}/"
+    assert "Approved by" in reader.text(f"/sessions/{asked.pk}/")
+    assert ServiceSession.objects.get(pk=asked.pk).state == "routed"
+    after = reader.get(f"/sessions/{asked.pk}/approve/")
+    assert after.headers["Location"] == f"/sessions/{asked.pk}/"
+
+
+@pytest.mark.parametrize(
+    "assertion", ["", "{}", "[]", "x" * 20_000, '{"approver": "\\u202e"}', "\x00"]
+)
+def test_what_is_no_assertion_approves_nothing(asked, assertion):
+    answer = Reader("Julie").post(f"/sessions/{asked.pk}/approve/", assertion=assertion)
+    assert answer.status_code == 400
+    assert ServiceSession.objects.get(pk=asked.pk).state == "awaiting_site"
+
+
+def test_a_passkey_without_the_person_approves_nothing(asked, passkey):
+    answer = Reader("Julie", "fr").post(
+        f"/sessions/{asked.pk}/approve/", assertion=assertion_of(asked, passkey, flags=1)
+    )
+    assert answer.status_code == 400
+    assert "Rien n&#x27;a été approuvé" in answer.content.decode()
+    assert ServiceSession.objects.get(pk=asked.pk).state == "awaiting_site"
+
+
+def test_refusing_needs_its_reason_which_the_specialist_reads(asked):
+    reader = Reader("Julie")
+    path = f"/sessions/{asked.pk}/approve/"
+    assert reader.post(path, refuse="1", reason=" ").status_code == 400
+    assert reader.post(path, refuse="1", reason="a\u202eb").status_code == 400
+    reader.post(path, refuse="1", reason="Not before noon")
+    said = Reader("Marie").text(f"/sessions/{asked.pk}/")
+    assert "Not before noon" in said
+    assert "The site did not approve this." in said
+
+
+def test_only_the_site_s_people_approve(asked):
+    assert Reader("Marie").get(f"/sessions/{asked.pk}/approve/").status_code == 403
+    assert Reader("Alex").post(f"/sessions/{asked.pk}/approve/").status_code == 403
+
+
+def test_a_policy_is_published_and_shown_in_words(hand):
+    reader = Reader("Julie")
+    policy = hand.policy(rules={CONTROL: SiteRule.ASK_SITE}, two_approvers=(CONTROL,))
+    file = SimpleUploadedFile("policy.signed", hand.sign(policy))
+    answer = reader.post("/sites/notre-dame/policy/", publish="1", policy=file)
+    assert answer.status_code == 302, words(answer)
+    said = reader.text("/sites/notre-dame/policy/")
+    assert "Ask the site's approvers" in said.replace("&#x27;", "'")
+    assert "two approvers" in said
+    bad = SimpleUploadedFile("policy.signed", b"{}" * 10)
+    answer = reader.post("/sites/notre-dame/policy/", publish="1", policy=bad)
+    assert answer.status_code == 400
+    large = SimpleUploadedFile("policy.signed", b"x" * 100_000)
+    assert reader.post("/sites/notre-dame/policy/", publish="1", policy=large).status_code == 400
+    assert SitePolicyVersion.objects.count() == 1
+
+
+def test_the_maker_reads_a_policy_and_publishes_none(hand):
+    hand.publish()
+    assert "Policy 1" in Reader("Alex").text("/sites/notre-dame/policy/")
+    file = SimpleUploadedFile("policy.signed", hand.sign(hand.policy()))
+    answer = Reader("Alex").post("/sites/notre-dame/policy/", publish="1", policy=file)
+    assert answer.status_code == 403
+
+
+def test_a_window_is_planned_on_the_site_s_clock_and_closed():
+    reader = Reader("Julie")
+    answer = reader.post(
+        "/sites/notre-dame/windows/",
+        start="2040-07-01T20:00", end="2040-07-01T23:00", device=DEVICE, ticket="CHG-4471",
+    )  # fmt: skip
+    assert answer.status_code == 302, words(answer)
+    window = SiteWindow.objects.get()
+    assert (
+        window.start_ms == 2_224_800_000_000
+    )  # 2040-07-02T00:00:00Z: Toronto is four hours behind
+    assert "CHG-4471" in reader.text("/sites/notre-dame/windows/")
+    wrong = reader.post(
+        "/sites/notre-dame/windows/", start="2040-07-01T20:00", end="2040-07-01T19:00"
+    )
+    assert wrong.status_code == 400
+    assert "Sessions that need this window end" in reader.text(f"/windows/{window.pk}/close/")
+    reader.post(f"/windows/{window.pk}/close/")
+    window.refresh_from_db()
+    assert window.closed_ms
+    foreign = reader.post(
+        "/sites/notre-dame/windows/",
+        start="2040-07-01T20:00", end="2040-07-01T23:00", device="WS-00311",
+    )  # fmt: skip
+    assert foreign.status_code == 400
+
+
+def test_the_arrangement_is_stated():
+    reader = Reader("Julie", "fr")
+    reader.post("/sites/notre-dame/arrangement/", kind="scheduled")
+    assert "Pendant les plages de service seulement" in reader.text("/sites/notre-dame/")
+    reader.post("/sites/notre-dame/arrangement/", kind="whenever")
+    assert "Pendant les plages de service seulement" in reader.text("/sites/notre-dame/")
+
+
+def test_broken_glass_is_loud_and_its_review_is_closed_once():
+    reader = Reader("Julie")
+    said = reader.text(f"/devices/{DEVICE}/break-glass/")
+    assert "somebody must review it" in said
+    assert (
+        reader.post(f"/devices/{DEVICE}/break-glass/", reason="", minutes="30").status_code == 400
+    )
+    assert (
+        reader.post(f"/devices/{DEVICE}/break-glass/", reason="x", minutes="90").status_code == 400
+    )
+    reader.post(f"/devices/{DEVICE}/break-glass/", reason="Patient waits", minutes="30")
+    glass = BreakGlass.objects.get()
+    assert f"Emergency access to {DEVICE} waits for its review" in reader.text("/sites/notre-dame/")
+    early = reader.post(f"/break-glass/{glass.pk}/", finding="Too early")
+    assert early.status_code == 400
+    reader.post(f"/break-glass/{glass.pk}/end/")
+    reader.post(f"/break-glass/{glass.pk}/", finding="The pump was stuck.\nReplaced.")
+    glass.refresh_from_db()
+    assert glass.review == "The pump was stuck. Replaced."
+    assert "waits for its review" not in reader.text("/sites/notre-dame/")
+    assert glass.end_ms - glass.start_ms <= 3_600_000
+    assert glass.start_ms <= now_ms()
+
+
+def test_the_maker_breaks_no_glass():
+    for name in ("Alex", "Marie"):
+        assert Reader(name).get(f"/devices/{DEVICE}/break-glass/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/sites/st-mary/", "/sites/st-mary/windows/", "/sites/st-mary/policy/",
+             "/sites/st-mary/approver/", "/devices/WS-00311/break-glass/", "/windows/nothing/close/",
+             "/break-glass/nothing/", "/sites/bayard-imaging/"],
+)  # fmt: skip
+def test_what_is_another_site_s_is_as_unknown(path):
+    assert Reader("Julie").get(path).status_code == 404
+
+
+def test_an_approver_s_passkeys_are_given_as_the_policy_names_them(passkey):
+    told = json.loads(Reader("Julie").get("/sites/notre-dame/approver/").content)
+    assert told["site"] == "notre-dame"
+    (found,) = told["approvers"]
+    assert found.pop("passkey") == "Test key"
+    assert found == passkey.approver.to_dict()
+    assert Reader("Marie").get("/sites/notre-dame/approver/").status_code == 403
