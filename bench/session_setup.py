@@ -1,8 +1,13 @@
 """From the operator's Allow to the specialist's prompt, beside `ssh` to a local `sshd`.
 
-The specialist's `ssh` already waits at the relay, as a person does who ran it while the operator
-was asked. Both programs answer their prompts through the same askpass; the peer asks for nothing
-but a key, so what is compared is a whole second authentication more.
+What counts: the device's gates, the signed consent in the journal, the tunnel, SSH's key exchange,
+the certificate, both second answers, and a shell on a terminal, all on this machine's loopback.
+What does not: people. The specialist's `ssh` already waits at the relay, as it does for a person who
+ran it while the operator was asked; credential and code are typed the moment they are asked for, the
+code as soon as the panel shows it.
+
+The peer counts from the start of `ssh` and asks for nothing but a key, so what is compared is a
+second authentication and a journal more, and the start of a client less.
 """
 
 import contextlib
@@ -13,16 +18,17 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bedside.agent.ssh.words import prompts
 from bedside.demo.check import HOST, Journey
 from bedside.demo.people import DEVICE, MARIE
 from bedside.demo.processes import free_port, wait_for
 from bedside.demo.world import World
 from bench.figures import median, report
 
-ROUNDS = 15
+ROUNDS = int(os.environ.get("ROUNDS", "15"))  # noqa: TID251 - as the other benchmarks
 SETTLE_S = 0.5
 """From the proof taken to the leg waiting at the relay: nothing tells when it is there."""
 PROMPT = b"bench-prompt> "
@@ -42,10 +48,12 @@ def main() -> None:
             ours.append(consent_to_prompt(journey))
             peers.append(prompt_of(sshd))
         journey.close()
-    ours.sort()
     report("session_setup.consent_to_prompt.p50", median(ours) * 1000, "ms")
-    report("session_setup.consent_to_prompt.p99", ours[-1] * 1000, "ms")
+    # Of few rounds the slowest is the honest estimate.
+    report("session_setup.consent_to_prompt.p99", max(ours) * 1000, "ms")
+    report("session_setup.consent_to_prompt.min", min(ours) * 1000, "ms")
     report("session_setup.ssh_to_prompt.sshd.p50", median(peers) * 1000, "ms")
+    report("session_setup.ssh_to_prompt.sshd.min", min(peers) * 1000, "ms")
     report("session_setup.rounds", ROUNDS, "sessions")
 
 
@@ -54,18 +62,20 @@ def consent_to_prompt(journey: Journey) -> float:
     world = journey.world
     words = ["request", DEVICE, "--case", "C-1", "--reason", "bench", "--no-wait"]
     world.specialist(MARIE, *words, "--access", "system", "--mode", "control")
-    ssh = journey.openssh(MARIE)
     journey.operator.asked()
-    (ssh.folder / "code").unlink(missing_ok=True)
     session = max((world.home(MARIE) / "state" / "sessions").iterdir())
-    with on_terminal(
-        [*ssh.command("ssh", "-S", "none", "-tt", HOST, shell())], ssh.environment
-    ) as screen:
+    ssh = ["ssh", "-F", str(world.home(MARIE) / "config" / "ssh_config"), "-S", "none", "-tt"]
+    status = journey.operator.wait_for("the site", lambda status: status.request is not None)
+    asks_credential, asks_code = (asked.encode() for asked in prompts(status.site.language))
+    with on_terminal([*ssh, HOST, shell()], world.specialist_environment(MARIE)) as screen:
         wait_for("a proof to be taken", (session / "proofs-used").exists)
         time.sleep(SETTLE_S)
         started = time.perf_counter()
         code = journey.operator.accept()
-        ssh.answers(credential=world.support_credential, code=code)
+        read_until(screen, asks_credential)
+        os.write(screen, world.support_credential.encode() + b"\n")
+        read_until(screen, asks_code)
+        os.write(screen, code.encode() + b"\n")
         read_until(screen, PROMPT)
         took = time.perf_counter() - started
     journey.operator.stop()
@@ -89,11 +99,15 @@ def shell() -> str:
 
 
 @contextlib.contextmanager
-def on_terminal(command: list[str], environment: dict[str, str]) -> Iterator[int]:
-    """Run a command on a terminal; yields the terminal's other end."""
+def on_terminal(command: list[str], environment: Mapping[str, str]) -> Iterator[int]:
+    """Run a command on a terminal of its own, where it asks; yields the terminal's other end."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        ["setsid", "--ctty", *command],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**environment, "LC_ALL": "C.UTF-8"},
     ) as process:
         os.close(theirs)
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bedside.pki.names import CertificateKind
 from bedside.protocol.feed import DeviceRefused
 from bedside.testing.sockets import ListenerWatch, descendants
 from bedside.vocabulary import Activity, DeviceId, Ending, Gate
@@ -110,6 +111,41 @@ async def test_stop_works_with_every_server_dead_and_the_worker_hung(tmp_path):
         await gone(worker)
         operator.leave()
         assert await asyncio.wait_for(shell.wait(), 5) == 255
+
+
+async def test_nothing_is_carried_before_consent(tmp_path):
+    """The device is connected to the relay while it asks, and the specialist waits there."""
+    async with world(tmp_path, relays="a") as play:
+        operator = await play.operator()
+        pairing = play.relays["a"].pairing
+        for allowed in (False, True):
+            order = await asked(play, operator)
+            waiting = await play.specialist(order, "a").start("ssh", "device", "true")
+            await play.wait_until(lambda: pairing.counts["waiting"] == 1)
+            # A poll, the reports, and two that say nothing yet.
+            await play.wait_until(lambda: len(from_device(play)) == 4)
+            assert pairing.counts["active"] == 0
+            await asyncio.to_thread(operator.accept if allowed else operator.refuse)
+            if allowed:
+                await play.wait_until(lambda: pairing.counts["active"] == 1)
+                await play.wait_for_entry("session:tunnel:opened", session=order.session)
+                await asyncio.to_thread(operator.stop)
+            await ended(play, order)
+            assert pairing.counts["active"] == 0
+            await play.wait_until(lambda: len(from_device(play)) <= 2)
+            told = [entry["action"] for entry in play.entries if entry["session"] == order.session]
+            assert ("session:tunnel:opened" in told) is allowed
+            if allowed:
+                assert told.index("session:consent:given") < told.index("session:tunnel:opened")
+            waiting.kill()
+            await waiting.communicate()
+        operator.leave()
+
+
+def from_device(play: World) -> list:
+    """The connections that the device holds at the relay."""
+    links = play.relays["a"].door.links
+    return [link for link in links if link.peer and link.peer.name.kind is CertificateKind.DEVICE]
 
 
 async def test_refused_and_unanswered(tmp_path):

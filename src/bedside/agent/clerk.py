@@ -89,6 +89,7 @@ class Clerk:
         self._watch = SafeStateWatch(self._profile.safe_state)
         self._session: ServiceSession | None = None
         self._session_task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._working = False
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -199,7 +200,7 @@ class Clerk:
         self._session_task = asyncio.get_running_loop().create_task(self._live(session))
 
     async def _live(self, session: ServiceSession) -> None:
-        watch = asyncio.get_running_loop().create_task(self._watch.run())
+        watch = self._watching = asyncio.get_running_loop().create_task(self._watch.run())
         warm = asyncio.get_running_loop().create_task(self._warm())
         try:
             await session.run()
@@ -283,7 +284,10 @@ class Clerk:
             # What stood open when the person was asked may have closed since.
             verdict = await self._gates(session.order, seen=False, asked_again=True)
             if verdict.allowed:
-                self._reply(told, session.accept(str(told["name"])))
+                refusal = session.accept(str(told["name"]))
+                self._reply(told, refusal)
+                if refusal is None and self._watching is not None:
+                    self._watching.cancel()  # the last question that needs the answer was asked
                 return
             session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
             self._reply(told, verdict.gate)
@@ -368,6 +372,7 @@ class Clerk:
             show=lambda board: self._tell({"do": "show", "board": board}),
             require_verification=self._require_verification,
             news=self._reporter.tell,
+            news_soon=self._reporter.tell_soon,
             now_ms=wall_ms,
         )
 

@@ -15,7 +15,15 @@ from bedside.protocol.poll import Refusal
 from bedside.protocol.tunnel import parse_tunnel_response, tunnel_request
 from bedside.vocabulary import SessionId
 
-__all__ = ["DIAL_LIMIT_S", "DialError", "OpenLeg", "Question", "dial_leg", "open_connection"]
+__all__ = [
+    "DIAL_LIMIT_S",
+    "DialError",
+    "Line",
+    "OpenLeg",
+    "Question",
+    "open_connection",
+    "open_line",
+]
 
 DIAL_LIMIT_S = 5.0
 _ANSWER_LIMIT_S = 10.0
@@ -143,64 +151,83 @@ class OpenLeg:
     received: bytes
 
 
-class _Leg(asyncio.Protocol):
-    def __init__(self, hello: bytes) -> None:
-        self._hello = hello
-        self.reader = ResponseReader(_LIMITS)
-        self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+class Line(asyncio.Protocol):
+    """A connection to a relay that may become a leg; nothing is said on it until `ask`."""
+
+    def __init__(self, server_name: str) -> None:
+        self._server_name = server_name
+        self._reader = ResponseReader(_LIMITS)
+        self._transport: asyncio.Transport | None = None
+        loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Response] = loop.create_future()
+        self._asked = False
+        self.closed: asyncio.Future[None] = loop.create_future()
+        """Done when the connection is."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).write(self._hello)
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self.reader.receive(data)
-        if self.answer.done():
+        """Take the answer; a relay that speaks before it was asked is no relay."""
+        if not self._asked:
+            self.close()
             return
-        answer = self.reader.next()
-        if self.reader.error is not None:
-            self.answer.set_exception(DialError("malformed"))
+        self._reader.receive(data)
+        if self._answer.done():
+            return
+        answer = self._reader.next()
+        if self._reader.error is not None:
+            self._answer.set_exception(DialError("malformed"))
         elif answer is not None:
-            self.answer.set_result(answer)
+            self._answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits."""
         del exc
-        if not self.answer.done():
-            self.answer.set_exception(DialError("closed"))
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if self._asked and not self._answer.done():
+            self._answer.set_exception(DialError("closed"))
+
+    def close(self) -> None:
+        """Close the connection now."""
+        if self._transport is not None:
+            self._transport.abort()
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    async def ask(self, session: SessionId, index: int, proof: str) -> OpenLeg | Refusal:
+        """Show a proof and wait for the partner.
+
+        Returns the open leg, or the relay's refusal (504 when no partner came); raises DialError
+        when the relay is lost.
+        """
+        if self._transport is None or self.closed.done():
+            raise DialError("closed")
+        self._asked = True
+        self._transport.write(tunnel_request(self._server_name, session, index, proof))
+        try:
+            async with asyncio.timeout(_PAIR_LIMIT_S):
+                answer = await self._answer
+            refusal = parse_tunnel_response(answer)
+        except TimeoutError as error:
+            self.close()
+            raise DialError("timeout") from error
+        except ProtocolError as error:
+            self.close()
+            raise DialError("malformed") from error
+        except BaseException:
+            self.close()
+            raise
+        if refusal is not None:
+            self.close()
+            return refusal
+        # What arrived behind the 101 belongs to SSH; from here on the caller sets the protocol.
+        return OpenLeg(self._transport, self._reader.trailing)
 
 
-async def dial_leg(
-    target: Target,
-    context: ssl.SSLContext,
-    *,
-    session: SessionId,
-    index: int,
-    proof: str,
-    waiting: Callable[[], None],
-) -> OpenLeg | Refusal:
-    """Open one leg of a session's tunnel and wait for its partner.
-
-    `waiting` is called when the relay has been reached. Returns the open leg, or the relay's
-    refusal (504 when no partner came); raises DialError when the relay cannot be reached or is
-    lost.
-    """
-    hello = tunnel_request(target.server_name, session, index, proof)
-    transport, leg = await open_connection(target, context, lambda: _Leg(hello))
-    waiting()
-    try:
-        async with asyncio.timeout(_PAIR_LIMIT_S):
-            answer = await leg.answer
-        refusal = parse_tunnel_response(answer)
-    except TimeoutError as error:
-        transport.abort()
-        raise DialError("timeout") from error
-    except ProtocolError as error:
-        transport.abort()
-        raise DialError("malformed") from error
-    except BaseException:
-        transport.abort()
-        raise
-    if refusal is not None:
-        transport.abort()
-        return refusal
-    # What arrived behind the 101 belongs to SSH; from here on the caller sets the protocol.
-    return OpenLeg(transport, leg.reader.trailing)
+async def open_line(target: Target, context: ssl.SSLContext) -> Line:
+    """Return a connection to `target` on which nothing was said; raises DialError."""
+    _, line = await open_connection(target, context, lambda: Line(target.server_name))
+    return line

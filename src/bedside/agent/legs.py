@@ -1,18 +1,22 @@
 """The device's legs of one session's tunnel: one is always waiting, so that each `ssh` is paired at once.
 
+Before consent the relay is only connected to (`prepare`); a proof is shown after it (`run`).
 A leg that lapses unpaired gives its proof back; a paired one has used it up. The relay that brought
 the order carries the whole session: when it is gone, the session is (`relay_lost`).
 """
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from bedside.agent.dial import DialError, OpenLeg, dial_leg
+from bedside.agent.dial import DialError, Line, OpenLeg, open_line
 from bedside.agent.link import Target
 from bedside.agent.proxy import Proxy
+from bedside.agent.spare_lines import SpareLines
 from bedside.protocol.poll import Refusal
 from bedside.protocol.shapes import Relay
 from bedside.protocol.tunnel import MAX_LEGS, proof
@@ -26,6 +30,7 @@ CUT_OFF = frozenset({Gate.REVOKED_CERTIFICATE, Gate.DEVICE_CLONED})
 LOST_AFTER_S = 4.0
 _REFUSED_LIMIT_S = 20.0
 _PAUSE_S = 0.25
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +77,21 @@ class Legs:
         self._seed = seed
         self._way = way
         self._events = events
+        self._spare = SpareLines(self._open_line)
         self._reached_at = time.monotonic()
         self._refused_since: float | None = None
 
+    async def prepare(self) -> None:
+        """Keep connections to the relay ready, on which nothing is said, until cancelled."""
+        await self._spare.keep()
+
+    def close(self) -> None:
+        """Let go of what was prepared and is not needed."""
+        self._spare.close()
+
     async def run(self) -> None:
-        """Dial, wait, hand over, dial again."""
+        """Dial, wait, hand over, dial again; to be called once the consent is in the journal."""
+        self._reached()
         index = 0
         while index < MAX_LEGS:
             try:
@@ -96,17 +111,26 @@ class Legs:
                 return
 
     async def _dial(self, index: int) -> OpenLeg | Refusal:
+        shown = proof(self._seed, "device", index)
+        if (ready := self._spare.take()) is not None:
+            with contextlib.suppress(DialError):
+                return await ready.ask(self._session, index, shown)
+
+        async def ask(target: Target) -> OpenLeg | Refusal:
+            line = await open_line(target, self._way.context)
+            self._reached()
+            return await line.ask(self._session, index, shown)
+
+        return await self._on_some_port(ask)
+
+    async def _open_line(self) -> Line:
+        return await self._on_some_port(lambda target: open_line(target, self._way.context))
+
+    async def _on_some_port(self, act: Callable[[Target], Awaitable[_Done]]) -> _Done:
         last = DialError("no port")
         for target in self._way.targets():
             try:
-                return await dial_leg(
-                    target,
-                    self._way.context,
-                    session=self._session,
-                    index=index,
-                    proof=proof(self._seed, "device", index),
-                    waiting=self._reached,
-                )
+                return await act(target)
             except DialError as error:
                 last = error
         raise last

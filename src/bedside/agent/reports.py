@@ -22,6 +22,7 @@ from bedside.vocabulary import DeviceId
 __all__ = ["Reporter"]
 
 _MAX_BYTES = 64 * 1024
+_GATHER_S = 0.1
 _RETRY_S = 0.05
 _RETRY_LIMIT_S = 30.0
 
@@ -62,6 +63,7 @@ class Reporter:
         self._now_ms = now_ms
         self._sent = journal.acknowledged().size
         self._news = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
         self._place = 0
         self._line: Question | None = None
         self._host = ""
@@ -71,6 +73,21 @@ class Reporter:
     def tell(self) -> None:
         """There are new entries; they leave at once."""
         self.quiet.clear()
+        self._leave()
+
+    def tell_soon(self) -> None:
+        """There are new entries; they leave within a tenth of a second, with what follows till then.
+
+        The entries of a session that opens are five at once: one report, one signature, one receipt.
+        """
+        self.quiet.clear()
+        if self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(_GATHER_S, self._leave)
+
+    def _leave(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         self._news.set()
 
     def again(self) -> None:

@@ -62,6 +62,7 @@ class SessionParts:
     show: Callable[[dict[str, Any]], None]
     require_verification: Callable[[Verification], None]
     news: Callable[[], None]
+    news_soon: Callable[[], None]
     now_ms: Callable[[], int]
 
 
@@ -92,6 +93,7 @@ class ServiceSession:
         self._changes: list[str] = []
         self._endpoint: Endpoint | None = None
         self._leash: Leash | None = None
+        self._legs: Legs | None = None
         self._watchers: set[asyncio.Task[None]] = set()
         self._alone_since = time.monotonic()
         self._moved = time.monotonic()
@@ -171,9 +173,19 @@ class ServiceSession:
         # All that can be made ready is, while the person reads.
         self._leash = Leash.start()
         self._endpoint = Endpoint(self._parts.grant(order), _Hooks(self), self._leash)
+        self._legs = self._make_legs()
+        loop = asyncio.get_running_loop()
+        preparing = [
+            loop.create_task(self._legs.prepare()),
+            loop.create_task(self._parts.credential.warm()),
+        ]
         left_s = max(order.answer_by_ms - self._parts.now_ms(), 0) / 1000
         either: set[asyncio.Future[Any]] = {self._consented, self.over}
-        await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in preparing:
+                task.cancel()
         if not self._consented.done() and not self.over.done():
             self._write(
                 JournalAction.SESSION_CONSENT_UNANSWERED,
@@ -182,12 +194,8 @@ class ServiceSession:
             )
             self.finish(Over(ending=Ending.UNANSWERED, gate=Gate.CONSENT_SILENCE))
 
-    async def _serve(self) -> None:
-        self._code = f"{secrets.randbelow(1_000_000):06d}"
-        self._since_ms = self._parts.now_ms()
-        self._alone_since = self._moved = time.monotonic()
-        self._show(Activity.CONNECTING)
-        legs = Legs(
+    def _make_legs(self) -> Legs:
+        return Legs(
             self.order.session,
             self.order.proof_seed,
             self._parts.way,
@@ -197,8 +205,15 @@ class ServiceSession:
                 refused=self._leg_refused,
             ),
         )
+
+    async def _serve(self) -> None:
+        assert self._legs is not None
+        self._code = f"{secrets.randbelow(1_000_000):06d}"
+        self._since_ms = self._parts.now_ms()
+        self._alone_since = self._moved = time.monotonic()
+        self._show(Activity.CONNECTING)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(legs.run()), tasks.create_task(self._watch_limits())]
+            running = [tasks.create_task(self._legs.run()), tasks.create_task(self._watch_limits())]
             await asyncio.wait({self.over})
             for task in running:
                 task.cancel()
@@ -247,6 +262,8 @@ class ServiceSession:
 
     async def _close(self, over: Over) -> None:
         left, detail = 0, dict(over.detail)
+        if self._legs is not None:
+            self._legs.close()
         if self._endpoint is not None:
             left = await self._endpoint.end()
         if self._endpoint is not None and self._consented.done():
@@ -338,7 +355,7 @@ class ServiceSession:
             actor=actor or self._specialist,
             detail=detail,
         )
-        self._parts.news()
+        self._parts.news_soon()
 
     def _terms(self) -> dict[str, DetailValue]:
         return {"access": str(self.order.access), "mode": str(self.order.mode)}

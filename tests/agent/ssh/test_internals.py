@@ -114,6 +114,7 @@ async def test_new_keys_in_the_middle_of_data_lose_nothing(tmp_path):
 async def test_every_cipher_that_is_offered_works(tmp_path):
     async with device(tmp_path) as play:
         play.endpoint._ciphers = (*play.endpoint._ciphers, "chacha20-poly1305@openssh.com")
+        play.endpoint._options = play.endpoint._make_options()
         for cipher in play.endpoint._ciphers:
             choice = ("-o", f"Ciphers={cipher}")
             result = await play.run("ssh", *choice, "device", "cat", stdin=bytes(3_000_000))

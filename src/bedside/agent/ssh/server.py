@@ -26,6 +26,7 @@ from bedside.agent.ssh.internals import (
     EndpointChannel,
     EndpointConnection,
     ForwardChannel,
+    options_for,
     take_over,
 )
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
@@ -72,6 +73,7 @@ class Endpoint:
         asyncssh.set_log_level(logging.WARNING)
         self._ciphers = encryption(Path("/proc/cpuinfo").read_text())
         self._host_key = (key, asyncssh.import_certificate(grant.host_certificate))
+        self._options = self._make_options()
 
     @property
     def activity(self) -> Activity:
@@ -95,7 +97,8 @@ class Endpoint:
             visit.connection_lost(None)
             return visit
         self._visits.add(visit)
-        connection = EndpointConnection(asyncio.get_running_loop(), self._options(visit))
+        options = options_for(self._options, visit)
+        connection = EndpointConnection(asyncio.get_running_loop(), options)
         take_over(connection, transport, received)
         return visit
 
@@ -114,10 +117,9 @@ class Endpoint:
         """Note that a visit is over."""
         self._visits.discard(visit)
 
-    def _options(self, visit: "Visit") -> asyncssh.SSHServerConnectionOptions:
+    def _make_options(self) -> asyncssh.SSHServerConnectionOptions:
         limits = self._context.grant.limits
         return asyncssh.SSHServerConnectionOptions(
-            server_factory=lambda: visit,
             server_version="Bedside",
             server_host_keys=[self._host_key],
             kex_algs=KEY_EXCHANGE,

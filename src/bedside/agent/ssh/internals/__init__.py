@@ -9,14 +9,20 @@
 4. Certificates are judged by us (`admission`): asyncssh would take the user name as principal and
    an empty principal list as "everyone". A key without a certificate is never accepted.
 5. Refusals that asyncssh makes silently (X11, agent, unknown channels) are told to the owner.
+6. Options are made once for a session, and copied for each of its connections.
+7. Established traffic takes a shorter way (`packets`, `channels`), for CPU time on small devices.
 
 `process.redirect` is never used (it loses data under flow control, see `pump`), nor asyncssh's SFTP
 server (no exit status for `scp`, and a default that opens the whole file system, see `sftp`).
-6. Established traffic takes a shorter way (`packets`, `channels`), for CPU time on small devices.
 """
 
 from bedside.agent.ssh.internals.channels import EndpointChannel, ForwardChannel
-from bedside.agent.ssh.internals.connection import ConnectionOwner, EndpointConnection, take_over
+from bedside.agent.ssh.internals.connection import (
+    ConnectionOwner,
+    EndpointConnection,
+    options_for,
+    take_over,
+)
 
 __all__ = [
     "ASYNCSSH_VERSION",
@@ -24,6 +30,7 @@ __all__ = [
     "EndpointChannel",
     "EndpointConnection",
     "ForwardChannel",
+    "options_for",
     "take_over",
 ]
 

@@ -1,6 +1,7 @@
 """The connection: taken over from an HTTP upgrade, authenticated in two steps, told what it refuses."""
 
 import asyncio
+import copy
 from typing import Any, Protocol
 
 import asyncssh
@@ -18,7 +19,7 @@ from bedside.agent.ssh.internals.channels import EndpointChannel, ForwardChannel
 from bedside.agent.ssh.internals.packets import FastPackets
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest
 
-__all__ = ["ConnectionOwner", "EndpointConnection", "take_over"]
+__all__ = ["ConnectionOwner", "EndpointConnection", "options_for", "take_over"]
 
 _CHANNEL_TYPES = frozenset(
     {b"session", b"direct-tcpip", b"direct-streamlocal@openssh.com", b"tun@openssh.com"}
@@ -169,6 +170,15 @@ class EndpointConnection(FastPackets):
         return ForwardChannel(
             self, self._loop, None, "strict", self._window, self._max_pktsize
         )  # fmt: skip
+
+
+def options_for(
+    options: asyncssh.SSHServerConnectionOptions, owner: asyncssh.SSHServer
+) -> asyncssh.SSHServerConnectionOptions:
+    """Return these options for one connection, whose owner is `owner` (clause 6)."""
+    own = copy.copy(options)
+    own.protocol_factory = lambda: owner
+    return own
 
 
 def take_over(
