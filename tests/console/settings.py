@@ -15,6 +15,8 @@ public_url = "http://localhost"
 data_dir = "{_FOLDER}/data"
 allowed_hosts = ["testserver"]
 manufacturer = "Bayard Imaging"
+[sign_in]
+passkey_roles = []
 """,
     encoding="utf-8",
 )

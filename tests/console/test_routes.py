@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from django.test import Client
@@ -24,6 +25,7 @@ OPEN = {
     "account/inactive/",
     "account/reauthenticate/",
     "account/signup/",
+    "account/invitation/",
     "account/second-factor/authenticate/",
     "account/second-factor/webauthn/login/",
     "language/",
@@ -48,7 +50,19 @@ def operations():
             yield method, path
 
 
+PERSON = {"name": "Noé Roy", "organisation": "bayard-imaging"}
+BODIES = {
+    "/people": {**PERSON, "email": "noe@bayard.example"},
+    "/people/{person_id}": PERSON,
+    "/people/{person_id}/close": {"reason": "x"},
+    "/people/{person_id}/training": {"product": "workstation", "start_ms": 0},
+    "/organisations/{organisation_id}": {"name": "x", "kind": "site", "country": "CA"},
+}
+
+
 def body_for(path: str) -> dict:
+    if path in BODIES:
+        return BODIES[path]
     if path.endswith("/sessions"):
         return asking()
     if path.endswith("/lock"):
@@ -60,9 +74,22 @@ def body_for(path: str) -> dict:
 
 
 def ask(caller: Api, method: str, path: str, session: str):
-    path = path.replace("{device_id}", DEVICE).replace("{session_id}", session)
+    body = body_for(path.removeprefix("/api/v1"))
+    for name, value in known(session).items():
+        path = path.replace(f"{{{name}}}", value)
     path = path.removeprefix("/api/v1")
-    return caller.get(path) if method == "get" else caller.post(path, body_for(path))
+    return caller.get(path) if method == "get" else caller.post(path, body)
+
+
+def known(session: str) -> dict[str, str]:
+    """Return what stands for each id of an address."""
+    return {
+        "device_id": DEVICE,
+        "session_id": session,
+        "person_id": person("Alex").pk,
+        "organisation_id": "notre-dame",
+        "product_id": "workstation",
+    }
 
 
 @pytest.mark.parametrize("route", sorted(set(pages(get_resolver().url_patterns)) - OPEN))
@@ -79,12 +106,13 @@ def test_a_stranger_reaches_no_page(route):
 
 
 def concrete(route: str, session: str) -> str:
-    path = route.replace("<str:device_id>", DEVICE).replace("<str:session_id>", session)
-    return "/" + re.sub(r"<[^>]+>", "1", path)
+    for name, value in known(session).items():
+        route = route.replace(f"<str:{name}>", value)
+    return "/" + re.sub(r"<[^>]+>", "1", route)
 
 
 def about_one() -> list[str]:
-    """Return the pages that show or change one device or one session."""
+    """Return the pages that show or change one thing."""
     routes = set(pages(get_resolver().url_patterns))
     return sorted(route for route in routes if "_id>" in route and not route.startswith("api/"))
 
@@ -131,6 +159,9 @@ def test_a_journal_entry_of_another_site_is_as_unknown():
 def stamp(client: Client) -> None:
     session = client.session
     session["signed_in_ms"] = session["seen_ms"] = now_ms()
+    # As if the password had just been given: a risky act is refused for what it is.
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
     session.save()
 
 

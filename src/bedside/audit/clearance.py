@@ -56,6 +56,7 @@ _PUBLIC = [
     "mode",
     "origin",
     "outcome",
+    "patient_data",
     "poll_mode",
     "presence",
     "product",
@@ -88,6 +89,7 @@ _SENSITIVE = [
     "device",
     "digest",
     "display_name",
+    "email",
     "employer",
     "endpoint",
     "error",
@@ -124,6 +126,8 @@ _SENSITIVE = [
     "timezone",
     "user_agent",
     "username",
+    "vetted_by",
+    "vetted_on",
 ]
 
 DETAIL_CLASSES: Mapping[str, FieldClass] = MappingProxyType(

@@ -19,6 +19,7 @@ words:
   offer-enrolment DEVICE  the device's signed bundle, and its one-time code
   migrate                 bring the database to this version
   openapi                 print the REST API's description
+  review EMAIL            a person's rights are still needed; opens a closed account
   set-password EMAIL      a new password for a person, read from stdin or asked for
   unlock EMAIL            let a locked account sign in again
   web                     serve pages and the REST API

@@ -147,6 +147,8 @@ class World:
             f'live_url = "http://localhost:{self.ports.live}"\n'
             f'relay_listen = "127.0.0.1:{self.ports.feed}"\n'
             'manufacturer = "Bayard Imaging"\n'
+            # The demonstration's administrator signs in with a printed code; see console-config.
+            "[sign_in]\npasskey_roles = []\n"
             f"[sessions]\nanswer_seconds = {self._answer_s}\nidle_seconds = {self._idle_s}\n",
             encoding="utf-8",
         )

@@ -54,6 +54,7 @@ RIGHTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.ACCESS_POLICY_READ,
             Permission.ACCESS_RIGHT_MANAGE,
             Permission.ACCOUNTS_PERSON_READ,
+            Permission.ACCOUNTS_PERSON_REVIEW,
             Permission.CASES_CASE_TAKE,
             Permission.CASES_REVIEW_CLOSE,
             Permission.DEVICES_DEVICE_ENROL,
@@ -63,11 +64,15 @@ RIGHTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.SESSIONS_SESSION_END,
             Permission.SITES_POLICY_READ,
         },
-        # The hospital's own people: one approves what is asked, one also runs the site's affairs.
+        # The hospital's own people: one approves what is asked, one also runs the site's affairs and
+        # answers for its people.
         Role.SITE_APPROVER: _READ | _SITE,
         Role.SITE_MANAGER: _READ
         | _SITE
         | {
+            Permission.ACCOUNTS_PERSON_CLOSE,
+            Permission.ACCOUNTS_PERSON_READ,
+            Permission.ACCOUNTS_PERSON_REVIEW,
             Permission.CASES_REVIEW_CLOSE,
             Permission.DEVICES_DEVICE_LOCK,
             Permission.JOURNAL_ENTRY_EXPORT,

@@ -42,6 +42,8 @@ class Console:
                 relay_listen = "127.0.0.1:0"
                 relay_address = "127.0.0.1:1"
                 manufacturer = "Bayard Imaging"
+                [sign_in]
+                passkey_roles = []
                 """
             )
         )

@@ -1,5 +1,6 @@
 """What happens elsewhere while somebody looks at a page: `python -m tests.console.pages.acts`."""
 
+import json
 import sys
 
 import django
@@ -51,7 +52,57 @@ def begin(client: str) -> str:
     return do_start_authorization(client, address="192.0.2.20").user_code
 
 
-ACTS = {"answer": answer, "ask": ask, "begin": begin, "leave": leave}
+def invite(email: str) -> str:
+    """Somebody is invited by a letter in French; print the link that it holds."""
+    from datetime import date
+
+    from django.conf import settings
+    from django.core import mail
+
+    from bedside.console.accounts.actions import PersonDetails, do_invite
+    from bedside.vocabulary import Role
+    from tests.console.world import person
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    details = PersonDetails(
+        name="Léa Côté", organisation="bayard-imaging", role=Role.AUDITOR, country="CA",
+        vetted_on=date(2026, 1, 15), language="fr",
+    )  # fmt: skip
+    do_invite(email, details, acting_user=person("Alex"))
+    return next(line for line in mail.outbox[0].body.splitlines() if "#" in line)
+
+
+def people() -> str:
+    """Support contacts, and somebody not vetted; print people's ids by their first names."""
+    from bedside.console.accounts.actions import ContactDetails, PersonDetails, do_invite
+    from bedside.console.accounts.models import Organisation, User
+    from bedside.console.people.actions import do_save_organisation
+    from tests.console.world import person
+
+    details = PersonDetails(
+        name="Zoé Ménard", organisation="bayard-imaging", employer="Partenaires de terrain ltée"
+    )
+    do_invite("zoe@bayard.example", details, acting_user=person("Alex"))
+    contacts = [
+        ContactDetails(
+            country=country, name=name, telephone="+1 514 555 0199",
+            email="support@bayard.example", hours="24/7",
+        )
+        for country, name in (("CA", "Centre de soutien, Montréal"), ("US", "Support centre"))
+    ]  # fmt: skip
+    home = Organisation.objects.get(pk="bayard-imaging")
+    do_save_organisation(home, contacts, acting_user=person("Alex"))
+    return json.dumps({user.name.split()[0]: user.pk for user in User.objects.all()})
+
+
+ACTS = {
+    "answer": answer,
+    "ask": ask,
+    "begin": begin,
+    "invite": invite,
+    "people": people,
+    "leave": leave,
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 """Somebody who reads pages with Django's test client, in one of the two languages."""
 
 import re
+import time
 
 from django.test import Client
 
@@ -21,6 +22,7 @@ class Reader:
         self.client.cookies["bedside_language"] = language
         if name:
             self.client.force_login(person(name), backend=BACKEND)
+            confirm(self.client, name)
 
     def get(self, path: str, **query):
         return self.client.get(path, query)
@@ -33,6 +35,17 @@ class Reader:
         answer = self.client.get(path, query)
         assert answer.status_code == 200, (path, answer.status_code)
         return words(answer)
+
+
+def confirm(client: Client, name: str, *, proof: str = "password", at: float | None = None) -> None:
+    """Let the browser be one whose person has just given this proof."""
+    session = client.session
+    record = {"method": proof, "at": time.time() if at is None else at}
+    if proof in ("totp", "webauthn"):
+        record = {**record, "method": "mfa", "type": proof}
+    session["account_authentication_methods"] = [record]
+    session["account_authentication_methods_user"] = person(name).pk
+    session.save()
 
 
 def words(answer) -> str:

@@ -96,6 +96,8 @@ live_listen = "127.0.0.1:{console.live_port}"
 live_url = "http://localhost:{console.live_port}"
 relay_listen = "127.0.0.1:{free_port()}"
 manufacturer = "Bayard Imaging"
+[sign_in]
+passkey_roles = []
 """,
         encoding="utf-8",
     )

@@ -24,6 +24,7 @@ name = "Nora Castillo"
 organisation = "bayard-imaging"
 role = "auditor"
 country = "US"
+vetted_on = "2025-02-03"
 password = "a long password of the tests"
 """
 

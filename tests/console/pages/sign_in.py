@@ -11,11 +11,12 @@ def main(name: str) -> None:
     from django.conf import settings
     from django.test import Client
 
-    from tests.console.pages.reader import BACKEND
+    from tests.console.pages.reader import BACKEND, confirm
     from tests.console.world import person
 
     client = Client()
     client.force_login(person(name), backend=BACKEND)
+    confirm(client, name)
     cookie = client.cookies[settings.SESSION_COOKIE_NAME]
     print(json.dumps({"name": cookie.key, "value": cookie.value}))
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.pages.codes import code
-from tests.console.pages.running import PHONE, WIDE, Visitor, running_browser, running_console
+from tests.console.pages.running import PHONE, WIDE, Visitor
 from tests.console.world import DEVICE, PASSWORD, TOTP
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,34 +26,6 @@ PAGES = {
     None: ["/account/login/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory):
-    with running_console(tmp_path_factory.mktemp("console")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_browser() as running:
-        yield running
-
-
-@pytest.fixture
-def visit(browser, console):
-    """Open a browser of one's own; what its pages complained of is asked at the end."""
-    visitors = []
-
-    def come(name=None, **more) -> Visitor:
-        visitors.append(Visitor(browser, console, **more))
-        return visitors[-1].sign_in(name) if name else visitors[-1]
-
-    yield come
-    complaints = [text for visitor in visitors for text in visitor.complaints]
-    for visitor in visitors:
-        visitor.close()
-    assert [text for text in complaints if "404 (Not Found)" not in text] == []
 
 
 def address(visitor: Visitor, path: str) -> str:

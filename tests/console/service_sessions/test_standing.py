@@ -7,7 +7,7 @@ import pytest
 
 from bedside.console.access.actions import do_save_product_right, do_save_start_rules
 from bedside.console.access.models import ProductRight
-from bedside.console.accounts.actions import PersonDetails, do_change_person
+from bedside.console.accounts.actions import PersonDetails, do_change_person, do_close_account
 from bedside.console.devices.models import Product
 from bedside.console.journal.models import JournalRow
 from bedside.console.relays.models import DeviceMessage, FeedEvent
@@ -39,6 +39,10 @@ def change(**changes) -> None:
     do_change_person(person("Marie"), stated(**changes), acting_user=person("Alex"))
 
 
+def close() -> None:
+    do_close_account(person("Marie"), reason="parental leave", acting_user=person("Alex"))
+
+
 def train(start_ms: int = 0, end_ms: int | None = None) -> None:
     product = Product.objects.get(pk="contrast-injector")
     right = Interval(start_ms, end_ms)
@@ -51,8 +55,7 @@ def rule_out() -> None:
 
 
 LOST = [
-    (lambda: change(is_active=False), "account"),
-    (lambda: change(vetted_on=None), "account"),
+    (close, "account"),
     (lambda: change(role=None), "role"),
     (lambda: change(role=Role.AUDITOR), "role"),
     (lambda: train(0, DAY_MS), "product_right"),
@@ -78,7 +81,7 @@ def test_whoever_loses_the_ground_loses_the_session(lose, gate, reached):
 
 def test_the_device_and_its_relay_are_told_at_once():
     session = live(requested())
-    change(is_active=False)
+    close()
     told = DeviceMessage.objects.filter(session=session.pk, kind=MessageKind.WITHDRAWAL)
     assert told.count() == 1
     assert FeedEvent.objects.filter(kind="tunnel_ended", key=session.pk).exists()
@@ -96,8 +99,7 @@ def test_what_takes_nothing_away_ends_nothing():
 def test_another_persons_loss_ends_nothing_of_mine():
     session = live(requested())
     sam = person("Sam")
-    lost = replace(stated(), name=sam.name, level=Level.ONE, is_active=False)
-    do_change_person(sam, lost, acting_user=person("Alex"))
+    do_close_account(sam, reason="parental leave", acting_user=person("Alex"))
     session.refresh_from_db()
     assert session.state == "live_control"
 

@@ -24,6 +24,8 @@ from bedside.vocabulary import JournalAction, Mode
 __all__ = [
     "LockTarget",
     "do_clear_lock",
+    "do_end_product_right",
+    "do_end_product_rights",
     "do_save_entitlement",
     "do_save_product_right",
     "do_save_start_rules",
@@ -82,6 +84,35 @@ def do_save_product_right(
             detail={"name": person.name, "product": product.pk, **_words(interval)},
         )
         tell_standing_changed(person, acting_user=acting_user)
+
+
+def do_end_product_right(person: User, product: Product, *, acting_user: Acting) -> bool:
+    """End a person's right to a product now; False where none held."""
+    with transaction.atomic():
+        return bool(_end_rights(person, acting_user, product=product))
+
+
+def do_end_product_rights(person: User, *, acting_user: Acting) -> int:
+    """End every right of a person to a product now; return how many."""
+    with transaction.atomic():
+        return _end_rights(person, acting_user)
+
+
+def _end_rights(person: User, acting_user: Acting, **which: Product) -> int:
+    moment = now_ms()
+    rights = models.ProductRight.objects.filter(person=person, **which).exclude(end_ms__lte=moment)
+    for right in (ended := list(rights)):
+        # A right that was to begin later ends where it begins.
+        right.end_ms = max(moment, right.start_ms)
+        right.save(update_fields=["end_ms"])
+        record(
+            JournalAction.ACCESS_RIGHT_CHANGED,
+            actor=actor_of(acting_user),
+            thing=Thing("person", person.pk),
+            detail={"name": person.name, "product": right.product_id, "until_ms": right.end_ms},
+        )
+    tell_standing_changed(person, acting_user=acting_user)
+    return len(ended)
 
 
 def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting) -> None:

@@ -7,7 +7,7 @@ from django.db.models import Q
 from bedside.console.access import models
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import role_of
-from bedside.console.accounts.second_factor import has_second_factor
+from bedside.console.accounts.second_factor import meets_sign_in_rule
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import profile_of
 from bedside.console.sites.queries import broken_glass, site_say
@@ -85,7 +85,7 @@ def _person(person: User) -> PersonFacts:
         id=PersonId(person.pk),
         active=person.is_active,
         vetted=person.vetted_on is not None,
-        second_factor=has_second_factor(person),
+        second_factor=meets_sign_in_rule(person),
         role=role_of(person),
         level=Level(person.level) if person.level else None,
         country=person.country or None,
@@ -93,6 +93,7 @@ def _person(person: User) -> PersonFacts:
             ProductRight(product=row.product_id, interval=Interval(row.start_ms, row.end_ms))
             for row in models.ProductRight.objects.filter(person=person)
         ),
+        patient_data=person.patient_data,
     )
 
 

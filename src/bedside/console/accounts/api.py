@@ -10,11 +10,10 @@ from ninja import Field, Router, Schema, Status
 
 from bedside.console.accounts import authorization
 from bedside.console.accounts.bearer import caller
-from bedside.console.accounts.queries import role_of
+from bedside.console.accounts.queries import employer, role_of, scoped_permissions
 from bedside.console.rest.bodies import Body
 from bedside.console.rest.client import address
 from bedside.console.rest.problems import ProblemError
-from bedside.policy.rights import permissions
 
 router = Router(tags=["account"])
 
@@ -127,11 +126,11 @@ def me(request: HttpRequest) -> dict[str, Any]:
         "id": user.pk,
         "name": user.name,
         "email": user.email,
-        "employer": user.organisation.name,
+        "employer": employer(user),
         "role": role.value if role else None,
         "level": user.level,
         "country": user.country or None,
         "language": user.language,
         "site": user.site,
-        "permissions": sorted(permissions(role)),
+        "permissions": sorted(scoped_permissions(user)),
     }

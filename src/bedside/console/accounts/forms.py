@@ -5,7 +5,32 @@ from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.tokens import read_user_code
 
-__all__ = ["UserCodeForm"]
+__all__ = ["PasswordForm", "UserCodeForm"]
+
+
+class PasswordForm(forms.Form):
+    """A first password, typed twice."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=256,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("At least 15 characters: a few words that you can remember."),
+    )
+    again = forms.CharField(
+        label=_("The same again"),
+        max_length=256,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def clean(self) -> dict[str, object]:
+        """Refuse two that differ."""
+        values = super().clean() or {}
+        if values.get("password") != values.get("again") and not self.errors:
+            self.add_error("again", forms.ValidationError(_("The two are not the same.")))
+        return values
 
 
 class UserCodeForm(forms.Form):

@@ -8,9 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
+from django.utils.http import urlencode
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.second_factor import has_second_factor
+from bedside.console.accounts.second_factor import (
+    has_passkey,
+    meets_sign_in_rule,
+    signed_in_as_the_rule_asks,
+)
 from bedside.console.journal.actions import now_ms
 
 __all__ = ["choose_language", "end_idle_sign_in", "require_second_factor"]
@@ -19,7 +24,8 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 _MINUTE_MS = 60_000
 # What opens to somebody who has no second factor yet: making one, and leaving.
-_OPEN_PREFIXES = ("/account/second-factor/", "/account/logout/", "/language/", "/static/")
+_ALWAYS_OPEN = ("/account/logout/", "/language/", "/static/")
+_OPEN_PREFIXES = ("/account/second-factor/",)
 _OPEN_NAMES = ("account_reauthenticate", "account_change_password")
 
 
@@ -59,15 +65,30 @@ def end_idle_sign_in(get_response: Handler) -> Handler:
 
 
 def require_second_factor(get_response: Handler) -> Handler:
-    """Let somebody without a second factor reach nothing but the pages that make one (R1)."""
+    """Let in whoever has, and used, the second factor that the role asks for (R1).
+
+    Others reach the pages that make one. Whoever has a passkey already and must use it reaches only
+    the page that asks for it: a password and a code do not add a passkey beside it.
+    """
 
     def handle(request: HttpRequest) -> HttpResponse:
         user = request.user
-        if isinstance(user, User) and not _is_open(request.path) and not has_second_factor(user):
+        if not isinstance(user, User) or request.path.startswith(_ALWAYS_OPEN):
+            return get_response(request)
+        if not signed_in_as_the_rule_asks(request, user) and has_passkey(user):
+            page = reverse("mfa_reauthenticate_webauthn")
+            if request.path == page:
+                return get_response(request)
+            return redirect(f"{page}?{urlencode({'next': _way_back(request)})}")
+        if not _is_open(request.path) and not meets_sign_in_rule(user):
             return redirect("mfa_index")
         return get_response(request)
 
     return handle
+
+
+def _way_back(request: HttpRequest) -> str:
+    return request.get_full_path() if request.method == "GET" else "/"
 
 
 def _is_open(path: str) -> bool:

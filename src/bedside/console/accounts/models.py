@@ -6,11 +6,21 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from bedside.console.accounts.texts import check_country, check_telephone, check_text
 from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms
-from bedside.vocabulary import Role
+from bedside.vocabulary import Permission, Role
 
-__all__ = ["ApiToken", "DeviceAuthorization", "Organisation", "PastPassword", "User"]
+__all__ = [
+    "ApiToken",
+    "BrowserSession",
+    "DeviceAuthorization",
+    "Invitation",
+    "Organisation",
+    "PastPassword",
+    "SupportContact",
+    "User",
+]
 
 
 def new_id() -> str:
@@ -32,17 +42,41 @@ class Organisation(models.Model):
         SITE = "site", _("Site")
 
     key = models.SlugField(primary_key=True, max_length=64)
-    name = models.CharField(max_length=120, unique=True)
+    name = models.CharField(max_length=120, unique=True, validators=[check_text])
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    country = models.CharField(max_length=2)
+    country = models.CharField(max_length=2, validators=[check_country])
     language = models.CharField(max_length=2, default="en")
     timezone = models.CharField(max_length=64, default="UTC")
+    passkey_roles = models.JSONField(default=list, blank=True)
+    """Roles that sign in here with a passkey only, beside those of `[sign_in] passkey_roles`."""
 
     class Meta:
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class SupportContact(models.Model):
+    """Whom a country calls for support (S55): one for each country of an organisation."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="contacts")
+    country = models.CharField(max_length=2, validators=[check_country])
+    name = models.CharField(max_length=120, validators=[check_text])
+    telephone = models.CharField(max_length=40, validators=[check_telephone])
+    email = models.EmailField(max_length=254, blank=True)
+    hours = models.CharField(max_length=120, blank=True, validators=[check_text])
+
+    class Meta:
+        ordering: ClassVar = ["country"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organisation", "country"], name="one_contact_per_country"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.country} {self.name}"
 
 
 class PersonManager(BaseUserManager["User"]):
@@ -58,17 +92,32 @@ class User(AbstractBaseUser):
 
     id = models.CharField(primary_key=True, max_length=26, default=new_id, editable=False)
     email = models.EmailField(max_length=254, unique=True)
-    name = models.CharField(max_length=120)
+    name = models.CharField(max_length=120, validators=[check_text])
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="people")
     role = models.CharField(max_length=16, choices=role_choices, blank=True)
     level = models.PositiveSmallIntegerField(null=True, blank=True)
     """Support level 1 to 3; None for people who do not service devices."""
-    country = models.CharField(max_length=2, blank=True)
+    country = models.CharField(max_length=2, blank=True, validators=[check_country])
     """Where the person works (S36)."""
+    employer = models.CharField(max_length=120, blank=True, validators=[check_text])
+    """Who employs the person, where that is not the organisation itself."""
     vetted_on = models.DateField(null=True, blank=True)
-    """The day the employer attested the background check; none, no session."""
-    language = models.CharField(max_length=2, default="en")
+    """The day of the background check; none, no activation and no session (S48)."""
+    vetted_by = models.CharField(max_length=120, blank=True, editable=False)
+    """Who attested that day, by the name of then."""
+    patient_data = models.BooleanField(default=False)
+    """Whether the person may see patient data; off unless somebody turns it on."""
+    language = models.CharField(max_length=2, default="en", choices=[("en", "en"), ("fr", "fr")])
     is_active = models.BooleanField(default=True)
+    activated_ms = models.BigIntegerField(null=True, editable=False)
+    """When the account first got a way to sign in; None while an invitation is out."""
+    left_ms = models.BigIntegerField(null=True, editable=False)
+    """When the person left; such an account opens again by a new invitation only."""
+    used_ms = models.BigIntegerField(default=0, editable=False)
+    reviewed_ms = models.BigIntegerField(default=now_ms, editable=False)
+    """When somebody last said that these rights are still needed."""
+    reviewed_by = models.CharField(max_length=120, blank=True, editable=False)
+    review_told_ms = models.BigIntegerField(default=0, editable=False)
     created_ms = models.BigIntegerField(default=now_ms, editable=False)
     failed_sign_ins = models.PositiveIntegerField(default=0, editable=False)
     locked_until_ms = models.BigIntegerField(default=0, editable=False)
@@ -77,10 +126,17 @@ class User(AbstractBaseUser):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar = ["name"]
 
+    narrowed_to: frozenset[Permission] | None = None
+    """What the token in use is narrowed to; never stored. None: nothing is narrowed."""
+
     objects: ClassVar[PersonManager] = PersonManager()
 
     class Meta:
         ordering: ClassVar = ["name"]
+        indexes: ClassVar = [
+            models.Index(fields=["organisation", "id"], name="person_organisation"),
+            models.Index(fields=["is_active", "reviewed_ms"], name="person_review"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -107,10 +163,38 @@ class ApiToken(models.Model):
     id = models.CharField(primary_key=True, max_length=26, default=new_id)
     person = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     digest = models.CharField(max_length=64, unique=True)
-    client = models.CharField(max_length=64)
+    client = models.CharField(max_length=64, validators=[check_text])
+    scope = models.JSONField(null=True)
+    """The permissions the token is narrowed to; None: whatever its person may do."""
     created_ms = models.BigIntegerField()
     expires_ms = models.BigIntegerField()
+    used_ms = models.BigIntegerField(default=0)
     revoked_ms = models.BigIntegerField(null=True)
+
+
+class Invitation(models.Model):
+    """A way into an account that nobody has signed in to yet: used once, or not at all."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    person = models.ForeignKey(User, models.CASCADE, related_name="invitations")
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.CharField(max_length=120)
+    created_ms = models.BigIntegerField()
+    expires_ms = models.BigIntegerField()
+    ended_ms = models.BigIntegerField(null=True)
+    """When it was used, or taken back."""
+
+
+class BrowserSession(models.Model):
+    """A browser in which somebody is signed in, so that they can see it and end it."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    person = models.ForeignKey(User, models.CASCADE, related_name="browsers")
+    session_key = models.CharField(max_length=40, unique=True)
+    address = models.CharField(max_length=45, blank=True)
+    program = models.CharField(max_length=200, blank=True)
+    """What the browser calls itself."""
+    started_ms = models.BigIntegerField()
 
 
 class DeviceAuthorization(models.Model):

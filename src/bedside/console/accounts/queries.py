@@ -11,8 +11,11 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from bedside.audit.entry import Actor, ActorKind
-from bedside.console.accounts.models import ApiToken, Organisation, User
-from bedside.console.accounts.second_factor import has_second_factor
+from bedside.console.accounts.models import ApiToken, Invitation, Organisation, SupportContact, User
+from bedside.console.accounts.second_factor import (
+    meets_sign_in_rule,
+    signed_in_as_the_rule_asks,
+)
 from bedside.console.accounts.tokens import digest
 from bedside.console.journal.actions import now_ms, person
 from bedside.policy.rights import permissions
@@ -25,7 +28,12 @@ __all__ = [
     "check_permission",
     "employer",
     "has_permission",
+    "open_invitation",
+    "organisations",
     "role_of",
+    "scoped_permissions",
+    "state_of",
+    "support_contacts",
     "terminal",
     "token_of",
     "user_from_bearer",
@@ -33,6 +41,7 @@ __all__ = [
     "visible_people",
 ]
 
+_USE_MS = 60_000
 Acting = User | Actor
 """Who changes something: a signed-in person, or the console's own hand (a command, the worker)."""
 
@@ -53,8 +62,17 @@ def role_of(user: User) -> Role | None:
 
 
 def has_permission(user: User, permission: Permission) -> bool:
-    """Whether the person may do this now, by role; an account that is closed may do nothing."""
-    return user.is_active and permission in permissions(role_of(user))
+    """Whether the person may do this now, by role and by the scope of the token in use.
+
+    An account that is closed may do nothing.
+    """
+    return user.is_active and permission in scoped_permissions(user)
+
+
+def scoped_permissions(user: User) -> frozenset[Permission]:
+    """Return what the person's role allows now, narrowed to the scope of the token in use."""
+    allowed = permissions(role_of(user))
+    return allowed if user.narrowed_to is None else allowed & user.narrowed_to
 
 
 def check_permission(user: User, permission: Permission) -> None:
@@ -64,8 +82,28 @@ def check_permission(user: User, permission: Permission) -> None:
 
 
 def employer(user: User) -> str:
-    """Return the name of the organisation that the person works for."""
-    return user.organisation.name
+    """Return who employs the person: their own employer, else the organisation."""
+    return user.employer or user.organisation.name
+
+
+def state_of(user: User) -> str:
+    """Return where an account stands: invited, active, closed or left."""
+    if user.left_ms is not None:
+        return "left"
+    if user.is_active:
+        return "active"
+    return "invited" if user.activated_ms is None else "closed"
+
+
+def open_invitation(code: str, *, at_ms: int) -> Invitation | None:
+    """Return the invitation that this code opens at `at_ms`, None where there is none."""
+    if not code or len(code) > 100:
+        return None
+    return (
+        Invitation.objects.select_related("person__organisation")
+        .filter(digest=digest(code), ended_ms__isnull=True, expires_ms__gt=at_ms)
+        .first()
+    )
 
 
 def visible_people(user: User) -> QuerySet[User]:
@@ -92,11 +130,19 @@ def organisations(user: User) -> QuerySet[Organisation]:
     return everything.filter(Q(pk=user.site) | Q(kind=Organisation.Kind.MANUFACTURER))
 
 
+def support_contacts(country: str = "") -> QuerySet[SupportContact]:
+    """Return the manufacturer's support contacts: that of `country`, or all where it has none."""
+    kind = Organisation.Kind.MANUFACTURER
+    contacts = SupportContact.objects.filter(organisation__kind=kind)
+    own = contacts.filter(country=country)
+    return own if country and own.exists() else contacts
+
+
 def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
     """Return the token that a bearer text is, with its person, if it still holds at `at_ms`."""
     if not bearer or len(bearer) > 200:
         return None
-    return (
+    token = (
         ApiToken.objects.select_related("person__organisation")
         .filter(
             digest=digest(bearer),
@@ -107,12 +153,25 @@ def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
         )
         .first()
     )
+    if token is None or not meets_sign_in_rule(token.person):
+        return None
+    if token.scope is not None:
+        token.person.narrowed_to = frozenset(Permission) & frozenset(token.scope)
+    _note_use(token, at_ms)
+    return token
+
+
+def _note_use(token: ApiToken, at_ms: int) -> None:
+    # Once a minute: a program that asks often costs no write each time.
+    if at_ms - token.used_ms > _USE_MS:
+        ApiToken.objects.filter(pk=token.pk).update(used_ms=at_ms)
+        User.objects.filter(pk=token.person_id).update(used_ms=at_ms)
 
 
 def user_from_bearer(bearer: str) -> User | None:
     """Return the person whose token this is, or None; rights are asked afresh at every call."""
     token = token_of(bearer, at_ms=now_ms())
-    return token.person if token and has_second_factor(token.person) else None
+    return token.person if token else None
 
 
 def user_from_cookies(cookies: Mapping[str, str] | str) -> User | None:
@@ -128,7 +187,9 @@ def user_from_cookies(cookies: Mapping[str, str] | str) -> User | None:
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     user = get_user(request)
-    if not isinstance(user, User) or not has_second_factor(user):
+    if not isinstance(user, User) or not meets_sign_in_rule(user):
+        return None
+    if not signed_in_as_the_rule_asks(request, user):
         return None
     limits, moment = settings.CONFIG.sign_in, now_ms()
     idle = moment - request.session.get("seen_ms", 0)

@@ -3,14 +3,24 @@
 import base64
 import hashlib
 
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.http import HttpRequest
 
-from bedside.console.accounts.models import User
+from bedside.console.accounts.models import Organisation, User
 
-__all__ = ["SecondFactorAdapter", "has_second_factor"]
+__all__ = [
+    "SecondFactorAdapter",
+    "has_passkey",
+    "has_second_factor",
+    "meets_sign_in_rule",
+    "must_use_passkey",
+    "passkey_roles",
+    "signed_in_as_the_rule_asks",
+]
 
 _TYPES = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
@@ -18,6 +28,39 @@ _TYPES = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 def has_second_factor(user: User) -> bool:
     """Whether the person has an authenticator app or a passkey; recovery codes alone are none."""
     return bool(Authenticator.objects.filter(user_id=user.pk, type__in=_TYPES).exists())
+
+
+def passkey_roles(organisation: Organisation) -> frozenset[str]:
+    """Return the roles that sign in with a passkey only: the installation's and the organisation's.
+
+    An organisation adds to what the installation asks; it takes nothing away.
+    """
+    return frozenset(settings.CONFIG.sign_in.passkey_roles) | frozenset(organisation.passkey_roles)
+
+
+def must_use_passkey(user: User) -> bool:
+    """Whether this person's role asks for a passkey (R1)."""
+    return bool(user.role) and user.role in passkey_roles(user.organisation)
+
+
+def meets_sign_in_rule(user: User) -> bool:
+    """Whether the person has a second factor of the kind that the role asks for."""
+    types = [Authenticator.Type.WEBAUTHN] if must_use_passkey(user) else _TYPES
+    return bool(Authenticator.objects.filter(user_id=user.pk, type__in=types).exists())
+
+
+def has_passkey(user: User) -> bool:
+    """Whether the person has a passkey."""
+    passkeys = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN)
+    return bool(passkeys.exists())
+
+
+def signed_in_as_the_rule_asks(request: HttpRequest, user: User) -> bool:
+    """Whether this browser's own sign-in used a passkey, where the person's role asks for one."""
+    if not must_use_passkey(user):
+        return True
+    records = get_authentication_records(request, user)
+    return any(record.get("type") == Authenticator.Type.WEBAUTHN for record in records)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
-from bedside.console.accounts import actions
+from bedside.console.accounts import actions, browsers
 from bedside.console.accounts.models import User
 from bedside.console.journal.actions import now_ms
 from bedside.console.rest.client import address
@@ -33,11 +33,14 @@ def _signed_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     request.session["signed_in_ms"] = moment
     request.session["seen_ms"] = moment
     actions.do_note_sign_in(user, address=address(request))
+    program = request.headers.get("User-Agent", "")
+    browsers.do_note_browser(user, request.session.session_key, address(request), program)
 
 
 def _signed_out(*, request: HttpRequest, user: User | None, **_: Any) -> None:
     if user is not None:
         actions.do_note_sign_out(user, address=address(request))
+        browsers.do_forget_browser(request.session.session_key)
 
 
 def _wrong_password(

@@ -4,7 +4,7 @@ from allauth.account import views as account
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path
 
-from bedside.console.accounts.views import activate
+from bedside.console.accounts.views import activate, invitation
 
 __all__ = ["urlpatterns"]
 
@@ -16,6 +16,7 @@ def closed(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("activate", activate, name="activate"),
+    path("account/invitation/", invitation, name="invitation"),
     path("account/login/", account.login, name="account_login"),
     path("account/logout/", account.logout, name="account_logout"),
     path("account/inactive/", account.account_inactive, name="account_inactive"),

@@ -20,6 +20,7 @@ from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer
 from bedside.console.live.batches import do_note_lost_device
+from bedside.console.people.reviews import do_review_duty
 from bedside.console.relays.actions import do_expire_messages, do_forget_old
 from bedside.console.relays.queries import silent_relays
 from bedside.console.service_sessions.actions import do_end_due_sessions
@@ -56,6 +57,7 @@ class Clockwork:
             Duty("messages", 5_000, _expire),
             Duty("relays", 15_000, _lose_silent_relays),
             Duty("forget", 600_000, _forget),
+            Duty("reviews", 3_600_000, lambda now: do_review_duty(now=now)),
         ]
 
     def stop(self, *_: object) -> None:

@@ -19,6 +19,7 @@ from bedside.vocabulary import (
     Gate,
     Mode,
     Outcome,
+    Permission,
     Role,
     SessionState,
     SiteAction,
@@ -35,6 +36,8 @@ __all__ = [
     "OBJECTS",
     "OBLIGATIONS",
     "OUTCOMES",
+    "PERMISSIONS",
+    "PERSON_STATES",
     "ROLES",
     "SITE_ACTIONS",
     "SITE_RULES",
@@ -43,6 +46,7 @@ __all__ = [
     "device_look",
     "language",
     "minutes_text",
+    "person_look",
     "session_look",
     "windows_text",
 ]
@@ -95,6 +99,47 @@ ROLES = {
     Role.SITE_APPROVER: _("Site approver"),
     Role.SITE_MANAGER: _("Site manager"),
     Role.SPECIALIST: _("Support specialist"),
+}
+PERSON_STATES = {
+    "active": _("Active"),
+    "invited": _("Not activated"),
+    "closed": _("Closed"),
+    "left": _("Left"),
+}
+_PERSON_LOOKS = {
+    "active": Look("good", "circle-check"),
+    "invited": Look("wait", "clock"),
+    "closed": Look("off", "lock"),
+    "left": Look("off", "ban"),
+}
+PERMISSIONS = {
+    Permission.ACCESS_ENTITLEMENT_MANAGE: _("Change service contracts"),
+    Permission.ACCESS_POLICY_MANAGE: _("Change the rules of access"),
+    Permission.ACCESS_POLICY_READ: _("Read the rules of access"),
+    Permission.ACCESS_RIGHT_MANAGE: _("Change training and rights to products"),
+    Permission.ACCOUNTS_ORGANISATION_MANAGE: _("Change organisations"),
+    Permission.ACCOUNTS_PERSON_CLOSE: _("Close accounts"),
+    Permission.ACCOUNTS_PERSON_MANAGE: _("Invite people and change their rights"),
+    Permission.ACCOUNTS_PERSON_READ: _("Read people"),
+    Permission.ACCOUNTS_PERSON_REVIEW: _("Review rights"),
+    Permission.CASES_CASE_READ: _("Read cases"),
+    Permission.CASES_CASE_TAKE: _("Take cases"),
+    Permission.CASES_REVIEW_CLOSE: _("Close reviews after emergencies"),
+    Permission.DEVICES_DEVICE_ENROL: _("Enrol devices"),
+    Permission.DEVICES_DEVICE_LOCK: _("Lock devices"),
+    Permission.DEVICES_DEVICE_READ: _("Read devices"),
+    Permission.DEVICES_DEVICE_REVOKE: _("Revoke devices"),
+    Permission.JOURNAL_ENTRY_EXPORT: _("Export the journal"),
+    Permission.JOURNAL_ENTRY_READ: _("Read the journal"),
+    Permission.NOTICES_NOTICE_READ: _("Read notices"),
+    Permission.SESSIONS_SESSION_END: _("End sessions"),
+    Permission.SESSIONS_SESSION_READ: _("Read sessions"),
+    Permission.SESSIONS_SESSION_REQUEST: _("Ask for sessions"),
+    Permission.SITES_BREAK_GLASS_START: _("Start emergency access"),
+    Permission.SITES_POLICY_PUBLISH: _("Change the site's own rules"),
+    Permission.SITES_POLICY_READ: _("Read the sites' own rules"),
+    Permission.SITES_REQUEST_APPROVE: _("Approve requests for the site"),
+    Permission.SITES_WINDOW_MANAGE: _("Change the site's access windows"),
 }
 GATE_NAMES = {
     Gate.ACCOUNT: _("Account active, vetted, with a second factor"),
@@ -210,6 +255,11 @@ def session_look(state: SessionState, ending: Ending | None) -> Look:
             return Look("good", "circle-check")
         return Look("off", "ban") if ending in _NO else Look("bad", "circle-x")
     return _SESSION_LOOKS.get(state, _WAITING)
+
+
+def person_look(state: str) -> tuple[Look, str]:
+    """Return how the state of an account looks, and its word."""
+    return _PERSON_LOOKS[state], str(PERSON_STATES[state])
 
 
 def device_look(state: DeviceState, *, locked: bool) -> tuple[Look, str]:

@@ -13,6 +13,7 @@ from bedside import __version__
 from bedside.console.accounts.api import router as accounts
 from bedside.console.accounts.bearer import BearerAuth
 from bedside.console.devices.api import router as devices
+from bedside.console.people.api import router as people
 from bedside.console.records.api import router as records
 from bedside.console.rest.bodies import StrictParser, too_large
 from bedside.console.rest.cursors import CursorError
@@ -30,7 +31,7 @@ api = NinjaAPI(
     parser=StrictParser(),
     docs_url=None,
 )
-for _router in (accounts, devices, service_sessions, records):
+for _router in (accounts, people, devices, service_sessions, records):
     api.add_router("", _router)
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from bedside.vocabulary import Role
+
 __all__ = [
     "CONFIG_VARIABLE",
     "ConfigError",
@@ -49,6 +51,17 @@ class SignInLimits:
     failures: int = 10
     """Wrong passwords or codes in a row that lock an account."""
     lock_minutes: int = 15
+    confirm_minutes: int = 5
+    """How long a password or passkey that was just given counts before a risky act."""
+    passkey_roles: tuple[str, ...] = ("administrator", "site_approver")
+    """Roles that sign in with a passkey only; an organisation may add to them."""
+    invitation_days: int = 7
+    program_token_days: int = 90
+    """The longest life of a token that a person makes for a program."""
+    review_days: int = 90
+    """An account whose rights nobody has reviewed for so long is closed."""
+    review_notice_days: int = 14
+    """How long before that it is announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +159,7 @@ def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{where}: {error}") from error
     values = dict(tables)
-    sign_in = _table(SignInLimits, values.pop("sign_in", {}), f"{where}: [sign_in]")
+    sign_in = _sign_in(values.pop("sign_in", {}), f"{where}: [sign_in]")
     sessions = _table(SessionLimits, values.pop("sessions", {}), f"{where}: [sessions]")
     for name in ("public_url", "data_dir"):
         if not values.get(name):
@@ -173,6 +186,16 @@ def _table(cls: type[_T], values: object, where: str) -> _T:
         if kind is str and not isinstance(value, str):
             raise ConfigError(f"{where}: {name} must be text")
     return cls(**values)
+
+
+def _sign_in(values: object, where: str) -> SignInLimits:
+    if isinstance(values, Mapping) and "passkey_roles" in values:
+        roles = _names(values["passkey_roles"], f"{where}: passkey_roles")
+        for role in roles:
+            if role not in {each.value for each in Role}:
+                raise ConfigError(f"{where}: passkey_roles: {role} is no role")
+        values = {**values, "passkey_roles": roles}
+    return _table(SignInLimits, values, where)
 
 
 def _names(values: object, where: str) -> tuple[str, ...]:

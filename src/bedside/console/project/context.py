@@ -1,15 +1,31 @@
 """What every template knows of the installation."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import has_permission
+from bedside.vocabulary import Permission
+
 __all__ = ["installation"]
 
+_PLACES = {"": "fleet", "devices": "fleet", "organisations": "people"}
 
-def installation(request: HttpRequest) -> dict[str, str]:
+
+def installation(request: HttpRequest) -> dict[str, Any]:
     """Return the manufacturer's name and the place among the pages, for the head of each page."""
     place = request.path.split("/")[1]
+    user = getattr(request, "user", None)
+    person = user if isinstance(user, User) else None
     return {
         "manufacturer": settings.CONFIG.manufacturer,
-        "place": "fleet" if place in ("", "devices") else place,
+        "place": _PLACES.get(place, place),
+        "may": {
+            "people": person is not None
+            and has_permission(person, Permission.ACCOUNTS_PERSON_READ),
+            "review": person is not None
+            and has_permission(person, Permission.ACCOUNTS_PERSON_REVIEW),
+        },
     }

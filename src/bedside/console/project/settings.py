@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "bedside.console.sites",
     "bedside.console.access",
     "bedside.console.service_sessions",
+    "bedside.console.people",
 ]
 
 MIDDLEWARE = [
@@ -164,7 +165,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PREVENT_ENUMERATION = "strict"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_REAUTHENTICATION_TIMEOUT = CONFIG.sign_in.confirm_minutes * 60
 # Looser for one account than [sign_in] failures: our own lock is the one that counts, and is told.
 ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,100/5m/key"}
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if CONFIG.secure else "http"

@@ -100,6 +100,8 @@ def _people(rows: tuple[Fields, ...], actor: Actor) -> None:
             role=row.optional("role", row.enum, members=Role),
             level=Level(level) if level else None,
             country=row.optional("country", row.text, max=2) or "",
+            employer=row.optional("employer", row.text, max=120) or "",
+            patient_data=bool(row.optional("patient_data", row.boolean)),
             vetted_on=_day(vetted) if vetted else None,
             language=row.optional("language", row.text, max=2) or "en",
         )

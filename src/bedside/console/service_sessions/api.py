@@ -182,6 +182,10 @@ class LockBody(Body):
 def request_session(request: HttpRequest, body: SessionBody) -> Status[dict[str, Any]]:
     """Ask for a session: 201 and it is on its way to the device, or 403 with every reason."""
     user = caller(request)
+    if user.narrowed_to is not None:
+        # The policy judges the person; what a token is narrowed to is asked here.
+        check_permission(user, Permission.SESSIONS_SESSION_REQUEST)
+        check_permission(user, Permission.SESSIONS_SESSION_READ)
     device = access_device(user, body.device)
     try:
         asked = SessionRequest(

@@ -74,6 +74,21 @@ def moment(at_ms: int | None, zone: str = "UTC") -> SafeString | str:
 
 
 @register.simple_tag
+def day(at_ms: int | None) -> SafeString | str:
+    """Return a day of UTC: `2026-11-23`."""
+    if not at_ms:
+        return ""
+    text = datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    return format_html('<time datetime="{}" class="whole">{}</time>', text, text)
+
+
+@register.simple_tag
+def last_day(end_ms: int | None) -> SafeString | str:
+    """Return the last day of UTC before a moment that is no longer included."""
+    return "" if end_ms is None else day(end_ms - 1)
+
+
+@register.simple_tag
 def clock(at_ms: int, zone: str = "UTC") -> SafeString:
     """Return the time of day, where the page says the day elsewhere; `title` is exact."""
     exact = moment_text(at_ms, zone)

@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import role_of
+from bedside.console.accounts.queries import role_of, support_contacts
 from bedside.console.pages.views.people import for_people
 from bedside.console.pages.words import ROLES
 
@@ -21,7 +21,8 @@ _YEAR_S = 31_536_000
 def account(request: HttpRequest, user: User) -> HttpResponse:
     """Show who one is to the console, and where to change password and second factors."""
     role = role_of(user)
-    return render(request, "pages/account.html", {"role": ROLES[role] if role else ""})
+    context = {"role": ROLES[role] if role else "", "contacts": support_contacts(user.country)}
+    return render(request, "pages/account.html", context)
 
 
 @require_POST

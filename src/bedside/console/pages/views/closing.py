@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from bedside.console.access.actions import LockTarget
+from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device
@@ -51,6 +52,7 @@ def unlock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@must_confirm
 def revoke(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     """Take a device's certificates away, for whoever types its name."""
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_REVOKE)

@@ -6,7 +6,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from bedside.console.rest.cursors import CursorError, Page, page_after
+from bedside.console.rest.cursors import Page, page_after
 
 __all__ = ["page_of"]
 
@@ -18,5 +18,5 @@ def page_of(request: HttpRequest, rows: QuerySet[_M], *, newest_first: bool = Fa
     """Return the page that `after` in the address asks for, or raise BadRequest."""
     try:
         return page_after(rows, request.GET.get("after"), limit=_ROWS, newest_first=newest_first)
-    except CursorError as error:
+    except ValueError as error:  # not a cursor of ours, or one of another list
         raise BadRequest(str(error)) from error

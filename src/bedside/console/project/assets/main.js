@@ -5,6 +5,7 @@ import "./passkeys.js";
 import { startApproval } from "./approval.js";
 import { startCommands } from "./commands.js";
 import { startConditions } from "./conditions.js";
+import { startFragments } from "./fragments.js";
 import { startLive } from "./live.js";
 import { startTheme } from "./theme-switch.js";
 import { startTimes } from "./times.js";
@@ -15,6 +16,7 @@ document.addEventListener("DOMContentLoaded", () => {
   startTimes();
   startCommands();
   startConditions();
+  startFragments();
   startLive();
   startVerification();
   startApproval();

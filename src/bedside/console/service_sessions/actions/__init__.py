@@ -5,6 +5,7 @@ from bedside.console.service_sessions.actions.approvals import (
     Question,
     do_approve,
     do_refuse,
+    do_void_approvals,
     question_of,
 )
 from bedside.console.service_sessions.actions.closing import (
@@ -53,5 +54,6 @@ __all__ = [
     "do_request_session",
     "do_revoke_device",
     "do_set_lock",
+    "do_void_approvals",
     "question_of",
 ]

@@ -18,7 +18,7 @@ from bedside.audit.entry import Actor, Thing, short
 from bedside.console.access.queries import gather_facts
 from bedside.console.accounts.models import User
 from bedside.console.accounts.passkeys import passkeys_of
-from bedside.console.accounts.queries import actor_of
+from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.journal.actions import now_ms, record
 from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.actions.life import end, lock_session, step
@@ -41,7 +41,15 @@ from bedside.vocabulary import (
     SiteAction,
 )
 
-__all__ = ["NotAskedError", "Question", "ask_site", "do_approve", "do_refuse", "question_of"]
+__all__ = [
+    "NotAskedError",
+    "Question",
+    "ask_site",
+    "do_approve",
+    "do_refuse",
+    "do_void_approvals",
+    "question_of",
+]
 
 
 class NotAskedError(ValueError):
@@ -121,6 +129,30 @@ def do_refuse(session: ServiceSession, *, reason: str, acting_user: User) -> Non
             gate=Gate.SITE_APPROVAL,
             tell_device=False,
         )
+
+
+def do_void_approvals(person: User, *, acting_user: Acting) -> int:
+    """Take back what a person approved and no order was sent for yet; return how many.
+
+    For an account that closes: the site is asked again for as many as it needs.
+    """
+    with transaction.atomic():
+        said = SessionApproval.objects.filter(
+            approver=person, approved=True, session__state=SessionState.AWAITING_SITE.value
+        )
+        for approval in (voided := list(said.select_related("session"))):
+            session = approval.session
+            approval.delete()
+            record(
+                JournalAction.SESSION_APPROVAL_VOIDED,
+                actor=actor_of(acting_user),
+                thing=Thing("session", session.pk),
+                device=session.device_id,
+                session=session.pk,
+                case=session.case or None,
+                detail={"approver": approval.approver_name},
+            )
+    return len(voided)
 
 
 def _waiting(session: ServiceSession) -> ServiceSession:

@@ -1,6 +1,7 @@
 """`bedside console create-administrator`: the only way in which the first account comes to be."""
 
 from argparse import ArgumentParser
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,7 +19,10 @@ from bedside.vocabulary import Role
 
 
 class Command(BaseCommand):
-    """Creates an administrator of the manufacturer; the second factor is made at first sign-in."""
+    """Creates an administrator of the manufacturer; the second factor is made at first sign-in.
+
+    Whoever types this attests the background check.
+    """
 
     help = "create an administrator; the password is asked for, or read from standard input"
 
@@ -28,6 +32,11 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--manufacturer", required=True, help="the manufacturer's name")
         parser.add_argument("--country", default="US", help="ISO code, such as US")
+        parser.add_argument(
+            "--vetted-on",
+            type=date.fromisoformat,
+            help="day of the background check, such as 2025-02-03; today unless given",
+        )
         parser.add_argument("--language", choices=["en", "fr"], default="en")
 
     def handle(self, **options: Any) -> None:
@@ -41,6 +50,7 @@ class Command(BaseCommand):
                     organisation=organisation.key,
                     role=Role.ADMINISTRATOR,
                     country=options["country"],
+                    vetted_on=options["vetted_on"] or datetime.now(UTC).date(),  # noqa: TID251 - a command is an edge
                     language=options["language"],
                 )
                 do_create_person(options["email"], details, password=password, acting_user=actor)

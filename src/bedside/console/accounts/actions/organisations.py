@@ -1,0 +1,84 @@
+"""Changes to organisations and their support contacts, each with its journal entry."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bedside.audit.entry import Thing
+from bedside.console.accounts.models import Organisation, SupportContact
+from bedside.console.accounts.queries import Acting, actor_of
+from bedside.console.journal.actions import record
+from bedside.vocabulary import JournalAction
+
+__all__ = ["ContactDetails", "do_save_contacts", "do_save_organisation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactDetails:
+    """Whom a country calls for support."""
+
+    country: str
+    name: str
+    telephone: str
+    email: str = ""
+    hours: str = ""
+
+
+def do_save_organisation(organisation: Organisation, *, acting_user: Acting) -> None:
+    """Create or change an organisation; it is validated first (ValidationError)."""
+    organisation.full_clean(validate_unique=False)
+    if Organisation.objects.filter(name=organisation.name).exclude(pk=organisation.pk).exists():
+        taken = ValidationError(_("Another organisation has this name."), code="unique")
+        raise ValidationError({"name": [taken]})
+    with transaction.atomic():
+        before = Organisation.objects.filter(pk=organisation.pk).values().first()
+        organisation.save()
+        if before == Organisation.objects.filter(pk=organisation.pk).values().first():
+            return
+        record(
+            JournalAction.ACCOUNT_ORGANISATION_CHANGED,
+            actor=actor_of(acting_user),
+            thing=Thing("organisation", organisation.key),
+            detail={
+                "name": organisation.name,
+                "kind": organisation.kind,
+                "country": organisation.country,
+                "method": " ".join(organisation.passkey_roles),
+            },
+        )
+
+
+def do_save_contacts(
+    organisation: Organisation, contacts: Iterable[ContactDetails], *, acting_user: Acting
+) -> None:
+    """Make these the support contacts of an organisation, one for each country.
+
+    Raises:
+        ValidationError: a value is refused, or a country is named twice.
+    """
+    with transaction.atomic():
+        known = {contact.country: contact for contact in organisation.contacts.all()}
+        for details in contacts:
+            row = known.pop(details.country, None) or SupportContact(organisation=organisation)
+            if all(getattr(row, name) == value for name, value in asdict(details).items()):
+                continue
+            for name, value in asdict(details).items():
+                setattr(row, name, value)
+            row.full_clean()
+            row.save()
+            _record(row, "saved", acting_user)
+        for row in known.values():
+            row.delete()
+            _record(row, "removed", acting_user)
+
+
+def _record(row: SupportContact, change: str, acting_user: Acting) -> None:
+    record(
+        JournalAction.ACCOUNT_CONTACT_CHANGED,
+        actor=actor_of(acting_user),
+        thing=Thing("organisation", row.organisation_id),
+        detail={"country": row.country, "name": row.name, "change": change},
+    )

@@ -1,0 +1,54 @@
+"""Before a risky act a person confirms who they are: the browser may have been left open."""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from bedside.console.accounts.models import User
+from bedside.console.accounts.second_factor import has_passkey, must_use_passkey
+
+__all__ = ["confirmed_recently", "must_confirm"]
+
+_P = ParamSpec("_P")
+_View = Callable[Concatenate[HttpRequest, _P], HttpResponseBase]
+
+
+def confirmed_recently(request: HttpRequest, user: User) -> bool:
+    """Whether the person gave a password or a second factor within `[sign_in] confirm_minutes`.
+
+    Where the role asks for a passkey, nothing else counts; a recovery code never does.
+    """
+    limit_s = settings.CONFIG.sign_in.confirm_minutes * 60
+    proofs = {"webauthn"} if must_use_passkey(user) else {"password", "totp", "webauthn"}
+    return any(
+        (record.get("type") or record.get("method")) in proofs
+        and 0 <= time.time() - float(record.get("at", 0)) < limit_s
+        for record in get_authentication_records(request, user)
+    )
+
+
+def must_confirm(view: _View[_P]) -> Callable[Concatenate[HttpRequest, _P], HttpResponseBase]:
+    """Send whoever has not confirmed lately to do so, and back to the page then.
+
+    What a form held is not kept: it is filled in after the confirmation, on a page that was open
+    for less than these minutes.
+    """
+
+    @wraps(view)
+    def handle(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponseBase:
+        user = request.user
+        if isinstance(user, User) and not confirmed_recently(request, user):
+            way = "mfa_reauthenticate_webauthn" if has_passkey(user) else "account_reauthenticate"
+            return redirect(f"{reverse(way)}?{urlencode({'next': request.get_full_path()})}")
+        return view(request, *args, **kwargs)
+
+    return handle  # type: ignore[return-value]

@@ -1,0 +1,39 @@
+"""What people may type into an account: text that can be printed, countries, telephone numbers."""
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+__all__ = ["check_country", "check_telephone", "check_text"]
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+_TELEPHONE = re.compile(r"\+?[0-9][0-9 ().-]{4,37}(?: ?(?:x|ext\.?|poste) ?[0-9]{1,6})?")
+
+
+def check_text(text: str) -> None:
+    """Raise ValidationError for text with characters that cannot be printed.
+
+    Control characters, and those that turn the direction of writing, would let one name look like
+    another on a page, a panel or in the journal.
+    """
+    if not text.isprintable():
+        raise ValidationError(
+            _("This holds characters that cannot be printed: type it anew."), code="unprintable"
+        )
+
+
+def check_country(code: str) -> None:
+    """Raise ValidationError for anything but two capital letters (ISO 3166)."""
+    if not _COUNTRY.fullmatch(code):
+        raise ValidationError(
+            _("A country is two capital letters, such as CA."), code="not_a_country"
+        )
+
+
+def check_telephone(number: str) -> None:
+    """Raise ValidationError for what nobody could dial."""
+    if not _TELEPHONE.fullmatch(number):
+        raise ValidationError(
+            _("This is not a telephone number, such as +1 514 555 0199."), code="not_a_telephone"
+        )

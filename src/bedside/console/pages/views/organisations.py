@@ -1,0 +1,90 @@
+"""Organisations, and whom their countries call for support."""
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.forms import BaseFormSet, formset_factory
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from bedside.console.accounts.confirmation import must_confirm
+from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.queries import check_permission, has_permission
+from bedside.console.accounts.queries import organisations as visible
+from bedside.console.pages.people_forms import ContactForm, OrganisationForm, take_errors
+from bedside.console.pages.views.paging import page_of
+from bedside.console.pages.views.people import for_people
+from bedside.console.people.actions import do_save_organisation
+from bedside.vocabulary import Permission
+
+__all__ = ["change", "organisation", "organisations"]
+
+_METHODS = ["GET", "HEAD", "POST"]
+_Contacts = formset_factory(ContactForm, extra=2, max_num=60, absolute_max=60, validate_max=True)
+
+
+@require_safe
+@for_people
+def organisations(request: HttpRequest, user: User) -> HttpResponse:
+    """Show the organisations that the reader may see, with their support contacts."""
+    check_permission(user, Permission.DEVICES_DEVICE_READ)
+    page = page_of(request, visible(user).prefetch_related("contacts"))
+    context = {
+        "rows": page.rows,
+        "later": "after" in request.GET,
+        "next": f"after={page.next}" if page.next else "",
+        "may_manage": has_permission(user, Permission.ACCOUNTS_ORGANISATION_MANAGE),
+    }
+    return render(request, "pages/organisations.html", context)
+
+
+@require_http_methods(_METHODS)
+@for_people
+@must_confirm
+def organisation(request: HttpRequest, user: User) -> HttpResponse:
+    """Make an organisation."""
+    check_permission(user, Permission.ACCOUNTS_ORGANISATION_MANAGE)
+    return _edit(request, user, Organisation(language=user.language, timezone="UTC"))
+
+
+@require_http_methods(_METHODS)
+@for_people
+@must_confirm
+def change(request: HttpRequest, user: User, organisation_id: str) -> HttpResponse:
+    """Change an organisation and its support contacts."""
+    found = visible(user).filter(pk=organisation_id).first()
+    if found is None:
+        raise Http404
+    check_permission(user, Permission.ACCOUNTS_ORGANISATION_MANAGE)
+    return _edit(request, user, found)
+
+
+def _edit(request: HttpRequest, user: User, edited: Organisation) -> HttpResponse:
+    new = edited.pk == ""
+    sent = request.POST if request.method == "POST" else None
+    form = OrganisationForm(sent, instance=edited)
+    contacts = _Contacts(sent, prefix="contact", initial=[] if new else _stated(edited))
+    if sent is not None and form.is_valid() and contacts.is_valid():
+        try:
+            _save(form, contacts, user)
+        except ValidationError as error:
+            take_errors(form, error)
+        else:
+            messages.success(request, _("%(name)s is saved.") % {"name": edited.name})
+            return redirect("organisations")
+    context = {"form": form, "contacts": contacts, "organisation": edited, "new": new}
+    status = 400 if sent is not None else 200
+    return render(request, "pages/organisation.html", context, status=status)
+
+
+def _save(form: OrganisationForm, contacts: BaseFormSet[ContactForm], user: User) -> None:
+    rows = [row.details for row in contacts if row.details is not None]
+    do_save_organisation(form.instance, rows, acting_user=user)
+
+
+def _stated(organisation: Organisation) -> list[dict[str, str]]:
+    names = ("country", "name", "telephone", "email", "hours")
+    return [
+        {name: getattr(contact, name) for name in names} for contact in organisation.contacts.all()
+    ]

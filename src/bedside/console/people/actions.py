@@ -1,0 +1,63 @@
+"""Acts on people that reach over accounts, rights and sessions: each is one transaction."""
+
+from collections.abc import Collection
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bedside.console.access.actions import do_end_product_rights
+from bedside.console.accounts import actions as accounts
+from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.queries import Acting
+from bedside.console.service_sessions.actions import do_void_approvals
+
+__all__ = ["do_close_person", "do_leave", "do_save_organisation"]
+
+
+def do_close_person(user: User, *, reason: str, acting_user: Acting) -> bool:
+    """Close an account: browsers, tokens and what is open on devices end at once.
+
+    Rights, passkeys and the app stay, for the day on which the account is opened again. Return
+    False where it was closed already.
+
+    Raises:
+        ValidationError: somebody closes their own account.
+    """
+    with transaction.atomic():
+        closed = accounts.do_close_account(user, reason=reason, acting_user=acting_user)
+        do_void_approvals(user, acting_user=acting_user)
+    return closed
+
+
+def do_leave(user: User, *, acting_user: Acting) -> None:
+    """Take everything from somebody who left, in one act.
+
+    The account is closed; browsers, tokens, invitations, password, passkeys, the app and recovery
+    codes, rights to products and to patient data end; so does what is open on devices.
+
+    Raises:
+        ValidationError: somebody does it to themselves.
+    """
+    with transaction.atomic():
+        accounts.do_leave_account(user, acting_user=acting_user)
+        do_end_product_rights(user, acting_user=acting_user)
+        do_void_approvals(user, acting_user=acting_user)
+
+
+def do_save_organisation(
+    organisation: Organisation,
+    contacts: Collection[accounts.ContactDetails],
+    *,
+    acting_user: Acting,
+) -> None:
+    """Create or change an organisation together with its support contacts.
+
+    Raises:
+        ValidationError: a value is refused, or a country is named twice.
+    """
+    if len({contact.country for contact in contacts}) < len(contacts):
+        raise ValidationError(_("A country is named twice among the contacts."), code="country")
+    with transaction.atomic():
+        accounts.do_save_organisation(organisation, acting_user=acting_user)
+        accounts.do_save_contacts(organisation, contacts, acting_user=acting_user)

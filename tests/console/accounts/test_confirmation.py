@@ -1,0 +1,65 @@
+"""Before a risky act one confirms who one is, and a moved clock asks again."""
+
+import time
+
+import pytest
+
+from tests.console.browser import Browser
+from tests.console.pages.reader import BACKEND, Reader, confirm
+from tests.console.world import DEVICE, PASSWORD, person
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+RISKY = ["/people/invite/", "PERSON/edit/", "PERSON/close/", "PERSON/leave/", "PERSON/train/",
+         "/organisations/new/", "/organisations/st-mary/", "/account/tokens/new/",
+         f"/devices/{DEVICE}/revoke/"]  # fmt: skip
+
+
+def at(path: str) -> str:
+    return path.replace("PERSON", f"/people/{person('Sam').pk}")
+
+
+@pytest.mark.parametrize("path", RISKY)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_browser_left_open_confirms_first(path, method, settings):
+    reader = Reader("Alex")
+    limit_s = settings.CONFIG.sign_in.confirm_minutes * 60
+    confirm(reader.client, "Alex", at=time.time() - limit_s - 1)
+    answer = getattr(reader, method)(at(path))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/account/reauthenticate/?next=%2F")
+    assert person("Sam").is_active
+    confirm(reader.client, "Alex", at=time.time() - limit_s + 30)
+    assert reader.get(at(path)).status_code == 200
+
+
+@pytest.mark.parametrize("proof", ["recovery_codes", "socialaccount"])
+def test_what_proves_nothing_fresh_does_not_count(proof):
+    reader = Reader("Alex")
+    confirm(reader.client, "Alex", proof=proof)
+    assert reader.get("/people/invite/").status_code == 302
+
+
+def test_a_clock_set_back_does_not_keep_a_confirmation_alive():
+    reader = Reader("Alex")
+    confirm(reader.client, "Alex", at=time.time() + 3600)
+    assert reader.get("/people/invite/").status_code == 302
+
+
+def test_the_password_brings_one_back_to_the_page():
+    browser = Browser.of("Alex")
+    session = browser.client.session
+    session["account_authentication_methods"] = []
+    session.save()
+    asked = browser.get("/people/invite/")["Location"]
+    answer = browser.post("/account/reauthenticate/", page=asked, password=PASSWORD,
+                          next="/people/invite/")  # fmt: skip
+    assert answer["Location"] == "/people/invite/"
+    assert browser.get("/people/invite/").status_code == 200
+
+
+def test_somebody_elses_confirmation_is_nobodys():
+    reader = Reader("Alex")
+    confirm(reader.client, "Marie")
+    reader.client.force_login(person("Alex"), backend=BACKEND)
+    assert reader.get("/people/invite/").status_code == 302
