@@ -20,6 +20,8 @@ from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer
 from bedside.console.live.batches import do_note_lost_device
+from bedside.console.live.postman import Postman
+from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
 from bedside.console.relays.actions import do_expire_messages, do_forget_old
 from bedside.console.relays.queries import silent_relays
@@ -68,6 +70,8 @@ class Clockwork:
         """Do what is due until `stop`; SIGTERM and SIGINT stop it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
+        postman = Postman()
+        postman.start()
         try:
             while not self._stopped:
                 started = time.monotonic()
@@ -76,6 +80,7 @@ class Clockwork:
                 # A nudge ends the wait, but one seal covers all that was written in a tenth of a second.
                 self._wait(max(_SEAL_MS / 1000 - (time.monotonic() - started), 0.01))
         finally:
+            postman.stop()
             if self._sequencer is not None:
                 self._sequencer.close()
 
@@ -142,3 +147,4 @@ def _lose_silent_relays(now: int) -> None:
 def _forget(now: int) -> None:
     with transaction.atomic():
         do_forget_old(now=now)
+        do_forget_sent(now=now)

@@ -1,7 +1,7 @@
 """What a hospital's people type into their portal."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from bedside.console.accounts.models import Organisation
 from bedside.console.devices.models import Device
 from bedside.console.sites.actions import Window
-from bedside.console.sites.models import SiteArrangement
+from bedside.console.sites.models import SiteArrangement, SiteContact
 from bedside.protocol.codec import Fields, parse_json
 from bedside.protocol.document import MAX_DOCUMENT
 from bedside.protocol.errors import ProtocolError
@@ -21,7 +21,9 @@ from bedside.protocol.site import Approval
 __all__ = [
     "ApprovalForm",
     "ArrangementForm",
+    "ContactForm",
     "GlassForm",
+    "HookForm",
     "KeyForm",
     "PolicyForm",
     "RefusalForm",
@@ -147,6 +149,46 @@ class PolicyForm(forms.Form):
             raise ValidationError(_("The file is too large for a policy."), code="size")
         data: bytes = file.read()
         return data.strip()
+
+
+class ContactForm(forms.ModelForm[SiteContact]):
+    """Somebody who is told, and when."""
+
+    class Meta:
+        """The fields that a person fills in."""
+
+        model = SiteContact
+        fields = ("name", "email", "language", "before", "during", "after")
+        labels: ClassVar = {
+            "name": _("Name"),
+            "email": _("Email"),
+            "before": _("When somebody asks"),
+            "during": _("When somebody is connected"),
+            "after": _("When it has ended"),
+        }
+
+    language = forms.ChoiceField(
+        label=_("Language"), choices=[("en", "English"), ("fr", "Français")]
+    )
+
+    def clean_name(self) -> str:
+        """Return the name, without characters that cannot be shown."""
+        name: str = self.cleaned_data["name"]
+        check_plain(name)
+        return name
+
+
+class HookForm(forms.Form):
+    """Where events are posted."""
+
+    url = forms.CharField(
+        label=_("Address (https)"),
+        max_length=500,
+        validators=[check_plain],
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "placeholder": "https://siem.hospital.example/bedside"}
+        ),
+    )
 
 
 class GlassForm(forms.Form):

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _say
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from bedside.language import Language, parse_language
@@ -292,7 +291,7 @@ def bytes_text(count: int) -> str:
 def windows_text(policy: SitePolicy) -> list[str]:
     """Return a policy's windows in words, each on the site's own clock."""
     lines = [
-        _say("%(days)s, %(begin)s to %(end)s")
+        gettext("%(days)s, %(begin)s to %(end)s")
         % {
             "days": ", ".join(str(_DAYS[day]) for day in window.days),
             "begin": _clock(window.from_minute),
@@ -302,7 +301,7 @@ def windows_text(policy: SitePolicy) -> list[str]:
     ]
     zone = ZoneInfo(policy.timezone)
     return lines + [
-        _say("%(begin)s to %(end)s") % {"begin": begin, "end": end}
+        gettext("%(begin)s to %(end)s") % {"begin": begin, "end": end}
         for begin, end in (
             (_minute(window.start_ms, zone), _minute(window.end_ms, zone))
             for window in policy.single

@@ -22,6 +22,7 @@ __all__ = [
     "CONFIG_VARIABLE",
     "ConfigError",
     "ConsoleConfig",
+    "MailConfig",
     "SessionLimits",
     "SignInLimits",
     "database_settings",
@@ -77,6 +78,28 @@ class SessionLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class MailConfig:
+    """`[mail]`: how notices leave."""
+
+    host: str = ""
+    """The SMTP server; empty: mail waits in the outbox."""
+    port: int = 587
+    security: str = "starttls"
+    """`starttls`, `tls`, or `none` for a server on this machine."""
+    user: str = ""
+    password_file: str = ""
+    """A file that only the console reads."""
+    sender: str = "Bedside <bedside@localhost>"
+    private_webhooks: int = 0
+    """1 lets webhooks reach private addresses and plain http: for a console inside one hospital."""
+
+    @property
+    def password(self) -> str:
+        """The password, read when it is needed."""
+        return Path(self.password_file).read_text(encoding="utf-8").strip()
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleConfig:
     """Everything an installation decides; `docs/reference/console-config.md` explains each value."""
 
@@ -108,6 +131,7 @@ class ConsoleConfig:
     language: str = "en"
     sign_in: SignInLimits = SignInLimits()
     sessions: SessionLimits = SessionLimits()
+    mail: MailConfig = MailConfig()
 
     @property
     def secure(self) -> bool:
@@ -161,13 +185,18 @@ def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
     values = dict(tables)
     sign_in = _sign_in(values.pop("sign_in", {}), f"{where}: [sign_in]")
     sessions = _table(SessionLimits, values.pop("sessions", {}), f"{where}: [sessions]")
+    mail = _table(MailConfig, values.pop("mail", {}), f"{where}: [mail]")
+    if mail.security not in ("starttls", "tls", "none"):
+        raise ConfigError(f"{where}: [mail]: security must be starttls, tls or none")
+    if mail.user and not mail.password_file:
+        raise ConfigError(f"{where}: [mail]: password_file is missing")
     for name in ("public_url", "data_dir"):
         if not values.get(name):
             raise ConfigError(f"{where}: {name} is missing")
     values["allowed_hosts"] = _names(values.get("allowed_hosts", []), f"{where}: allowed_hosts")
     values["data_dir"] = Path(str(values["data_dir"]))
     config: ConsoleConfig = _table(
-        ConsoleConfig, {**values, "sign_in": sign_in, "sessions": sessions}, where
+        ConsoleConfig, {**values, "sign_in": sign_in, "sessions": sessions, "mail": mail}, where
     )
     _check(config, where)
     return config

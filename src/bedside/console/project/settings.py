@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "bedside.console.project",
     "bedside.console.journal",
+    "bedside.console.notices",
     "bedside.console.relays",
     "bedside.console.enrolment",
     "bedside.console.live",

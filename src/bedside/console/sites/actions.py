@@ -4,8 +4,10 @@ What the policy says is the site's to sign: here it is only received, shown and 
 arrangement or broken glass at the console narrows or asks; the device holds its own beside them.
 """
 
+import secrets
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,9 +19,13 @@ from bedside.console.accounts.queries import actor_of
 from bedside.console.devices.models import Device
 from bedside.console.enrolment import actions as enrolment
 from bedside.console.journal.actions import now_ms, record
+from bedside.console.notices.sealing import seal_secret
+from bedside.console.notices.webhook import check_url
 from bedside.console.sites.models import (
     BreakGlass,
     SiteArrangement,
+    SiteContact,
+    SiteHook,
     SiteKey,
     SitePolicyVersion,
     SiteWindow,
@@ -40,6 +46,7 @@ from bedside.vocabulary import DeviceId, JournalAction
 
 __all__ = [
     "Window",
+    "do_add_hook",
     "do_arrange",
     "do_break_glass",
     "do_close_window",
@@ -47,7 +54,10 @@ __all__ = [
     "do_open_window",
     "do_publish_policy",
     "do_register_key",
+    "do_remove_contact",
+    "do_remove_hook",
     "do_review_glass",
+    "do_save_contact",
     "do_send_policy",
 ]
 
@@ -195,6 +205,49 @@ def do_close_window(window: SiteWindow, *, acting_user: User) -> bool:
     return True
 
 
+def do_save_contact(contact: SiteContact, *, acting_user: User) -> None:
+    """Save who is told of what happens at a site; raises ValidationError where a value is wrong."""
+    contact.full_clean()
+    with transaction.atomic():
+        contact.save()
+        _record_contact(contact.site_id, acting_user, f"mail {contact.email}")
+
+
+def do_remove_contact(contact: SiteContact, *, acting_user: User) -> None:
+    """Tell somebody no more."""
+    with transaction.atomic():
+        _record_contact(contact.site_id, acting_user, f"mail {contact.email} removed")
+        contact.delete()
+
+
+def do_add_hook(site: Organisation, url: str, *, acting_user: User) -> str:
+    """Have events posted to `url`; return the secret that signs them, shown this once.
+
+    Raises ValidationError for what is no https URL, or is there already.
+    """
+    try:
+        check_url(url)
+    except ValueError as error:
+        raise ValidationError(_("Give an https address without a user."), code="url") from error
+    if SiteHook.objects.filter(site=site, url=url).exists():
+        raise ValidationError(_("Events are posted there already."), code="known")
+    secret = "whsec_" + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        SiteHook.objects.create(
+            site=site, url=url, secret=seal_secret(secret), created_by=acting_user
+        )
+        _record_contact(site.pk, acting_user, f"webhook {urlsplit(url).hostname}")
+    return secret
+
+
+def do_remove_hook(hook: SiteHook, *, acting_user: User) -> None:
+    """Post events to an address no more."""
+    with transaction.atomic():
+        change = f"webhook {urlsplit(hook.url).hostname} removed"
+        _record_contact(hook.site_id, acting_user, change)
+        hook.delete()
+
+
 def do_break_glass(device: Device, *, reason: str, minutes: int, acting_user: User) -> BreakGlass:
     """Open a device for the site itself, for an hour at most (R42).
 
@@ -270,6 +323,15 @@ def _open(site: Organisation, envelope: bytes) -> SitePolicy:
     if policy.site != site.pk:
         raise ValidationError(_("This policy is for another site."), code="site")
     return policy
+
+
+def _record_contact(site_id: str, acting_user: User, change: str) -> None:
+    record(
+        JournalAction.SITE_CONTACT_CHANGED,
+        actor=actor_of(acting_user),
+        thing=Thing("site", site_id),
+        detail={"change": short(change, 200)},
+    )
 
 
 def _record_window(row: SiteWindow, acting_user: User, change: str) -> None:

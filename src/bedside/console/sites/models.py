@@ -11,7 +11,15 @@ from bedside.console.devices.models import Device
 from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms
 
-__all__ = ["BreakGlass", "SiteArrangement", "SiteKey", "SitePolicyVersion", "SiteWindow"]
+__all__ = [
+    "BreakGlass",
+    "SiteArrangement",
+    "SiteContact",
+    "SiteHook",
+    "SiteKey",
+    "SitePolicyVersion",
+    "SiteWindow",
+]
 
 
 def new_id() -> str:
@@ -84,6 +92,45 @@ class SiteWindow(models.Model):
             models.CheckConstraint(
                 condition=Q(end_ms__gt=F("start_ms")), name="window_has_a_length"
             )
+        ]
+
+
+class SiteContact(models.Model):
+    """Somebody of a site who is told before, at and after what happens on its devices (R20)."""
+
+    site = models.ForeignKey(Organisation, models.CASCADE, related_name="contacts")
+    name = models.CharField(max_length=120)
+    email = models.EmailField(max_length=254)
+    language = models.CharField(max_length=2, default="en")
+    before = models.BooleanField(default=True)
+    """When somebody asks."""
+    during = models.BooleanField(default=True)
+    """When a session is live."""
+    after = models.BooleanField(default=True)
+    """When it has ended, and how."""
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "email"], name="one_contact_per_address")
+        ]
+
+
+class SiteHook(models.Model):
+    """Where a site's own programs are told the same, signed with a secret shown once."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    site = models.ForeignKey(Organisation, models.CASCADE, related_name="hooks")
+    url = models.CharField(max_length=500)
+    secret = models.CharField(max_length=200)
+    """Encrypted."""
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_ms = models.BigIntegerField(default=now_ms)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["site", "url"], name="one_hook_per_url")
         ]
 
 

@@ -12,6 +12,8 @@ from bedside.console.devices.models import Device
 from bedside.console.sites.models import (
     BreakGlass,
     SiteArrangement,
+    SiteContact,
+    SiteHook,
     SiteKey,
     SitePolicyVersion,
     SiteWindow,
@@ -24,7 +26,9 @@ from bedside.vocabulary import Permission, SiteAction, SiteRule
 
 __all__ = [
     "Say",
+    "access_contact",
     "access_glass",
+    "access_hook",
     "access_site",
     "access_window",
     "arrangement",
@@ -89,6 +93,24 @@ def access_glass(user: User, glass_id: str, permission: Permission) -> BreakGlas
         raise Http404
     access_site(user, glass.site_id, permission)
     return glass
+
+
+def access_contact(user: User, contact_id: int) -> SiteContact:
+    """Return a contact that `user` may change; Http404 for another site's."""
+    contact = SiteContact.objects.select_related("site").filter(pk=contact_id).first()
+    if contact is None:
+        raise Http404
+    access_site(user, contact.site_id, Permission.SITES_WINDOW_MANAGE)
+    return contact
+
+
+def access_hook(user: User, hook_id: str) -> SiteHook:
+    """Return a webhook that `user` may remove; Http404 for another site's."""
+    hook = SiteHook.objects.select_related("site").filter(pk=hook_id).first()
+    if hook is None:
+        raise Http404
+    access_site(user, hook.site_id, Permission.SITES_WINDOW_MANAGE)
+    return hook
 
 
 def read_policy(row: SitePolicyVersion) -> SitePolicy:

@@ -151,7 +151,7 @@ def break_glass(request: HttpRequest, user: User, device_id: str) -> HttpRespons
     if form.is_bound and form.is_valid():
         asked = form.cleaned_data
         try:
-            actions.do_break_glass(
+            sessions.do_break_glass(
                 device, reason=asked["reason"], minutes=asked["minutes"], acting_user=user
             )
         except ValidationError as error:

@@ -9,6 +9,7 @@ from bedside.console.service_sessions.actions.approvals import (
     question_of,
 )
 from bedside.console.service_sessions.actions.closing import (
+    do_break_glass,
     do_clear_lock,
     do_close_window,
     do_end_due_sessions,
@@ -40,6 +41,7 @@ __all__ = [
     "do_apply_device_entry",
     "do_apply_tunnel_event",
     "do_approve",
+    "do_break_glass",
     "do_clear_lock",
     "do_close_window",
     "do_end_due_sessions",

@@ -24,6 +24,7 @@ from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.actions.life import end, lock_session, step
 from bedside.console.service_sessions.actions.orders import do_order, draft_of, record_step
 from bedside.console.service_sessions.models import ServiceSession, SessionApproval
+from bedside.console.service_sessions.telling import tell_waiting
 from bedside.console.sites.queries import policy_of
 from bedside.pki.signing import SignatureError
 from bedside.pki.webauthn import check_approval
@@ -81,6 +82,7 @@ def ask_site(session: ServiceSession, *, needed: int, actor: Actor) -> None:
     step(session, SessionState.AWAITING_SITE, at_ms=session.requested_ms)
     session.save()
     record_step(JournalAction.SESSION_APPROVAL_ASKED, session, actor)
+    tell_waiting(session)
 
 
 def question_of(session: ServiceSession, user: User) -> Question:

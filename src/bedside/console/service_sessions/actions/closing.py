@@ -17,6 +17,8 @@ from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms, worker_actor
 from bedside.console.service_sessions.actions.life import end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.telling import tell_glass
+from bedside.console.sites.actions import do_break_glass as break_glass
 from bedside.console.sites.actions import do_close_window as close_window
 from bedside.console.sites.actions import do_end_glass as end_glass
 from bedside.console.sites.models import BreakGlass, SiteWindow
@@ -34,6 +36,7 @@ from bedside.vocabulary import (
 )
 
 __all__ = [
+    "do_break_glass",
     "do_clear_lock",
     "do_close_window",
     "do_end_due_sessions",
@@ -129,6 +132,17 @@ def do_close_window(window: SiteWindow, *, acting_user: User) -> bool:
         for device in devices_:
             _end_without_window(device, actor_of(acting_user))
     return True
+
+
+def do_break_glass(device: Device, *, reason: str, minutes: int, acting_user: User) -> BreakGlass:
+    """Open a device for the site itself, and tell everybody of the site (R42).
+
+    Raises ValidationError as `sites.actions.do_break_glass`.
+    """
+    with transaction.atomic():
+        glass = break_glass(device, reason=reason, minutes=minutes, acting_user=acting_user)
+        tell_glass(glass)
+    return glass
 
 
 def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:

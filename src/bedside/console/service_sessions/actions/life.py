@@ -11,6 +11,7 @@ from bedside.console.enrolment import actions as enrolment
 from bedside.console.journal.actions import record
 from bedside.console.relays.actions.tunnels import do_end_tunnel
 from bedside.console.service_sessions.models import ServiceSession, TimelineRow
+from bedside.console.service_sessions.telling import tell_ended
 from bedside.protocol.orders import Withdrawal
 from bedside.protocol.states import ENDINGS_FROM, TRANSITIONS
 from bedside.vocabulary import (
@@ -105,6 +106,7 @@ def end(
         detail={"ending": ending.value, "state": before.value},
         at_ms=at_ms,
     )
+    tell_ended(session)
     return True
 
 

@@ -7,6 +7,7 @@ from bedside.console.journal.actions import device_actor
 from bedside.console.relays.queries import session_of_order
 from bedside.console.service_sessions.actions.life import advance, end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.telling import tell_live
 from bedside.protocol.states import LIVE, OPEN, state_after
 from bedside.vocabulary import Ending, Gate, JournalAction, Mode, Outcome, SessionState
 
@@ -111,5 +112,6 @@ def _moved(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
         return False
     if state in LIVE and session.live_ms is None:
         session.live_ms = at_ms
+        tell_live(session)
     session.save()
     return True

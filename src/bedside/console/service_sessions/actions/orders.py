@@ -9,6 +9,7 @@ from bedside.console.journal.queries import log_status
 from bedside.console.relays.actions.tunnels import do_open_tunnel
 from bedside.console.service_sessions.actions.life import step
 from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.telling import tell_asked
 from bedside.console.sites.queries import policy_of
 from bedside.pki.ssh_certificates import fingerprint
 from bedside.protocol.codec import Fields
@@ -55,6 +56,7 @@ def do_order(session: ServiceSession, *, actor: Actor, now: int) -> None:
     step(session, SessionState.ROUTED, at_ms=now)
     session.save()
     record_step(JournalAction.SESSION_REQUEST_ROUTED, session, actor, relay=relay)
+    tell_asked(session)
 
 
 def draft_of(session: ServiceSession, *, issued_ms: int) -> SessionOrder:

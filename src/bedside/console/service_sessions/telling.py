@@ -1,0 +1,169 @@
+"""Tells a site what happens on its devices: before, at and after, to each reader in their language.
+
+What is told holds who, where, when and how; never the reason, the case or the ticket, which people
+type, and never anything that lets somebody in.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext as _
+
+from bedside.console.notices.actions import Mail, Webhook, do_tell
+from bedside.console.notices.sealing import open_secret
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.sites.models import BreakGlass, SiteContact, SiteHook
+from bedside.language import (
+    access_name,
+    country_name,
+    ending_sentence,
+    mode_name,
+    parse_language,
+)
+from bedside.vocabulary import AccessKind, Ending, Mode
+
+__all__ = ["tell_asked", "tell_ended", "tell_glass", "tell_live", "tell_waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A kind of notice: its name on the wire, its subject, and which contacts want it."""
+
+    name: str
+    subject: str
+    wanted: Callable[[SiteContact], bool]
+
+
+_ASKED = _Event(
+    "session.asked",
+    gettext_noop("%(person)s asks for access to %(device)s"),
+    lambda contact: contact.before,
+)
+_WAITING = _Event(
+    "session.awaiting_site",
+    gettext_noop("Your site is asked to approve: %(person)s, %(device)s"),
+    lambda contact: contact.before,
+)
+_LIVE = _Event(
+    "session.live",
+    gettext_noop("%(person)s is connected to %(device)s"),
+    lambda contact: contact.during,
+)
+_ENDED = _Event(
+    "session.ended",
+    gettext_noop("The session of %(person)s on %(device)s has ended"),
+    lambda contact: contact.after,
+)
+
+
+def tell_asked(session: ServiceSession) -> None:
+    """Tell that somebody asks, and that the operator will be asked."""
+    _tell(_ASKED, session)
+
+
+def tell_waiting(session: ServiceSession) -> None:
+    """Tell that the site's approvers are asked, and until when."""
+    _tell(_WAITING, session)
+
+
+def tell_live(session: ServiceSession) -> None:
+    """Tell that somebody is in."""
+    _tell(_LIVE, session)
+
+
+def tell_ended(session: ServiceSession) -> None:
+    """Tell that it is over, and how; a request that nobody was asked about is not told."""
+    if session.live_ms is not None or session.approvals_needed:
+        _tell(_ENDED, session)
+
+
+def tell_glass(glass: BreakGlass) -> None:
+    """Tell everybody of a site, whatever they chose, that the glass was broken (R42)."""
+    for contact in SiteContact.objects.filter(site_id=glass.site_id):
+        with translation.override(contact.language):
+            words = {"device": glass.device_id, "person": glass.started_by.name}
+            subject = _("EMERGENCY ACCESS to %(device)s, opened by %(person)s") % words
+            lines = [
+                subject + ".",
+                _("It ends by itself within the hour, and waits for its review."),
+                _address(reverse("glass_review", args=[glass.pk])),
+            ]
+            mail = Mail(to=contact.email, subject=subject, body="\n\n".join(lines))
+        key = f"glass.broken {glass.pk} {contact.email}"
+        do_tell(mail, event="glass.broken", key=key, organisation=glass.site_id)
+    for hook in SiteHook.objects.filter(site_id=glass.site_id):
+        facts: dict[str, str | int | bool | None] = {
+            "id": glass.pk,
+            "device": glass.device_id,
+            "started_by": glass.started_by.name,
+            "until_ms": glass.end_ms,
+        }
+        webhook = Webhook(url=hook.url, secret=open_secret(hook.secret), facts=facts)
+        key = f"glass.broken {glass.pk} {hook.pk}"
+        do_tell(webhook, event="glass.broken", key=key, organisation=glass.site_id)
+
+
+def _tell(event: _Event, session: ServiceSession) -> None:
+    site_id = session.device.site_id
+    for contact in SiteContact.objects.filter(site_id=site_id):
+        if event.wanted(contact):
+            key = f"{event.name} {session.pk} {contact.email}"
+            do_tell(_mail(event, session, contact), event=event.name, key=key, organisation=site_id)
+    for hook in SiteHook.objects.filter(site_id=site_id):
+        webhook = Webhook(url=hook.url, secret=open_secret(hook.secret), facts=_facts(session))
+        key = f"{event.name} {session.pk} {hook.pk}"
+        do_tell(webhook, event=event.name, key=key, organisation=site_id)
+
+
+def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
+    language = parse_language(contact.language)
+    with translation.override(contact.language):
+        words = {"person": session.person_name, "device": session.device_id}
+        subject = gettext(event.subject) % words
+        lines = [
+            subject + ".",
+            _("Person: %(person)s, %(employer)s, level %(level)s, %(country)s")
+            % {
+                "person": session.person_name,
+                "employer": session.person_employer,
+                "level": session.person_level or "–",
+                "country": country_name(session.person_country, language),
+            },
+            _("Device: %(device)s, %(name)s")
+            % {"device": session.device_id, "name": session.device.display_name},
+            _("Access: %(access)s, %(mode)s")
+            % {
+                "access": access_name(AccessKind(session.access), language),
+                "mode": mode_name(Mode(session.mode), language),
+            },
+        ]
+        if session.ending:
+            lines.append(ending_sentence(Ending(session.ending), language))
+        lines.append(_address(reverse("session", args=[session.pk])))
+        lines.append(_("You are told because your site named you as a contact."))
+    return Mail(to=contact.email, subject=subject, body="\n".join(lines))
+
+
+def _facts(session: ServiceSession) -> dict[str, str | int | bool | None]:
+    return {
+        "session": session.pk,
+        "device": session.device_id,
+        "person": session.person_name,
+        "employer": session.person_employer,
+        "level": session.person_level,
+        "country": session.person_country,
+        "access": session.access,
+        "mode": session.mode,
+        "state": session.state,
+        "ending": session.ending or None,
+        "break_glass": session.break_glass,
+    }
+
+
+def _address(path: str) -> str:
+    base: str = settings.CONFIG.public_url
+    return base.rstrip("/") + path

@@ -1,0 +1,87 @@
+"""A site's contacts are told before, at and after, each in their language, and nothing they typed."""
+
+import json
+
+import pytest
+
+from bedside.console.accounts.models import Organisation
+from bedside.console.notices.models import Notice
+from bedside.console.notices.sealing import seal_secret
+from bedside.console.service_sessions.actions import do_break_glass, do_end_session
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.sites.models import SiteContact, SiteHook
+from tests.console.service_sessions.news import ENDED, live, requested, tell
+from tests.console.world import DEVICE, Api, asking, person
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+
+@pytest.fixture(autouse=True)
+def contacts(fleet):
+    site = Organisation.objects.get(pk="notre-dame")
+    SiteContact.objects.create(site=site, name="Julie", email="julie@nd.example", language="fr")
+    SiteContact.objects.create(
+        site=site, name="Desk", email="desk@nd.example", before=False, after=False
+    )
+    SiteHook.objects.create(
+        site=site,
+        url="https://siem.nd.example/",
+        secret=seal_secret("whsec_x"),
+        created_by=person("Julie"),
+    )
+
+
+def told(address):
+    return [
+        (row.event, row.subject) for row in Notice.objects.filter(address=address).order_by("id")
+    ]
+
+
+def test_before_at_and_after_in_the_reader_s_language():
+    session = live(requested())
+    tell(session.pk, ENDED, ending="by_operator")
+    assert told("julie@nd.example") == [
+        ("session.asked", "Marie Tremblay demande l'accès à CI-20417"),
+        ("session.live", "Marie Tremblay est en séance sur CI-20417"),
+        ("session.ended", "La séance de Marie Tremblay sur CI-20417 est terminée"),
+    ]
+    assert told("desk@nd.example") == [("session.live", "Marie Tremblay is connected to CI-20417")]
+    assert [event for event, _ in told("https://siem.nd.example/")] == [
+        "session.asked",
+        "session.live",
+        "session.ended",
+    ]
+
+
+def test_what_people_typed_stays_at_home():
+    session = live(requested(reason="For patient Jean Untel", case="C-PAT-1", ticket="CHG-7"))
+    do_end_session(session, acting_user=person("Marie"))
+    everything = json.dumps(list(Notice.objects.values_list("subject", "body", "address")))
+    for word in ("Untel", "C-PAT-1", "CHG-7", "whsec_x"):
+        assert word not in everything
+    assert session.pk in everything
+
+
+def test_a_request_that_was_refused_at_once_is_told_to_nobody():
+    assert Api("Marie").post("/sessions", asking(case="")).status_code == 403
+    assert not Notice.objects.exists()
+
+
+def test_the_same_news_twice_is_told_once():
+    session = live(requested())
+    count = Notice.objects.count()
+    live_again = ServiceSession.objects.get(pk=session.pk)
+    from bedside.console.service_sessions.telling import tell_live
+
+    tell_live(live_again)
+    assert Notice.objects.count() == count
+
+
+def test_broken_glass_is_told_to_everybody_whatever_they_chose():
+    device = ServiceSession(device_id=DEVICE).device
+    do_break_glass(device, reason="Patient waits", minutes=30, acting_user=person("Julie"))
+    assert told("julie@nd.example") == [
+        ("glass.broken", "ACCÈS D'URGENCE à CI-20417, ouvert par Julie Gagnon")
+    ]
+    assert [event for event, _ in told("desk@nd.example")] == ["glass.broken"]
+    assert "Patient waits" not in json.dumps(list(Notice.objects.values_list("body")))
