@@ -44,10 +44,10 @@ def notices(request: HttpRequest, user: User) -> HttpResponse:
 @for_people
 def again(request: HttpRequest, user: User, notice_id: str) -> HttpResponse:
     """Try a notice again that was given up."""
-    check_permission(user, Permission.NOTICES_NOTICE_READ)
     notice = notices_of(user.site).filter(pk=notice_id).first()
     if notice is None:
         raise Http404
+    check_permission(user, Permission.NOTICES_NOTICE_READ)
     if do_try_again(notice, actor=actor_of(user)):
         messages.success(request, _("It is tried again now."))
     return redirect("notices")
