@@ -1,10 +1,10 @@
 """The pages about people: who sees whom, what is searched, what a form refuses."""
 
 import pytest
-from django.core import mail
 
 from bedside.console.access.models import ProductRight
 from bedside.console.accounts.models import Organisation, SupportContact, User
+from tests.console.notices.letters import letters
 from tests.console.pages.reader import Reader, words
 from tests.console.world import actions_of, person
 
@@ -72,7 +72,7 @@ def test_somebody_is_invited(django_capture_on_commit_callbacks):
     assert answer["Location"] == f"/people/{made.pk}/"
     assert made.country == "CA"
     assert made.vetted_by == "Alex Martin"
-    assert [letter.to for letter in mail.outbox] == [["noe@bayard.example"]]
+    assert [letter.to for letter in letters()] == [["noe@bayard.example"]]
     assert actions_of()[-2:] == ["account:person:created", "account:invitation:sent"]
 
 
@@ -99,7 +99,7 @@ def test_what_cannot_be_stated_is_said_beside_its_field(field, value, language):
     shown = answer.content.decode()
     assert 'class="errorlist"' in shown or 'role="alert"' in shown
     assert User.objects.count() == before
-    assert mail.outbox == []
+    assert letters() == []
 
 
 def test_a_role_is_changed_by_an_administrator_alone():

@@ -1,12 +1,12 @@
 """Unreviewed rights are announced, then the account closes; a review starts the time anew."""
 
 import pytest
-from django.core import mail
 
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import state_of
 from bedside.console.journal.actions import now_ms
 from bedside.console.people.reviews import do_review_duty
+from tests.console.notices.letters import letters
 from tests.console.pages.reader import Reader
 from tests.console.world import actions_of, person
 
@@ -29,20 +29,20 @@ def duty(django_capture_on_commit_callbacks):
 
 def test_nothing_happens_before_the_notice(duty):
     assert duty(75.9) == 0
-    assert mail.outbox == []
+    assert letters() == []
 
 
 def test_a_review_is_announced_to_the_person_and_to_who_answers_for_them(duty):
     duty(76.1)
-    to = {address for letter in mail.outbox for address in letter.to}
+    to = {address for letter in letters() for address in letter.to}
     assert to == {f"{name}@bayard.example" for name in ("alex", "marie", "sam")} | {
         "julie@notre-dame.example"
     }
-    french = next(letter for letter in mail.outbox if letter.to == ["marie@bayard.example"])
+    french = next(letter for letter in letters() if letter.to == ["marie@bayard.example"])
     assert "révis" in french.subject.lower()
-    count = len(mail.outbox)
+    count = len(letters())
     duty(77)
-    assert len(mail.outbox) == count
+    assert len(letters()) == count
 
 
 def test_whoever_is_not_reviewed_in_time_is_closed_and_the_reviewed_is_not(duty):

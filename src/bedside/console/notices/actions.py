@@ -26,8 +26,8 @@ _LEASE_MS = 120_000
 class Mail:
     """A mail to one reader, in the reader's language already; no patient data, no secret.
 
-    `private` marks one whose text lets somebody in: nobody reads it at the console, and it is wiped
-    when it was sent.
+    `private` marks one whose text lets somebody in: it lies encrypted, nobody reads it at the
+    console, and it is wiped when it was sent.
     """
 
     to: str
@@ -62,7 +62,7 @@ def do_tell(message: Mail | Webhook, *, event: str, key: str, organisation: str 
             channel=Notice.Channel.MAIL,
             address=message.to,
             subject=message.subject[:200],
-            body=message.body,
+            body=seal_secret(message.body) if message.private else message.body,
             private=message.private,
         )
     else:
@@ -132,7 +132,8 @@ def _lease(now: int) -> list[Notice]:
 
 def _send(row: Notice, now: int) -> None:
     if row.channel == Notice.Channel.MAIL:
-        mail.send(to=row.address, subject=row.subject, body=row.body, message_id=row.pk)
+        body = open_secret(row.body) if row.private else row.body
+        mail.send(to=row.address, subject=row.subject, body=body, message_id=row.pk)
     else:
         webhook.post(
             row.address,

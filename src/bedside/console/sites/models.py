@@ -98,7 +98,7 @@ class SiteWindow(models.Model):
 class SiteContact(models.Model):
     """Somebody of a site who is told before, at and after what happens on its devices (R20)."""
 
-    site = models.ForeignKey(Organisation, models.CASCADE, related_name="contacts")
+    site = models.ForeignKey(Organisation, models.CASCADE, related_name="site_contacts")
     name = models.CharField(max_length=120)
     email = models.EmailField(max_length=254)
     language = models.CharField(max_length=2, default="en")

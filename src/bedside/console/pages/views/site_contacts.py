@@ -81,7 +81,7 @@ def _page(
     context = {
         "site": site,
         "zone": site.timezone,
-        "rows": site.contacts.all(),
+        "rows": site.site_contacts.all(),
         "hooks": site.hooks.all(),
         "form": form,
         "hook_form": hook,
