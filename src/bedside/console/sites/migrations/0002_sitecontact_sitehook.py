@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                     "site",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="contacts",
+                        related_name="site_contacts",
                         to="accounts.organisation",
                     ),
                 ),
