@@ -1,15 +1,24 @@
 import pytest
 
-from tests.console.world import DEVICE, enrol, make_world
+from tests.console.prepared import Prepared
+from tests.console.world import DEVICE, enrol, make_world, see
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    return Prepared(tmp_path_factory.mktemp("prepared"))
 
 
 @pytest.fixture
-def world(db, settings, tmp_path):
+def world(db, settings, tmp_path, prepared):
     """Sites, people and devices; nothing is enrolled."""
-    make_world(settings, tmp_path / "data")
+    settings.BEDSIDE_DATA_DIR = tmp_path / "data"
+    prepared.have("world", tmp_path, lambda: make_world(settings, tmp_path / "data"))
 
 
 @pytest.fixture
-def fleet(world, tmp_path):
+def fleet(world, tmp_path, prepared):
     """The world, with the injector enrolled and seen at relay a."""
-    enrol(DEVICE, tmp_path)
+    prepared.have("fleet", tmp_path, lambda: enrol(DEVICE, tmp_path))
+    # Seen now, not when the set-up was made.
+    see(DEVICE)
