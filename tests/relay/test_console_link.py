@@ -1,6 +1,7 @@
 """The relay and its console: news in, what is owed out, and each without the other for a while."""
 
 import asyncio
+import gc
 import json
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from bedside.relay.server import wall_ms
 from bedside.testing.certificates import PocketAuthority
 from bedside.testing.fake_live import FakeLive
 from bedside.vocabulary import Gate, MessageKind, PollMode
-from tests.relay.world import DEVICE, PATIENT, offered, poll, running
+from tests.relay.world import DEVICE, PATIENT, offered, poll, running, until
 
 INTERVAL = poll(mode=PollMode.INTERVAL)
 
@@ -102,6 +103,23 @@ async def test_without_the_console_polls_and_splices_go_on_and_what_is_owed_is_k
         assert len(presences) == 1
         lines = [json.loads(line)["event"] for line in world.log.getvalue().splitlines()]
         assert "console_lost" in lines
+
+
+@pytest.mark.asyncio
+async def test_a_relay_that_stops_leaves_no_connection_to_its_console(tmp_path):
+    async with running(tmp_path) as world:
+        await (await world.device()).poll(INTERVAL)
+        assert world.relay.spool
+        await until(lambda: not world.relay.spool)
+        assert world.live.connections == 2
+        # What is merely forgotten would be closed by the collector, some time.
+        gc.disable()
+        try:
+            world.stopping.set()
+            await world.serving
+            await until(lambda: not world.live.connections)
+        finally:
+            gc.enable()
 
 
 @pytest.mark.asyncio

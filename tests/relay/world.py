@@ -5,7 +5,7 @@ import contextlib
 import io
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,8 +111,10 @@ class World:
 
     relay: Relay
     port: int
+    serving: asyncio.Task[None]
 
     def __init__(self, folder: Path) -> None:
+        self.stopping = asyncio.Event()
         self.authority = PocketAuthority(folder)
         self.log = io.StringIO()
         self.relay_credentials = self.authority.relay("a", NAME)
@@ -176,6 +178,13 @@ class World:
         await self.live.wait_for_feeds(feeds)
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until `holds()`; TimeoutError after 20 s."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - the relay's own state, no event
+            await asyncio.sleep(0.01)
+
+
 @contextlib.asynccontextmanager
 async def running(
     folder: Path, limits: Limits = PATIENT, *events, relay_class=Relay, **options
@@ -186,14 +195,13 @@ async def running(
     await world.live.push(*events)
     relay = world.relay = relay_class(world.config(limits), Log("a", world.log), **options)
     world.port = relay.open()[0][1]
-    stopping = asyncio.Event()
-    serving = asyncio.get_running_loop().create_task(relay.serve(stopping))
+    world.serving = asyncio.get_running_loop().create_task(relay.serve(world.stopping))
     try:
         await world.told(2)  # the second question is asked once the first answer was applied
         yield world
     finally:
         for client in world.clients:
             client.stream.abort()
-        stopping.set()
-        await serving
+        world.stopping.set()
+        await world.serving
         await world.live.stop()

@@ -207,43 +207,47 @@ class ConsoleLink:
 
     async def follow_feed(self) -> None:
         """Ask for news for ever; the first answer, and any after a gap, is a snapshot."""
-        client, cursor, failures = self._client(), "", 0
-        while True:
-            try:
-                reply = await self._news(client, cursor)
-            except (ConsoleError, ProtocolError) as error:
-                self._say("console_lost", failures, error)
-                failures += 1
-                await self._pause(failures)
-                continue
-            if not self.connected:
-                self._log("console_connected", snapshot=reply.snapshot, events=len(reply.events))
-            self.connected, failures, cursor = True, 0, reply.cursor
-            self._apply(reply)
+        cursor, failures = "", 0
+        with contextlib.closing(self._client()) as client:
+            while True:
+                try:
+                    reply = await self._news(client, cursor)
+                except (ConsoleError, ProtocolError) as error:
+                    self._say("console_lost", failures, error)
+                    failures += 1
+                    await self._pause(failures)
+                    continue
+                if not self.connected:
+                    known = {"snapshot": reply.snapshot, "events": len(reply.events)}
+                    self._log("console_connected", **known)
+                self.connected, failures, cursor = True, 0, reply.cursor
+                self._apply(reply)
 
     async def post_batches(self) -> None:
         """Post what is owed, in order, for ever."""
-        client, failures = self._client(), 0
-        while True:
-            await self._owed.wait()
-            self._owed.clear()
-            while self._spool:
-                try:
-                    await self._post(client)
-                    failures = 0
-                except (ConsoleError, ProtocolError) as error:
-                    self._say("batch_failed", failures, error)
-                    failures += 1
-                    await self._pause(failures)
+        failures = 0
+        with contextlib.closing(self._client()) as client:
+            while True:
+                await self._owed.wait()
+                self._owed.clear()
+                while self._spool:
+                    try:
+                        await self._post(client)
+                        failures = 0
+                    except (ConsoleError, ProtocolError) as error:
+                        self._say("batch_failed", failures, error)
+                        failures += 1
+                        await self._pause(failures)
 
     async def flush(self, timeout_s: float) -> bool:
         """Try to post all that is owed before the relay stops; False when some of it is lost."""
-        client = self._client()
-        with contextlib.suppress(ConsoleError, ProtocolError, TimeoutError):
+        with (
+            contextlib.closing(self._client()) as client,
+            contextlib.suppress(ConsoleError, ProtocolError, TimeoutError),
+        ):
             async with asyncio.timeout(timeout_s):
                 while self._spool:
                     await self._post(client)
-        client.close()
         return not self._spool
 
     async def _news(self, client: HttpClient, cursor: str) -> FeedReply:

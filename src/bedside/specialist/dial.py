@@ -19,7 +19,7 @@ from bedside.vocabulary import Gate, SessionId
 __all__ = ["DialError", "Leg", "TunnelRefusedError", "answers", "dial"]
 
 CONNECT_S = 10.0
-ANSWERS_S = 2.0
+ANSWERS_S = 5.0
 PAIRED_S = 40.0
 """How long to wait for the answer: the relay gives up on an unpaired leg after 30 s."""
 TRIES = 4
@@ -72,7 +72,7 @@ def dial(
         index = next_index()
         if index >= tunnel.MAX_LEGS:
             break
-        line = _connect(relay, context)
+        line = _connect(relay, context, within_s=CONNECT_S)
         asked = tunnel.tunnel_request(
             relay["server_name"], session, index, tunnel.proof(seed, "specialist", index)
         )
@@ -91,23 +91,26 @@ def dial(
     raise TunnelRefusedError(refused)
 
 
-def answers(connection: dict[str, Any]) -> bool:
-    """Return whether the relay still takes connections on any of its ports."""
-    relay = connection["relay"]
-    for port in relay["ports"]:
-        try:
-            socket.create_connection((relay["host"], port), ANSWERS_S).close()
-        except OSError:
-            continue
-        return True
-    return False
+def answers(connection: dict[str, Any], context: ssl.SSLContext) -> bool:
+    """Return whether the relay still answers on any of its ports.
+
+    Args:
+        connection: what the console gave: `relay`.
+        context: TLS with the session's client certificate.
+    """
+    try:
+        # A program that dies, or hangs, still takes connections for a moment; it shakes no hands.
+        _connect(connection["relay"], context, within_s=ANSWERS_S).close()
+    except DialError:
+        return False
+    return True
 
 
-def _connect(relay: dict[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:
+def _connect(relay: dict[str, Any], context: ssl.SSLContext, *, within_s: float) -> ssl.SSLSocket:
     last: Exception | None = None
     for port in relay["ports"]:
         try:
-            plain = socket.create_connection((relay["host"], port), CONNECT_S)
+            plain = socket.create_connection((relay["host"], port), within_s)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line = context.wrap_socket(plain, server_hostname=relay["server_name"])
             names.check_peer(

@@ -163,7 +163,7 @@ def main(arguments: list[str]) -> int:
         return ExitCode.DONE
     finally:
         leg.socket.close()
-    if not answers(folder.connection()):
+    if not answers(folder.connection(), context):
         # Its end says nothing of why; a relay that is gone is worth a word.
         tell(say(N_("The relay does not answer.")))
         return ExitCode.UNREACHABLE

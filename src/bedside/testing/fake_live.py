@@ -114,6 +114,11 @@ class FakeLive:
         async with asyncio.timeout(_WAIT_S), self._changed:
             await self._changed.wait_for(lambda: self.feeds >= count)
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return sum(not stream.is_closed for stream in self._streams)
+
     # ---- HTTP ----
 
     def _accept(self) -> Stream:
