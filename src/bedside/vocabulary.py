@@ -334,6 +334,7 @@ class JournalAction(StrEnum):
     ACCOUNT_REVIEW_ANNOUNCED = "account:review:announced"
     ACCOUNT_SECOND_FACTOR_CHANGED = "account:second_factor:changed"
     ACCOUNT_SESSION_ENDED = "account:session:ended"
+    ACCOUNT_SIGN_ON_CHANGED = "account:sign_on:changed"
     ACCOUNT_TOKEN_ISSUED = "account:token:issued"
     ACCOUNT_TOKEN_REVOKED = "account:token:revoked"
     AGENT_PROCESS_STARTED = "agent:process:started"

@@ -81,6 +81,7 @@ _ACTIONS = {
     JournalAction.ACCOUNT_REVIEW_ANNOUNCED: N_("Review of rights announced"),
     JournalAction.ACCOUNT_SECOND_FACTOR_CHANGED: N_("Second factor changed"),
     JournalAction.ACCOUNT_SESSION_ENDED: N_("Browser signed out from afar"),
+    JournalAction.ACCOUNT_SIGN_ON_CHANGED: N_("Single sign-on changed"),
     JournalAction.ACCOUNT_TOKEN_ISSUED: N_("Access token issued"),
     JournalAction.ACCOUNT_TOKEN_REVOKED: N_("Access token revoked"),
     JournalAction.AGENT_PROCESS_STARTED: N_("Agent started"),

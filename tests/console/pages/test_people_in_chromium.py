@@ -16,9 +16,9 @@ PAGES = {
     "Alex": ["/people/", "/people/?q=nobody+at+all", "/people/invite/", "PERSON", "PERSON/edit/",
              "PERSON/train/", "PERSON/close/", "PERSON/leave/", "NEWCOMER", "/people/training/",
              "/people/review/", "/people/review/?due=on", "/organisations/",
-             "/organisations/bayard-imaging/", "/organisations/new/"],
+             "/organisations/bayard-imaging/", "/organisations/st-mary/single-sign-on/", "/organisations/new/"],
     "Marie": ["/account/", "/account/tokens/", "/account/tokens/new/", "/account/browsers/"],
-    None: ["/account/invitation/"],
+    None: ["/account/invitation/", "/account/single-sign-on/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
 
@@ -80,6 +80,8 @@ def test_an_invitation_from_the_link_to_the_first_page(visit, console):
     secret = page.locator("#authenticator_secret").inner_text()
     page.get_by_label("Code").fill(code(secret))
     page.get_by_role("button", name="Activer").click()
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    page.get_by_role("button", name="Confirmer").click()
     expect(page.locator("#recovery_codes")).to_be_visible()
     # The link is used up.
     other = visit(language="en")

@@ -5,7 +5,17 @@ from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.tokens import read_user_code
 
-__all__ = ["PasswordForm", "UserCodeForm"]
+__all__ = ["AddressForm", "PasswordForm", "UserCodeForm"]
+
+
+class AddressForm(forms.Form):
+    """The address by whose domain an organisation is found."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
+    )
 
 
 class PasswordForm(forms.Form):

@@ -6,7 +6,12 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from bedside.console.accounts.texts import check_country, check_telephone, check_text
+from bedside.console.accounts.texts import (
+    check_country,
+    check_provider,
+    check_telephone,
+    check_text,
+)
 from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms
 from bedside.vocabulary import Permission, Role
@@ -18,6 +23,7 @@ __all__ = [
     "Invitation",
     "Organisation",
     "PastPassword",
+    "SingleSignOn",
     "SupportContact",
     "User",
 ]
@@ -77,6 +83,25 @@ class SupportContact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.country} {self.name}"
+
+
+class SingleSignOn(models.Model):
+    """An organisation's own provider of sign-ins (OpenID Connect)."""
+
+    organisation = models.OneToOneField(
+        Organisation, models.CASCADE, primary_key=True, related_name="single_sign_on"
+    )
+    domains = models.JSONField(default=list)
+    """Domains of e-mail addresses, in small letters, whose people are sent to it."""
+    server_url = models.URLField(max_length=300, validators=[check_provider])
+    client_id = models.CharField(max_length=200, validators=[check_text])
+    client_secret = models.TextField()
+    """Encrypted under a key that is not in the database."""
+    trusts_second_factor = models.BooleanField(default=False)
+    """Whether the provider's own second factor stands for ours, where it says that one was used."""
+
+    def __str__(self) -> str:
+        return self.server_url
 
 
 class PersonManager(BaseUserManager["User"]):

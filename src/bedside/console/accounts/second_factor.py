@@ -18,7 +18,9 @@ __all__ = [
     "has_second_factor",
     "meets_sign_in_rule",
     "must_use_passkey",
+    "open_secret",
     "passkey_roles",
+    "seal_secret",
     "signed_in_as_the_rule_asks",
 ]
 
@@ -77,6 +79,16 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def get_totp_issuer(self) -> str:
         """Return the name that the app on the phone shows."""
         return f"Bedside · {settings.CONFIG.manufacturer}"
+
+
+def seal_secret(secret: str) -> str:
+    """Return a secret as the database keeps it."""
+    return _cipher().encrypt(secret.encode()).decode("ascii")
+
+
+def open_secret(sealed: str) -> str:
+    """Return what `seal_secret` was given."""
+    return _cipher().decrypt(sealed.encode("ascii")).decode()
 
 
 def _cipher() -> Fernet:

@@ -47,6 +47,12 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "account_inactive": _WRONG,
     }
 
+    def get_login_stages(self) -> list[str]:
+        """Return allauth's stages, with our own for the second factor."""
+        ours = "bedside.console.accounts.single_sign_on.SecondFactorStage"
+        theirs = "allauth.mfa.stages.AuthenticateStage"
+        return [ours if stage == theirs else stage for stage in super().get_login_stages()]
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: an administrator makes accounts."""
         del request

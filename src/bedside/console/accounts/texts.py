@@ -1,11 +1,13 @@
 """What people may type into an account: text that can be printed, countries, telephone numbers."""
 
 import re
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-__all__ = ["check_country", "check_telephone", "check_text"]
+__all__ = ["check_country", "check_provider", "check_telephone", "check_text"]
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 ().-]{4,37}(?: ?(?:x|ext\.?|poste) ?[0-9]{1,6})?")
@@ -29,6 +31,17 @@ def check_country(code: str) -> None:
         raise ValidationError(
             _("A country is two capital letters, such as CA."), code="not_a_country"
         )
+
+
+def check_provider(url: str) -> None:
+    """Raise ValidationError for a provider that is not reached over HTTPS.
+
+    Plain HTTP is for a provider on this machine, and for a console that is itself on this machine.
+    """
+    parts = urlsplit(url)
+    here = parts.hostname in ("localhost", "127.0.0.1") and not settings.CONFIG.secure
+    if parts.scheme != "https" and not (parts.scheme == "http" and here):
+        raise ValidationError(_("A provider is reached over https."), code="not_https")
 
 
 def check_telephone(number: str) -> None:

@@ -4,7 +4,13 @@ from allauth.account import views as account
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import include, path
 
-from bedside.console.accounts.views import activate, invitation
+from bedside.console.accounts.views import (
+    activate,
+    begin_sign_on,
+    end_sign_on,
+    invitation,
+    single_sign_on,
+)
 
 __all__ = ["urlpatterns"]
 
@@ -17,6 +23,9 @@ def closed(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("activate", activate, name="activate"),
     path("account/invitation/", invitation, name="invitation"),
+    path("account/single-sign-on/", single_sign_on, name="single_sign_on"),
+    path("account/oidc/<slug:provider_id>/login/", begin_sign_on, name="openid_connect_login"),
+    path("account/oidc/<slug:provider_id>/callback/", end_sign_on, name="openid_connect_callback"),
     path("account/login/", account.login, name="account_login"),
     path("account/logout/", account.logout, name="account_logout"),
     path("account/inactive/", account.account_inactive, name="account_inactive"),

@@ -1,26 +1,33 @@
 """Pages about ways in: letting a program act for one (RFC 8628), and accepting an invitation."""
 
+from collections.abc import Callable
+
+import requests
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.openid_connect import views as openid
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from bedside.console.accounts.actions import InvitationGoneError, do_accept_invitation
 from bedside.console.accounts.authorization import do_answer_authorization, pending_authorization
-from bedside.console.accounts.forms import PasswordForm, UserCodeForm
-from bedside.console.accounts.models import DeviceAuthorization, User
+from bedside.console.accounts.forms import AddressForm, PasswordForm, UserCodeForm
+from bedside.console.accounts.models import DeviceAuthorization, SingleSignOn, User
 from bedside.console.accounts.queries import open_invitation
+from bedside.console.accounts.single_sign_on import provider_of, refuse
 from bedside.console.journal.actions import now_ms
 
-__all__ = ["activate", "invitation"]
+__all__ = ["activate", "begin_sign_on", "end_sign_on", "invitation", "single_sign_on"]
 
 _WRONG = "activate_wrong"
 _WRONG_LIMIT = 10
@@ -96,6 +103,58 @@ def _choose_password(request: HttpRequest, person: User, code: str) -> HttpRespo
 
 def _gone(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/invitation.html", {"gone": True}, status=400)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def single_sign_on(request: HttpRequest) -> HttpResponse:
+    """Ask for the address, and lead to the provider of its organisation.
+
+    The page answers about domains only; whether somebody has an account is not asked.
+    """
+    form = AddressForm(request.POST if request.method == "POST" else None)
+    found = None
+    if form.is_bound and form.is_valid():
+        found = provider_of(form.cleaned_data["email"])
+        if found is None:
+            form.add_error("email", _("No organisation here signs in with addresses of this kind."))
+    # A link, not a redirect: the content policy lets forms lead to our own pages only.
+    context = {"form": form, "found": found}
+    status = 400 if form.is_bound and found is None else 200
+    return render(request, "accounts/single_sign_on.html", context, status=status)
+
+
+@require_safe
+def begin_sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Send the browser to the organisation's provider."""
+    return _with_provider(openid.login, request, provider_id)
+
+
+@require_safe
+def end_sign_on(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Take the provider's answer."""
+    return _with_provider(openid.callback, request, provider_id)
+
+
+def _with_provider(
+    view: Callable[..., HttpResponse], request: HttpRequest, provider_id: str
+) -> HttpResponse:
+    if not SingleSignOn.objects.filter(pk=provider_id).exists():
+        raise Http404
+    try:
+        return view(request, provider_id)
+    except ImmediateHttpResponse as error:
+        return _answer_of(error)
+    except (requests.RequestException, OAuth2Error, LookupError, ValueError):
+        # The provider is away, or says what no provider says.
+        try:
+            refuse(request, None)
+        except ImmediateHttpResponse as error:
+            return _answer_of(error)
+
+
+def _answer_of(error: ImmediateHttpResponse) -> HttpResponse:
+    response: HttpResponse = error.response
+    return response
 
 
 def _waiting(request: HttpRequest, form: UserCodeForm) -> DeviceAuthorization | None:

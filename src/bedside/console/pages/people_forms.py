@@ -1,5 +1,6 @@
 """What people type about people, organisations, training and tokens."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -25,12 +26,14 @@ __all__ = [
     "PeopleFilters",
     "PersonForm",
     "ReviewFilters",
+    "SingleSignOnForm",
     "TokenForm",
     "TrainingFilters",
     "TrainingForm",
     "take_errors",
 ]
 
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})+")
 _ALL = ("", _("All"))
 _LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 _ROLES = [(role.value, name) for role, name in ROLES.items()]
@@ -319,3 +322,40 @@ def take_errors(form: forms.BaseForm, error: ValidationError) -> None:
         return
     for name, found in error.error_dict.items():
         form.add_error(name if name in form.fields else None, found)
+
+
+class SingleSignOnForm(forms.Form):
+    """An organisation's own provider of sign-ins."""
+
+    domains = forms.CharField(
+        label=_("Domains of the e-mail addresses"),
+        max_length=1000,
+        help_text=_("Separated by spaces, such as hospital.example."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    server_url = forms.URLField(
+        label=_("Address of the provider"),
+        max_length=300,
+        assume_scheme="https",
+        help_text=_("It publishes .well-known/openid-configuration below it."),
+    )
+    client_id = _text(_("Client identifier"), 200)
+    client_secret = forms.CharField(
+        label=_("Client secret"),
+        max_length=500,
+        required=False,
+        help_text=_("Empty: the one that is kept stays."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    trusts_second_factor = forms.BooleanField(
+        label=_("The provider's second factor stands for ours, where it says that one was used"),
+        required=False,
+        help_text=_("Never where the role asks for a passkey."),
+    )
+
+    def clean_domains(self) -> list[str]:
+        """Return the domains in small letters."""
+        domains = str(self.cleaned_data["domains"]).lower().split()
+        if not all(_DOMAIN.fullmatch(domain) for domain in domains):
+            raise ValidationError(_("A domain is like hospital.example."), code="domain")
+        return domains

@@ -77,6 +77,11 @@ urlpatterns = [
     ),
     path("organisations/", organisations.organisations, name="organisations"),
     path("organisations/new/", organisations.organisation, name="organisation_new"),
+    path(
+        "organisations/<str:organisation_id>/single-sign-on/",
+        organisations.sign_on,
+        name="organisation_sign_on",
+    ),
     path("organisations/<str:organisation_id>/", organisations.change, name="organisation"),
     path("account/tokens/", own.tokens, name="tokens"),
     path("account/tokens/new/", own.make_token, name="token_make"),

@@ -100,7 +100,7 @@ ROLES = {
     Role.SPECIALIST: _("Support specialist"),
 }
 PERSON_STATES = {
-    "active": _("Active"),
+    "active": _("In use"),
     "invited": _("Not activated"),
     "closed": _("Closed"),
     "left": _("Left"),

@@ -8,8 +8,10 @@ from bedside.console.accounts.actions.invitations import (
 )
 from bedside.console.accounts.actions.organisations import (
     ContactDetails,
+    do_end_single_sign_on,
     do_save_contacts,
     do_save_organisation,
+    do_save_single_sign_on,
 )
 from bedside.console.accounts.actions.people import (
     PersonDetails,
@@ -42,6 +44,7 @@ __all__ = [
     "do_change_person",
     "do_close_account",
     "do_create_person",
+    "do_end_single_sign_on",
     "do_invite",
     "do_leave_account",
     "do_note_failed_sign_in",
@@ -53,6 +56,7 @@ __all__ = [
     "do_review_person",
     "do_save_contacts",
     "do_save_organisation",
+    "do_save_single_sign_on",
     "do_send_invitation",
     "do_set_password",
     "do_unlock_person",

@@ -3,17 +3,25 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
-from bedside.console.accounts.models import Organisation, SupportContact
+from bedside.console.accounts.models import Organisation, SingleSignOn, SupportContact
 from bedside.console.accounts.queries import Acting, actor_of
+from bedside.console.accounts.second_factor import seal_secret
 from bedside.console.journal.actions import record
 from bedside.vocabulary import JournalAction
 
-__all__ = ["ContactDetails", "do_save_contacts", "do_save_organisation"]
+__all__ = [
+    "ContactDetails",
+    "do_end_single_sign_on",
+    "do_save_contacts",
+    "do_save_organisation",
+    "do_save_single_sign_on",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +81,42 @@ def do_save_contacts(
         for row in known.values():
             row.delete()
             _record(row, "removed", acting_user)
+
+
+def do_save_single_sign_on(row: SingleSignOn, *, secret: str, acting_user: Acting) -> None:
+    """Let an organisation's people sign in by its own provider; an empty `secret` keeps the old one.
+
+    Raises:
+        ValidationError: a value is refused, or another organisation has one of the domains.
+    """
+    if secret:
+        row.client_secret = seal_secret(secret)
+    row.full_clean(validate_unique=False)
+    for other in SingleSignOn.objects.exclude(pk=row.pk):
+        if set(other.domains) & set(row.domains):
+            taken = ValidationError(_("Another organisation has this domain."), code="unique")
+            raise ValidationError({"domains": [taken]})
+    with transaction.atomic():
+        row.save()
+        _record_sign_on(row.organisation_id, row.server_url, acting_user)
+
+
+def do_end_single_sign_on(row: SingleSignOn, *, acting_user: Acting) -> None:
+    """End an organisation's single sign-on; whom its provider named is forgotten."""
+    with transaction.atomic():
+        SocialAccount.objects.filter(provider=row.pk).delete()
+        organisation = row.organisation_id
+        row.delete()
+        _record_sign_on(organisation, "", acting_user)
+
+
+def _record_sign_on(organisation: str, server: str, acting_user: Acting) -> None:
+    record(
+        JournalAction.ACCOUNT_SIGN_ON_CHANGED,
+        actor=actor_of(acting_user),
+        thing=Thing("organisation", organisation),
+        detail={"host": server, "change": "saved" if server else "removed"},
+    )
 
 
 def _record(row: SupportContact, change: str, acting_user: Acting) -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -146,6 +147,7 @@ def do_leave_account(user: User, *, acting_user: Acting) -> None:
     with transaction.atomic():
         do_end_ways_in(user)
         Authenticator.objects.filter(user_id=user.pk).delete()
+        SocialAccount.objects.filter(user_id=user.pk).delete()
         user.set_unusable_password()
         user.is_active, user.left_ms, user.patient_data = False, now_ms(), False
         user.save()
