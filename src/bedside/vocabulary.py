@@ -16,6 +16,7 @@ __all__ = [
     "Ending",
     "FieldClass",
     "Gate",
+    "HelpTopic",
     "JournalAction",
     "Level",
     "MessageKind",
@@ -266,6 +267,17 @@ class Activity(StrEnum):
     CONTROLLING = "controlling"
 
 
+class HelpTopic(StrEnum):
+    """What somebody at the device asks help for, in a few choices (R14)."""
+
+    FAULT = "fault"
+    WILL_NOT_START = "will_not_start"
+    INJECTION = "injection"
+    CONNECTION = "connection"
+    QUESTION = "question"
+    OTHER = "other"
+
+
 class PollMode(StrEnum):
     """How the device polls (S15)."""
 
@@ -340,6 +352,9 @@ class JournalAction(StrEnum):
     AGENT_PROCESS_STARTED = "agent:process:started"
     AGENT_PROCESS_STOPPED = "agent:process:stopped"
     AGENT_WORKER_LOST = "agent:worker:lost"
+    CASE_RECORD_CLOSED = "case:record:closed"
+    CASE_RECORD_OPENED = "case:record:opened"
+    CASE_RECORD_TAKEN = "case:record:taken"
     CONFIGURATION_DOCUMENT_APPLIED = "configuration:document:applied"
     CONFIGURATION_DOCUMENT_REFUSED = "configuration:document:refused"
     DEVICE_CERTIFICATE_ISSUED = "device:certificate:issued"
@@ -349,6 +364,7 @@ class JournalAction(StrEnum):
     DEVICE_ENROLMENT_COMPLETED = "device:enrolment:completed"
     DEVICE_ENROLMENT_OFFERED = "device:enrolment:offered"
     DEVICE_ENROLMENT_REFUSED = "device:enrolment:refused"
+    DEVICE_HELP_ASKED = "device:help:asked"
     DEVICE_LOCK_CLEARED = "device:lock:cleared"
     DEVICE_LOCK_SET = "device:lock:set"
     DEVICE_PRESENCE_CHANGED = "device:presence:changed"

@@ -12,7 +12,7 @@ import pytest
 from bedside.pki.names import CertificateKind
 from bedside.protocol.feed import DeviceRefused
 from bedside.testing.sockets import ListenerWatch, descendants
-from bedside.vocabulary import Activity, DeviceId, Ending, Gate
+from bedside.vocabulary import Activity, DeviceId, Ending, Gate, HelpTopic
 from tests.agent.world import World, wall_ms, world
 
 pytestmark = [
@@ -57,6 +57,19 @@ async def test_a_session_from_order_to_stop(tmp_path):
         assert play.stop_agent() == 0
         status, out = await play.command("journal", "verify")
         assert status == 0, out
+
+
+async def test_help_from_the_bedside_reaches_the_console_with_the_journal(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        await asyncio.to_thread(operator.ask_help, HelpTopic.INJECTION, "L. Roy")
+        entry = await play.wait_for_entry("device:help:asked")
+        assert entry["actor"] == {"id": "operator", "kind": "operator", "name": "L. Roy"}
+        assert entry["detail"] == {"topic": "injection", "activity": "idle"}
+        assert operator.status.help_ms is not None
+        with pytest.raises(PermissionError, match="limit"):
+            await asyncio.to_thread(operator.ask_help, HelpTopic.OTHER)
+        operator.leave()
 
 
 async def whole_life(play: World) -> None:

@@ -15,6 +15,7 @@ from bedside.audit.entry import Act, Actor, ActorKind, Thing, time_text
 from bedside.language import Language
 from bedside.panel.app import PanelApp
 from bedside.panel.faces import Asked, Code, Idle, Live, Verify
+from bedside.panel.help import HelpScreen
 from bedside.panel.journal import JournalScreen
 from bedside.panel.keyboard import Keyboard
 from bedside.protocol import local
@@ -27,6 +28,7 @@ from bedside.vocabulary import (
     ClockState,
     DeviceId,
     Gate,
+    HelpTopic,
     JournalAction,
     Level,
     Mode,
@@ -308,6 +310,44 @@ async def test_the_journal_is_read_page_by_page(tmp_path: Path) -> None:
         assert "La personne à l’appareil a refusé." in row[4]
         assert isinstance(older, local.JournalQuery)
         assert older.before == 0
+
+
+async def test_help_is_asked_with_one_press_and_said_to_be(tmp_path: Path) -> None:
+    async with stand(tmp_path) as it:
+        await it.pilot.click("#help")
+        await it.see(lambda: isinstance(it.app.screen, HelpScreen))
+        words = [str(button.label) for button in it.app.screen.query(Button)]
+        assert "? L'appareil affiche une anomalie" in words
+        it.app.screen.query_one("#helper", Input).value = " L. Roy "
+        await it.pilot.click("#help-fault")
+        assert await it.heard() == local.AskHelp(id=2, topic=HelpTopic.FAULT, name="L. Roy")
+        await it.say(
+            dataclasses.replace(IDLE, help_ms=NOW_MS),
+            until=lambda: "Le soutien vous appellera." in it.words(),
+        )
+
+
+async def test_nobody_asks_for_help_by_opening_the_choices(tmp_path: Path) -> None:
+    async with stand(tmp_path) as it:
+        await it.pilot.press("f1")
+        await it.see(lambda: isinstance(it.app.screen, HelpScreen))
+        await it.pilot.click("#back")
+        await it.see(lambda: not isinstance(it.app.screen, HelpScreen))
+        assert it.agent.heard.empty()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 40)])
+async def test_every_choice_of_help_is_reached_by_the_keyboard(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with stand(tmp_path, size=size) as it:
+        await it.pilot.press("f1")
+        await it.see(lambda: isinstance(it.app.screen, HelpScreen))
+        reached = set()
+        for _ in range(12):
+            reached.add(it.app.focused.id if it.app.focused else None)
+            await it.pilot.press("tab")
+        assert {f"help-{topic.value}" for topic in HelpTopic} <= reached
 
 
 async def test_a_request_leaves_the_journal_and_calls_attention(tmp_path: Path) -> None:

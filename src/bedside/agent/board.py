@@ -21,6 +21,9 @@ from bedside.vocabulary import Activity, Gate, RelayName, SessionId
 
 __all__ = ["Board"]
 
+_HELP_AGAIN_MS = 60_000
+_HELP_SHOWN_MS = 3_600_000
+
 
 class Board:
     """The status as it stands; `changed` is called after each change.
@@ -53,6 +56,7 @@ class Board:
         self.request: AskedRequest | None = None
         self.session: OpenSession | None = None
         self.presence_code: str | None = None
+        self.help_ms: int | None = None
         self.verification = self._load_verification()
 
     def status(self, now_ms: int) -> Status:
@@ -76,7 +80,21 @@ class Board:
             locked=self.settings.locked,
             fault=self.fault,
             now_ms=now_ms,
+            help_ms=self._recent_help(now_ms),
         )
+
+    def asked_help(self, now_ms: int) -> None:
+        """Show that help was asked for, and is on its way with the journal."""
+        self.help_ms = now_ms
+        self._changed()
+
+    def may_ask_help(self, now_ms: int) -> bool:
+        """Whether help was not asked for a moment ago: a button that is held down is one request."""
+        return self.help_ms is None or not 0 <= now_ms - self.help_ms < _HELP_AGAIN_MS
+
+    def _recent_help(self, now_ms: int) -> int | None:
+        recent = self.help_ms is not None and 0 <= now_ms - self.help_ms < _HELP_SHOWN_MS
+        return self.help_ms if recent else None
 
     def show(self, told: dict[str, Any]) -> None:
         """Take what the worker shows; raises ProtocolError when it is not that."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bedside.agent.board import Board
 from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
+from bedside.agent.moment import wall_ms
 from bedside.agent.panels import PanelLink
 from bedside.agent.work import Work
 from bedside.audit.entry import Actor, ActorKind, Thing
@@ -12,6 +13,7 @@ from bedside.language import Language
 from bedside.protocol.errors import LocalMisuseError
 from bedside.protocol.local import (
     Accept,
+    AskHelp,
     Done,
     Failed,
     FromPanel,
@@ -48,6 +50,8 @@ class Desk:
                 self._answer_request(link, message)
             case Stop():
                 self._work.stop(self._reply(link, message.id))
+            case AskHelp():
+                self._ask_help(link, message)
             case Verified():
                 self._verify(link, message)
             case JournalQuery():
@@ -64,6 +68,30 @@ class Desk:
             else {"do": "refuse"}
         )
         self._work.ask({**question, "session": message.session}, self._reply(link, message.id))
+
+    def _ask_help(self, link: PanelLink, message: AskHelp) -> None:
+        """Write that help was asked for; the journal's report opens the case at the console."""
+        if not self._board.may_ask_help(wall_ms()):
+            _fail(link, message.id, Gate.LIMIT)
+            return
+        detail: dict[str, str | int | bool] = {
+            "topic": str(message.topic),
+            "activity": str(self._board.activity),
+        }
+        if self._board.fault is not None:
+            detail["state"] = str(self._board.fault)
+        try:
+            self._ledger.write(
+                JournalAction.DEVICE_HELP_ASKED,
+                actor=Actor(ActorKind.OPERATOR, "operator", message.name.strip() or "-"),
+                detail=detail,
+            )
+        except (JournalError, OSError):
+            _fail(link, message.id, Gate.JOURNAL)
+            return
+        self._board.asked_help(wall_ms())
+        link.send(Done(message.id))
+        self._work.tend()
 
     def _verify(self, link: PanelLink, message: Verified) -> None:
         due = self._board.verification

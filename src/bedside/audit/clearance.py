@@ -74,6 +74,7 @@ _PUBLIC = [
     "start_ms",
     "state",
     "took_ms",
+    "topic",
     "torn_bytes",
     "until_ms",
     "version",

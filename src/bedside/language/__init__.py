@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ending_sentence,
         gate_advice,
         gate_sentence,
+        help_name,
         mode_name,
         state_sentence,
     )
@@ -36,6 +37,7 @@ __all__ = [
     "ending_sentence",
     "gate_advice",
     "gate_sentence",
+    "help_name",
     "mode_name",
     "parse_language",
     "state_sentence",

@@ -2,7 +2,15 @@
 
 from bedside.language.gates import ADVICE, GATES
 from bedside.language.tongues import N_, Language, translator
-from bedside.vocabulary import AccessKind, Ending, Gate, JournalAction, Mode, SessionState
+from bedside.vocabulary import (
+    AccessKind,
+    Ending,
+    Gate,
+    HelpTopic,
+    JournalAction,
+    Mode,
+    SessionState,
+)
 
 __all__ = [
     "access_name",
@@ -11,6 +19,7 @@ __all__ = [
     "ending_sentence",
     "gate_advice",
     "gate_sentence",
+    "help_name",
     "mode_name",
     "state_sentence",
 ]
@@ -44,6 +53,14 @@ _ENDINGS = {
     Ending.PARTNER_LOST: N_("Ended: the other side was lost."),
     Ending.RELAY_LOST: N_("Ended: the relay was lost."),
     Ending.FAILED: N_("Ended by a fault."),
+}
+_HELP = {
+    HelpTopic.FAULT: N_("The device shows a fault"),
+    HelpTopic.WILL_NOT_START: N_("The device does not start"),
+    HelpTopic.INJECTION: N_("An injection did not run as set"),
+    HelpTopic.CONNECTION: N_("Images or data do not arrive"),
+    HelpTopic.QUESTION: N_("A question about how to use it"),
+    HelpTopic.OTHER: N_("Something else"),
 }
 _COUNTRIES = {
     "BE": N_("Belgium"),
@@ -87,6 +104,9 @@ _ACTIONS = {
     JournalAction.AGENT_PROCESS_STARTED: N_("Agent started"),
     JournalAction.AGENT_PROCESS_STOPPED: N_("Agent stopped"),
     JournalAction.AGENT_WORKER_LOST: N_("Worker process lost"),
+    JournalAction.CASE_RECORD_CLOSED: N_("Case closed"),
+    JournalAction.CASE_RECORD_OPENED: N_("Case opened"),
+    JournalAction.CASE_RECORD_TAKEN: N_("Case taken"),
     JournalAction.CONFIGURATION_DOCUMENT_APPLIED: N_("Configuration applied"),
     JournalAction.CONFIGURATION_DOCUMENT_REFUSED: N_("Configuration refused"),
     JournalAction.DEVICE_CERTIFICATE_ISSUED: N_("Device certificate issued"),
@@ -96,6 +116,7 @@ _ACTIONS = {
     JournalAction.DEVICE_ENROLMENT_COMPLETED: N_("Device enrolled"),
     JournalAction.DEVICE_ENROLMENT_OFFERED: N_("Enrolment code made"),
     JournalAction.DEVICE_ENROLMENT_REFUSED: N_("Enrolment refused"),
+    JournalAction.DEVICE_HELP_ASKED: N_("Help asked at the device"),
     JournalAction.DEVICE_LOCK_CLEARED: N_("Device unlocked"),
     JournalAction.DEVICE_LOCK_SET: N_("Device locked"),
     JournalAction.DEVICE_PRESENCE_CHANGED: N_("Presence changed"),
@@ -186,6 +207,11 @@ def mode_name(mode: Mode, language: Language) -> str:
 def action_sentence(action: JournalAction, language: Language) -> str:
     """Return what a journal entry records, as a heading."""
     return translator(language)(_ACTIONS[action])
+
+
+def help_name(topic: HelpTopic, language: Language) -> str:
+    """Return what somebody at the device asks help for."""
+    return translator(language)(_HELP[topic])
 
 
 def country_name(code: str, language: Language) -> str:

@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from bedside.language import N_, Language, translator
 from bedside.panel.faces import Face, Lost, face_of, indicator
+from bedside.panel.help import HelpScreen
 from bedside.panel.journal import JournalScreen
 from bedside.panel.keyboard import Keyboard
 from bedside.panel.link import AgentLink, AgentUnreachableError
@@ -42,6 +43,7 @@ class PanelApp(App[None]):
     CSS_PATH = "panel.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", show=False),
         Binding("f2", "journal", show=False),
         Binding("f3", "language", show=False),
         Binding("f10", "stop", show=False, priority=True),
@@ -66,6 +68,7 @@ class PanelApp(App[None]):
         """Draw the frame: what is always there around the face."""
         with Horizontal(id="top"):
             yield Label("", id="indicator")
+            yield Button("", id="help", classes="corner")
             yield Button("", id="journal", classes="corner")
             yield Button("", id="language", classes="corner")
         yield Static("", id="notice", markup=False)
@@ -135,6 +138,7 @@ class PanelApp(App[None]):
         base.set_classes(activity.value if self.status else "lost")
         words = indicator(activity, self.language) if self.status else "✖"
         base.query_one("#indicator", Label).update(words)
+        base.query_one("#help", Button).label = say(N_("Help"))
         base.query_one("#journal", Button).label = say(N_("Journal"))
         base.query_one("#language", Button).label = (
             "English" if self.language is Language.FRENCH else "Français"
@@ -164,6 +168,7 @@ class PanelApp(App[None]):
             "refuse": self._refuse,
             "verified": self._verified,
             "stop": self.action_stop,
+            "help": self.action_help,
             "journal": self.action_journal,
             "older": self._older,
             "language": self.action_language,
@@ -222,6 +227,16 @@ class PanelApp(App[None]):
     async def action_stop(self) -> None:
         """End whatever is open, now (R13)."""
         await self._send(local.Stop(id=self._link.next_id()))
+
+    async def action_help(self) -> None:
+        """Choose what help is needed for."""
+        if not isinstance(self.screen, HelpScreen):
+            await self.push_screen(HelpScreen(self.language))
+
+    async def on_help_screen_asked(self, event: HelpScreen.Asked) -> None:
+        """Pass on what was chosen, and show the face again: it says that help was asked for."""
+        self.pop_screen()
+        await self._send(local.AskHelp(id=self._link.next_id(), topic=event.topic, name=event.name))
 
     async def action_journal(self) -> None:
         """Open the device's journal."""

@@ -117,6 +117,9 @@ class Idle(Face):
             lines.append("✖ " + gate_sentence(self.sight.status.fault, self.sight.language))
         elif self.sight.status.locked:
             lines.append("✖ " + say(N_("Remote service is locked for this device.")))
+        if self.sight.status.help_ms is not None:
+            at = _clock(self.sight.status.help_ms)
+            lines.append("? " + say(N_("Help was asked for at {at}. Support will call."), at=at))
         if connection.relay is None:
             lines.append("✖ " + say(N_("No relay answers. Nobody can ask to connect.")))
         else:

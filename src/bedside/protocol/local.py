@@ -17,6 +17,7 @@ from bedside.vocabulary import (
     Activity,
     DeviceId,
     Gate,
+    HelpTopic,
     Mode,
     RelayName,
     SessionId,
@@ -29,6 +30,7 @@ __all__ = [
     "MAX_JOURNAL_PAGE",
     "MAX_LINE",
     "Accept",
+    "AskHelp",
     "AskedRequest",
     "Connection",
     "Device",
@@ -204,6 +206,8 @@ class Status(Wire):
     locked: bool
     fault: Gate | None
     now_ms: int
+    help_ms: int | None = None
+    """When help was last asked for, within the last hour."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "Status":
@@ -223,6 +227,7 @@ class Status(Wire):
             locked=fields.boolean("locked"),
             fault=fields.optional("fault", fields.enum, members=Gate),
             now_ms=parse_time(fields, "now_ms"),
+            help_ms=_optional_time(fields, "help_ms"),
         )
 
 
@@ -350,6 +355,26 @@ class Stop(Wire):
 
 
 @dataclass(frozen=True, slots=True)
+class AskHelp(Wire):
+    """Somebody at the device asks the manufacturer for help (R14); `name` may be empty."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"type": "help"}
+
+    id: int
+    topic: HelpTopic
+    name: str
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "AskHelp":
+        """Read this message."""
+        return cls(
+            id=_id(fields),
+            topic=fields.enum("topic", HelpTopic),
+            name=fields.text("name", min=0, max=80),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Verified(Wire):
     """`name` verified the device after service."""
 
@@ -389,7 +414,7 @@ class JournalQuery(Wire):
         )
 
 
-FromPanel = Hello | Accept | Refuse | Stop | Verified | JournalQuery
+FromPanel = Hello | Accept | Refuse | Stop | AskHelp | Verified | JournalQuery
 
 
 class LineReader:
@@ -471,6 +496,7 @@ _FROM_AGENT: dict[str, Callable[[Fields], FromAgent]] = {
 _FROM_PANEL: dict[str, Callable[[Fields], FromPanel]] = {
     "accept": Accept.from_fields,
     "hello": Hello.from_fields,
+    "help": AskHelp.from_fields,
     "journal": JournalQuery.from_fields,
     "refuse": Refuse.from_fields,
     "stop": Stop.from_fields,

@@ -11,6 +11,7 @@ from typing import Self
 from bedside.language import Language
 from bedside.protocol import local
 from bedside.protocol.errors import ProtocolError
+from bedside.vocabulary import HelpTopic
 
 __all__ = ["Operator"]
 
@@ -114,6 +115,10 @@ class Operator:
         request = self.asked()
         self._act(local.Refuse(id=next(self._ids), session=request.session))
 
+    def ask_help(self, topic: HelpTopic, name: str = "") -> None:
+        """Ask the manufacturer for help."""
+        self._act(local.AskHelp(id=next(self._ids), topic=topic, name=name))
+
     def presence_code(self) -> str:
         """Read the code off the screen."""
         status = self.wait_for("the presence code", lambda s: s.presence_code is not None)
@@ -139,7 +144,7 @@ class Operator:
         self._wait(lambda: bool(self._pages), "a page of the journal", PATIENCE_S)
         return self._pages[0]
 
-    def _act(self, command: local.Accept | local.Refuse | local.Stop | local.Verified) -> None:
+    def _act(self, command: local.FromPanel) -> None:
         self._send(command)
         self._wait(lambda: command.id in self._answers, f"the answer to {command}", PATIENCE_S)
         answer = self._answers[command.id]

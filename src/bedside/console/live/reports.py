@@ -11,6 +11,7 @@ from binascii import a2b_base64, b2a_base64
 from django.db import transaction
 
 from bedside.audit.entry import EntryError, parse_entry
+from bedside.console.cases.actions import do_apply_help
 from bedside.console.enrolment.actions import do_send_receipt
 from bedside.console.enrolment.queries import identity_keys
 from bedside.console.journal.device_journals import (
@@ -109,6 +110,7 @@ def _apply(device: DeviceId, lines: tuple[bytes, ...], now: int) -> bool:
         try:
             with transaction.atomic():
                 do_apply_device_entry(device, entry, now=now)
+                do_apply_help(device, entry, now=now)
         except Exception:  # noqa: BLE001 - the entry is kept whatever the session makes of it
             _log.exception("entry %s of %s could not be applied", entry.seq, device)
     return news

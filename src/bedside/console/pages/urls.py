@@ -4,6 +4,7 @@ from django.urls import path
 
 from bedside.console.pages.views import (
     account,
+    cases,
     closing,
     device,
     fleet,
@@ -53,6 +54,9 @@ urlpatterns = [
     path("devices/<str:device_id>/break-glass/", site_rules.break_glass, name="break_glass"),
     path("break-glass/<str:glass_id>/", site_rules.review, name="glass_review"),
     path("break-glass/<str:glass_id>/end/", site_rules.end_glass, name="glass_end"),
+    path("cases/", cases.cases, name="cases"),
+    path("cases/<str:number>/", cases.case, name="case"),
+    path("cases/<str:number>/take/", cases.take, name="case_take"),
     path("journal/", journal.journal, name="journal"),
     path("journal/proofs/", journal.proofs, name="journal_proofs"),
     path("journal/export/", journal.export, name="journal_export"),

@@ -12,6 +12,7 @@ from ninja.errors import ValidationError as SchemaError
 from bedside import __version__
 from bedside.console.accounts.api import router as accounts
 from bedside.console.accounts.bearer import BearerAuth
+from bedside.console.cases.api import router as cases
 from bedside.console.devices.api import router as devices
 from bedside.console.people.api import router as people
 from bedside.console.records.api import router as records
@@ -31,7 +32,7 @@ api = NinjaAPI(
     parser=StrictParser(),
     docs_url=None,
 )
-for _router in (accounts, people, devices, service_sessions, records):
+for _router in (accounts, people, devices, cases, service_sessions, records):
     api.add_router("", _router)
 
 

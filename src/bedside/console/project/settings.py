@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "bedside.console.live",
     "bedside.console.accounts",
     "bedside.console.devices",
+    "bedside.console.cases",
     "bedside.console.sites",
     "bedside.console.access",
     "bedside.console.service_sessions",

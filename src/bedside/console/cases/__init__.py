@@ -1,0 +1,1 @@
+"""Cases: what somebody at a device asked help for, and who takes it on (R14)."""

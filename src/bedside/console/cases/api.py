@@ -1,0 +1,118 @@
+"""REST: the queue of cases, taking one, closing one."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from ninja import Field, Query, Router, Schema
+
+from bedside.console.accounts.bearer import caller
+from bedside.console.accounts.queries import check_permission
+from bedside.console.cases import actions
+from bedside.console.cases.models import Case
+from bedside.console.cases.queries import access_case, find_cases
+from bedside.console.rest.bodies import Body
+from bedside.console.rest.cursors import MAX_LIMIT, page_after
+from bedside.console.rest.problems import ProblemError
+from bedside.language import help_name, parse_language
+from bedside.vocabulary import HelpTopic, Permission
+
+router = Router(tags=["cases"])
+
+
+class CaseAnswer(Schema):
+    """A case, as the reader's language words it."""
+
+    number: str
+    device: str
+    site: str
+    topic: HelpTopic
+    topic_words: str
+    asked_by: str
+    state: dict[str, str]
+    opened_ms: int
+    taken_by: str | None
+    taken_ms: int | None
+    finding: str
+    closed_ms: int | None
+
+
+class CasesPage(Schema):
+    """Some cases, newest first; `next` is null at the end."""
+
+    items: list[CaseAnswer]
+    next: str | None
+
+
+class CasesQuery(Schema):
+    """What is looked for."""
+
+    state: str = Field("", pattern="^(waiting|taken|closed)?$")
+    device: str = Field("", max_length=30)
+    cursor: str | None = Field(None, max_length=200)
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+
+
+class Nothing(Body):
+    """Nothing is asked beside the address."""
+
+
+class FindingBody(Body):
+    """What was found."""
+
+    finding: str = Field(min_length=1, max_length=1000, examples=["Loose pressure transducer"])
+
+
+@router.get("/cases", response=CasesPage, operation_id="listCases")
+def list_cases(request: HttpRequest, query: Query[CasesQuery]) -> dict[str, Any]:
+    """Return the cases that the caller may see, newest first."""
+    user = caller(request)
+    check_permission(user, Permission.CASES_CASE_READ)
+    found = find_cases(user, state=query.state, device=query.device)
+    page = page_after(found, query.cursor, limit=query.limit, newest_first=True)
+    return {"items": [_view(case) for case in page.rows], "next": page.next}
+
+
+@router.get("/cases/{number}", response=CaseAnswer, operation_id="getCase")
+def get_case(request: HttpRequest, number: str) -> dict[str, Any]:
+    """Return one case."""
+    return _view(access_case(caller(request), number))
+
+
+@router.post("/cases/{number}/take", response=CaseAnswer, operation_id="takeCase")
+def take_case(request: HttpRequest, number: str, body: Nothing) -> dict[str, Any]:
+    """Take a case; 409 where somebody has it."""
+    del body
+    user = caller(request)
+    case = access_case(user, number, Permission.CASES_CASE_TAKE)
+    if not actions.do_take_case(case, acting_user=user):
+        raise ProblemError(409, "taken", _("Somebody has taken this case already."))
+    return _view(case)
+
+
+@router.post("/cases/{number}/close", response=CaseAnswer, operation_id="closeCase")
+def close_case(request: HttpRequest, number: str, body: FindingBody) -> dict[str, Any]:
+    """Close a case with what was found; one that is closed stays as it is."""
+    user = caller(request)
+    case = access_case(user, number, Permission.CASES_CASE_TAKE)
+    actions.do_close_case(case, finding=body.finding, acting_user=user)
+    return _view(access_case(user, number))
+
+
+def _view(case: Case) -> dict[str, Any]:
+    topic = HelpTopic(case.topic)
+    return {
+        "number": case.number,
+        "device": case.device_id,
+        "site": case.device.site_id,
+        "topic": topic,
+        "topic_words": help_name(topic, parse_language(get_language() or "en")),
+        "asked_by": case.asked_by,
+        "state": case.state,
+        "opened_ms": case.opened_ms,
+        "taken_by": case.taken_by.name if case.taken_by else None,
+        "taken_ms": case.taken_ms,
+        "finding": case.finding,
+        "closed_ms": case.closed_ms,
+    }

@@ -1,0 +1,114 @@
+"""Help at the bedside opens one case; the first to take it has it (R14)."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from bedside.audit.entry import Actor, ActorKind, Entry, Thing, time_text
+from bedside.console.cases.actions import do_apply_help, do_close_case, do_take_case
+from bedside.console.cases.models import Case
+from bedside.console.cases.queries import access_case
+from bedside.console.journal.actions import now_ms
+from bedside.vocabulary import ClockState, JournalAction, Outcome, Permission
+from tests.console.pages.reader import Reader
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of, person
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+
+def asked(seq=7, name="L. Roy", action=JournalAction.DEVICE_HELP_ASKED, device=DEVICE, **detail):
+    entry = Entry(
+        seq=seq,
+        prev=None,
+        time=time_text(now_ms()),
+        clock=ClockState.SYNCHRONISED,
+        actor=Actor(ActorKind.OPERATOR, "operator", name),
+        action=action,
+        object=Thing("device", device),
+        outcome=Outcome.SUCCESS,
+        gate=None,
+        session=None,
+        case=None,
+        detail={"topic": "fault", "activity": "idle", **detail},
+    )
+    return do_apply_help(device, entry, now=now_ms())
+
+
+def test_one_entry_opens_one_case():
+    case = asked(state="clock")
+    assert asked() is None
+    assert Case.objects.count() == 1
+    assert (case.topic, case.asked_by) == ("fault", "L. Roy")
+    assert case.state == {"activity": "idle", "state": "clock"}
+    assert case.number.startswith("C-1")
+    assert actions_of(case=case.number) == ["case:record:opened"]
+    assert asked(seq=8).number != case.number
+
+
+def test_what_asks_for_nothing_opens_nothing():
+    assert asked(action=JournalAction.DEVICE_SERVICE_VERIFIED) is None
+    assert not Case.objects.exists()
+
+
+def test_what_a_device_says_is_foreign():
+    case = asked(topic="<script>", name="x" * 190, state="y" * 300, activity=7)
+    assert (case.topic, len(case.asked_by)) == ("other", 120)
+    assert len(case.state["state"]) <= 60
+    assert asked(seq=9, name="-").asked_by == ""
+
+
+def test_the_first_to_take_it_has_it():
+    case = asked()
+    assert do_take_case(case, acting_user=person("Marie"))
+    assert not do_take_case(case, acting_user=person("Sam"))
+    assert Case.objects.get().taken_by.name == "Marie Tremblay"
+
+
+def test_it_is_closed_once_and_with_a_finding():
+    case = asked()
+    with pytest.raises(ValidationError):
+        do_close_case(case, finding=" \n", acting_user=person("Marie"))
+    assert do_close_case(case, finding="Loose\ncable", acting_user=person("Marie"))
+    assert not do_close_case(case, finding="Again", acting_user=person("Sam"))
+    assert Case.objects.get().finding == "Loose cable"
+    assert not do_take_case(case, acting_user=person("Sam"))
+
+
+def test_the_page_leads_to_a_request_with_the_case_filled_in():
+    case = asked()
+    reader = Reader("Marie", "fr")
+    assert "L'appareil affiche une anomalie" in reader.text("/cases/").replace("&#x27;", "'")
+    reader.post(f"/cases/{case.number}/take/")
+    page = reader.get(f"/cases/{case.number}/").content.decode()
+    assert f"/devices/{DEVICE}/request/?case={case.number}&amp;reason=" in page
+    said = reader.text(f"/devices/{DEVICE}/request/", case=case.number, reason="x")
+    assert case.number in said
+    answer = reader.post(f"/cases/{case.number}/", finding="Câble débranché")
+    assert answer.status_code == 302
+    assert "Câble débranché" in reader.text(f"/cases/{case.number}/")
+    assert reader.post(f"/cases/{case.number}/", finding="").status_code == 400
+
+
+def test_a_site_sees_its_own_cases_and_takes_none():
+    mine, other = asked(), asked(device=FOREIGN)
+    reader = Reader("Julie")
+    assert mine.number in reader.text("/cases/", state="all")
+    assert reader.get(f"/cases/{other.number}/").status_code == 404
+    assert reader.post(f"/cases/{mine.number}/take/").status_code == 403
+    with pytest.raises(Exception, match=r".*"):
+        access_case(person("Julie"), other.number, Permission.CASES_CASE_READ)
+
+
+def test_the_same_by_the_api():
+    case = asked()
+    marie, sam, julie = Api("Marie"), Api("Sam"), Api("Julie", "fr")
+    assert [each["number"] for each in marie.get("/cases", state="waiting").json()["items"]] == [
+        case.number
+    ]
+    assert julie.get(f"/cases/{case.number}").json()["topic_words"].startswith("L'appareil affiche")
+    assert julie.post(f"/cases/{case.number}/take").status_code == 403
+    assert marie.post(f"/cases/{case.number}/take").json()["taken_by"] == "Marie Tremblay"
+    assert sam.post(f"/cases/{case.number}/take").status_code == 409
+    assert marie.post(f"/cases/{case.number}/close", {"finding": ""}).status_code == 422
+    closed = marie.post(f"/cases/{case.number}/close", {"finding": "Cable"}).json()
+    assert closed["finding"] == "Cable"
+    assert marie.get("/cases", state="elsewhere").status_code == 422
