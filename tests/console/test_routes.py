@@ -70,6 +70,8 @@ def body_for(path: str) -> dict:
         return asking()
     if path.endswith("/lock"):
         return {"reason": "x"}
+    if path.endswith("/cases/{number}/close"):
+        return {"finding": "x"}
     if path.endswith("/devices"):
         device = {"id": DEVICE, "product": "contrast-injector", "site": "st-mary"}
         return {**device, "display_name": "x"}
