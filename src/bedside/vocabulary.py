@@ -212,6 +212,8 @@ class Gate(StrEnum):
     REASON = "reason"
     DEVICE_STATE = "device_state"
     LOCK = "lock"
+    # at the console (sign-in)
+    WORKSTATION = "workstation"
     PATIENT_DATA = "patient_data"
     # the site's own say, at the console and again at the device
     SITE_POLICY = "site_policy"
@@ -349,6 +351,7 @@ class JournalAction(StrEnum):
     ACCOUNT_SIGN_ON_CHANGED = "account:sign_on:changed"
     ACCOUNT_TOKEN_ISSUED = "account:token:issued"
     ACCOUNT_TOKEN_REVOKED = "account:token:revoked"
+    ACCOUNT_WORKSTATION_CHANGED = "account:workstation:changed"
     AGENT_PROCESS_STARTED = "agent:process:started"
     AGENT_PROCESS_STOPPED = "agent:process:stopped"
     AGENT_WORKER_LOST = "agent:worker:lost"

@@ -20,10 +20,11 @@ from bedside.testing.passkey import Passkey
 __all__ = ["register_passkey"]
 
 _PRESENT_VERIFIED_ATTESTED = 0x45
+_BACKUP_ELIGIBLE = 0x08
 
 
-def register_passkey(user: User) -> Passkey:
-    """Give `user` a passkey of the console's own page, and return it."""
+def register_passkey(user: User, *, synced: bool = False) -> Passkey:
+    """Give `user` a passkey of the console's own page, and return it; `synced` may be copied."""
     config = settings.CONFIG
     passkey = Passkey(
         user.pk, user.name, rp_id=config.public_host, origin=config.public_url.rstrip("/")
@@ -33,7 +34,7 @@ def register_passkey(user: User) -> Passkey:
     credential = from_base64url(passkey.approver.credential)
     data = AuthenticatorData.create(
         bytes(32),
-        _PRESENT_VERIFIED_ATTESTED,
+        _PRESENT_VERIFIED_ATTESTED | (_BACKUP_ELIGIBLE if synced else 0),
         0,
         AttestedCredentialData.create(bytes(16), credential, ES256.from_cryptography_key(key)),
     )

@@ -25,6 +25,7 @@ GATES: dict[Gate, str] = {
     Gate.REASON: N_("A request needs a reason that the operator can read."),
     Gate.DEVICE_STATE: N_("The device is not in service: not enrolled, revoked or copied."),
     Gate.LOCK: N_("A lock is set on this person, device, site or product."),
+    Gate.WORKSTATION: N_("This sign-in did not come from an enrolled workstation."),
     Gate.PATIENT_DATA: N_("This access can show patient data, and this person has no right to it."),
     Gate.SITE_POLICY: N_("The site's policy does not allow this."),
     Gate.SITE_WINDOW: N_("The site allows this in its service windows only, and none is open."),
@@ -81,6 +82,9 @@ ADVICE: dict[Gate, str] = {
     Gate.REASON: N_("Say in one sentence why you ask."),
     Gate.DEVICE_STATE: _ASK_ADMINISTRATOR,
     Gate.LOCK: N_("Ask who set the lock to clear it."),
+    Gate.WORKSTATION: N_(
+        "Sign in from an enrolled workstation, or ask an administrator to enrol this computer."
+    ),
     Gate.PATIENT_DATA: N_("Ask for another access, or ask your manager for this right."),
     Gate.SITE_POLICY: N_("Ask the site, or ask for what its policy allows."),
     Gate.SITE_WINDOW: N_("Wait for the next window, or ask the site to open one."),

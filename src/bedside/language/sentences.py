@@ -101,6 +101,7 @@ _ACTIONS = {
     JournalAction.ACCOUNT_SIGN_ON_CHANGED: N_("Single sign-on changed"),
     JournalAction.ACCOUNT_TOKEN_ISSUED: N_("Access token issued"),
     JournalAction.ACCOUNT_TOKEN_REVOKED: N_("Access token revoked"),
+    JournalAction.ACCOUNT_WORKSTATION_CHANGED: N_("Workstation changed"),
     JournalAction.AGENT_PROCESS_STARTED: N_("Agent started"),
     JournalAction.AGENT_PROCESS_STOPPED: N_("Agent stopped"),
     JournalAction.AGENT_WORKER_LOST: N_("Worker process lost"),

@@ -74,12 +74,13 @@ def people() -> str:
     from bedside.console.accounts.actions import ContactDetails, PersonDetails, do_invite
     from bedside.console.accounts.models import Organisation, User
     from bedside.console.people.actions import do_save_organisation
+    from tests.console.passkeys import register_passkey
     from tests.console.world import person
 
     details = PersonDetails(
         name="Zoé Ménard", organisation="bayard-imaging", employer="Partenaires de terrain ltée"
     )
-    do_invite("zoe@bayard.example", details, acting_user=person("Alex"))
+    register_passkey(do_invite("zoe@bayard.example", details, acting_user=person("Alex")))
     contacts = [
         ContactDetails(
             country=country, name=name, telephone="+1 514 555 0199",

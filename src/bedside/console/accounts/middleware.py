@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import urlencode
@@ -15,10 +15,18 @@ from bedside.console.accounts.second_factor import (
     has_passkey,
     meets_sign_in_rule,
     signed_in_as_the_rule_asks,
+    signed_in_at_workstation,
 )
+from bedside.console.accounts.workstations import do_note_elsewhere
 from bedside.console.journal.actions import now_ms
+from bedside.console.rest.client import address
 
-__all__ = ["choose_language", "end_idle_sign_in", "require_second_factor"]
+__all__ = [
+    "choose_language",
+    "end_idle_sign_in",
+    "require_second_factor",
+    "require_workstation",
+]
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -83,6 +91,26 @@ def require_second_factor(get_response: Handler) -> Handler:
         if not _is_open(request.path) and not meets_sign_in_rule(user):
             return redirect("mfa_index")
         return get_response(request)
+
+    return handle
+
+
+def require_workstation(get_response: Handler) -> Handler:
+    """Refuse a sign-in from a computer that is not enrolled, where the role asks for one (S49).
+
+    One's passkeys stay reachable: a workstation begins as a passkey that is made on it.
+    """
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, User) or request.path.startswith(_ALWAYS_OPEN + _OPEN_PREFIXES):
+            return get_response(request)
+        if signed_in_at_workstation(request, user):
+            return get_response(request)
+        if not request.session.get("told_elsewhere"):
+            request.session["told_elsewhere"] = True
+            do_note_elsewhere(user, address=address(request))
+        return render(request, "accounts/elsewhere.html", status=403)
 
     return handle
 

@@ -26,6 +26,7 @@ __all__ = [
     "SingleSignOn",
     "SupportContact",
     "User",
+    "Workstation",
 ]
 
 
@@ -55,6 +56,8 @@ class Organisation(models.Model):
     timezone = models.CharField(max_length=64, default="UTC")
     passkey_roles = models.JSONField(default=list, blank=True)
     """Roles that sign in here with a passkey only, beside those of `[sign_in] passkey_roles`."""
+    workstation_roles = models.JSONField(default=list, blank=True)
+    """Roles that sign in from an enrolled workstation only (S49)."""
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -195,6 +198,20 @@ class ApiToken(models.Model):
     expires_ms = models.BigIntegerField()
     used_ms = models.BigIntegerField(default=0)
     revoked_ms = models.BigIntegerField(null=True)
+
+
+class Workstation(models.Model):
+    """A computer from which a person may sign in: a passkey that cannot leave it (S49)."""
+
+    passkey = models.OneToOneField(
+        "mfa.Authenticator", models.CASCADE, primary_key=True, related_name="workstation"
+    )
+    name = models.CharField(max_length=64, validators=[check_text])
+    enrolled_by = models.CharField(max_length=120)
+    enrolled_ms = models.BigIntegerField(default=now_ms)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Invitation(models.Model):

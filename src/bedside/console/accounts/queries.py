@@ -15,6 +15,7 @@ from bedside.console.accounts.models import ApiToken, Invitation, Organisation, 
 from bedside.console.accounts.second_factor import (
     meets_sign_in_rule,
     signed_in_as_the_rule_asks,
+    signed_in_at_workstation,
 )
 from bedside.console.accounts.tokens import digest
 from bedside.console.journal.actions import now_ms, person
@@ -190,6 +191,8 @@ def user_from_cookies(cookies: Mapping[str, str] | str) -> User | None:
     if not isinstance(user, User) or not meets_sign_in_rule(user):
         return None
     if not signed_in_as_the_rule_asks(request, user):
+        return None
+    if not signed_in_at_workstation(request, user):
         return None
     limits, moment = settings.CONFIG.sign_in, now_ms()
     idle = moment - request.session.get("seen_ms", 0)

@@ -9,8 +9,9 @@ from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.http import HttpRequest
+from fido2.webauthn import AuthenticatorData
 
-from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.models import Organisation, User, Workstation
 
 __all__ = [
     "SecondFactorAdapter",
@@ -18,10 +19,13 @@ __all__ = [
     "has_second_factor",
     "meets_sign_in_rule",
     "must_use_passkey",
+    "must_use_workstation",
     "open_secret",
     "passkey_roles",
     "seal_secret",
     "signed_in_as_the_rule_asks",
+    "signed_in_at_workstation",
+    "stays_on_its_device",
 ]
 
 _TYPES = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
@@ -41,8 +45,33 @@ def passkey_roles(organisation: Organisation) -> frozenset[str]:
 
 
 def must_use_passkey(user: User) -> bool:
-    """Whether this person's role asks for a passkey (R1)."""
-    return bool(user.role) and user.role in passkey_roles(user.organisation)
+    """Whether this person's role asks for a passkey (R1); an enrolled workstation is one."""
+    if not user.role:
+        return False
+    return user.role in passkey_roles(user.organisation) or must_use_workstation(user)
+
+
+def must_use_workstation(user: User) -> bool:
+    """Whether this person's role asks for an enrolled workstation (S49)."""
+    return bool(user.role) and user.role in user.organisation.workstation_roles
+
+
+def signed_in_at_workstation(request: HttpRequest, user: User) -> bool:
+    """Whether this browser's own sign-in used an enrolled workstation, where one is asked for."""
+    if not must_use_workstation(user):
+        return True
+    used = [record.get("id") for record in get_authentication_records(request, user)]
+    enrolled = Workstation.objects.filter(passkey_id__in=used, passkey__user_id=user.pk)
+    return bool(enrolled.exists())
+
+
+def stays_on_its_device(passkey: Authenticator) -> bool:
+    """Whether a passkey cannot be copied to another device, as its authenticator stated it.
+
+    The flag "backup eligible" of WebAuthn level 3 is fixed when the passkey is made.
+    """
+    flags = passkey.wrap().authenticator_data.flags
+    return not flags & AuthenticatorData.FLAG.BE
 
 
 def meets_sign_in_rule(user: User) -> bool:

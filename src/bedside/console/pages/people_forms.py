@@ -248,11 +248,28 @@ class OrganisationForm(forms.ModelForm[Organisation]):
         help_text=_("Beside those that the installation asks it of."),
     )
 
+    workstation_roles = forms.MultipleChoiceField(
+        label=_("Roles that sign in from an enrolled workstation only"),
+        required=False,
+        choices=_ROLES,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("A passkey that cannot leave its computer, enrolled on the person's page."),
+    )
+
     class Meta:
         """Which fields of the model the form states."""
 
         model = Organisation
-        fields = ("key", "name", "kind", "country", "language", "timezone", "passkey_roles")
+        fields = (
+            "key",
+            "name",
+            "kind",
+            "country",
+            "language",
+            "timezone",
+            "passkey_roles",
+            "workstation_roles",
+        )
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)

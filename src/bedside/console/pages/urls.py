@@ -72,6 +72,11 @@ urlpatterns = [
     path("people/<str:person_id>/review/", person_acts.review, name="person_review"),
     path("people/<str:person_id>/close/", person_acts.close, name="person_close"),
     path("people/<str:person_id>/open/", person_acts.reopen, name="person_open"),
+    path(
+        "people/<str:person_id>/workstations/<int:passkey_id>/",
+        person_acts.workstation,
+        name="person_workstation",
+    ),
     path("people/<str:person_id>/leave/", person_acts.leave, name="person_leave"),
     path("people/<str:person_id>/train/", person_acts.train, name="person_train"),
     path(

@@ -197,7 +197,7 @@ def save_organisation(
     if found is not None and found.kind != body.kind:
         raise _invalid("kind")
     edited = found or Organisation(pk=organisation_id, kind=body.kind)
-    for name in ("name", "country", "language", "timezone", "passkey_roles"):
+    for name in ("name", "country", "language", "timezone", "passkey_roles", "workstation_roles"):
         setattr(edited, name, getattr(body, name))
     do_save_organisation(edited, [row.details() for row in body.contacts], acting_user=user)
     return schemas.organisation_view(edited)

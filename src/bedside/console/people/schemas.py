@@ -194,6 +194,9 @@ class OrganisationBody(Body):
     passkey_roles: list[Literal[tuple(role.value for role in Role)]] = Field(  # type: ignore[valid-type]
         default_factory=list, max_length=16
     )
+    workstation_roles: list[Literal[tuple(role.value for role in Role)]] = Field(  # type: ignore[valid-type]
+        default_factory=list, max_length=16
+    )
     contacts: list[ContactBody] = Field(default_factory=list, max_length=60)
 
 
@@ -207,6 +210,7 @@ class OrganisationAnswer(Schema):
     language: str
     timezone: str
     passkey_roles: list[str]
+    workstation_roles: list[str]
     contacts: list[dict[str, str]]
 
 
@@ -264,6 +268,7 @@ def organisation_view(organisation: Organisation) -> dict[str, Any]:
         "language": organisation.language,
         "timezone": organisation.timezone,
         "passkey_roles": organisation.passkey_roles,
+        "workstation_roles": organisation.workstation_roles,
         "contacts": [
             {name: getattr(contact, name) for name in names}
             for contact in organisation.contacts.all()

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "bedside.console.accounts.middleware.end_idle_sign_in",
     "bedside.console.accounts.middleware.require_second_factor",
+    "bedside.console.accounts.middleware.require_workstation",
 ]
 
 ROOT_URLCONF = "bedside.console.project.urls"

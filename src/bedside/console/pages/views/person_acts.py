@@ -19,6 +19,11 @@ from bedside.console.accounts.actions import (
 from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import access_person, check_permission, state_of
+from bedside.console.accounts.workstations import (
+    access_passkey,
+    do_enrol_workstation,
+    do_remove_workstation,
+)
 from bedside.console.pages.forms import LockForm
 from bedside.console.pages.people_forms import TrainingForm, take_errors
 from bedside.console.pages.views.people import for_people, zone_of
@@ -26,7 +31,16 @@ from bedside.console.people.actions import do_close_person, do_leave
 from bedside.console.people.queries import holdings_of, rights_of
 from bedside.vocabulary import Permission
 
-__all__ = ["close", "end_training", "invitation", "leave", "reopen", "review", "train"]
+__all__ = [
+    "close",
+    "end_training",
+    "invitation",
+    "leave",
+    "reopen",
+    "review",
+    "train",
+    "workstation",
+]
 
 _METHODS = ["GET", "HEAD", "POST"]
 
@@ -146,6 +160,20 @@ def end_training(request: HttpRequest, user: User, person_id: str, product_id: s
         words,
         lambda: do_end_product_right(shown, right.product, acting_user=user),
     )
+
+
+@require_POST
+@for_people
+@must_confirm
+def workstation(request: HttpRequest, user: User, person_id: str, passkey_id: int) -> HttpResponse:
+    """Enrol the computer of a passkey as a workstation, or take that back."""
+    shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_MANAGE)
+    passkey = access_passkey(shown, passkey_id)
+    if request.POST.get("remove"):
+        words = _("A workstation of %(name)s is removed.")
+        return _do(request, shown, words, lambda: do_remove_workstation(passkey, acting_user=user))
+    words = _("A workstation of %(name)s is enrolled.")
+    return _do(request, shown, words, lambda: do_enrol_workstation(passkey, acting_user=user))
 
 
 def _do(

@@ -20,6 +20,7 @@ from bedside.console.accounts.queries import (
     role_of,
     state_of,
 )
+from bedside.console.accounts.workstations import passkeys_with_workstations
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages.people_forms import InviteForm, PeopleFilters, PersonForm, take_errors
 from bedside.console.pages.views.paging import page_of
@@ -77,6 +78,7 @@ def person(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
         "role": _role_name(shown),
         "employer": employer(shown),
         "rights": rights,
+        "passkeys": passkeys_with_workstations(shown),
         "due_ms": due_ms(shown),
         "zone": zone_of(user),
         "mine": shown.pk == user.pk,
