@@ -12,7 +12,7 @@ async def main(folder: Path, port: int) -> None:
     async with device(folder, port=port, inbox_bytes=2**40) as play:
         play.config()
         play.environment()
-        print(os.getpid(), play.leash.pid, flush=True)
+        print(os.getpid(), play.leash_pid, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 

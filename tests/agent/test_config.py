@@ -1,8 +1,12 @@
 """The configuration file: what is missing or unknown is named."""
 
+import grp
+import pwd
+
 import pytest
 
 from bedside.agent.config import AgentConfig, ConfigError, load_config
+from bedside.agent.users import SessionUsers, find_user
 
 GOOD = """
 state_dir = "state"
@@ -12,7 +16,8 @@ manufacturer_key = "maker.pem"
 hardware_files = ["id"]
 panel_users = ["root"]
 panel_groups = ["root"]
-worker_user = "root"
+worker_user = "daemon"
+session_user = 2000000000
 [proxy]
 host = "proxy.hospital"
 port = 3128
@@ -34,6 +39,8 @@ def test_a_whole_file(tmp_path):
     assert config.journal_dir == tmp_path / "state/journal"
     assert config.panel_users == (0,)
     assert config.proxy.password == "secret"
+    assert config.worker_user == find_user("daemon")
+    assert config.session_users == SessionUsers(find_user(2_000_000_000), separate=True)
     assert AgentConfig.from_json(config.to_json()) == config
 
 
@@ -41,6 +48,7 @@ def test_the_least(tmp_path):
     text = "".join(GOOD.splitlines(keepends=True)[:5])
     config = load_config(write(tmp_path, text))
     assert config.proxy is None
+    assert config.session_users == SessionUsers()
     assert AgentConfig.from_json(config.to_json()) == config
 
 
@@ -55,8 +63,25 @@ def test_the_least(tmp_path):
         (('panel_users = ["root"]', 'panel_users = ["nobody-here"]'), "no user nobody-here"),
         (('panel_groups = ["root"]', 'panel_groups = ["nobody-here"]'), "no group nobody-here"),
         (("[proxy]", "[proxy"), "not TOML"),
+        (('"daemon"', '"nobody-here"'), "no user nobody-here"),
+        (('"daemon"', "1"), "worker_user is not a str"),
+        (("2000000000", '"nobody-here"'), "no user nobody-here"),
+        (("2000000000", "-1"), "no user -1"),
+        (("2000000000", "1.5"), "session_user is not a str or int"),
+        (("2000000000", "0"), "session_user is root"),
+        (("2000000000", '"daemon"'), "session_user is worker_user"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, change, words):
     with pytest.raises(ConfigError, match=words):
         load_config(write(tmp_path, GOOD.replace(*change)))
+
+
+@pytest.mark.parametrize("name", ["panel_users", "panel_groups"])
+def test_who_serves_a_session_does_not_use_the_panel(tmp_path, name):
+    group = grp.getgrgid(pwd.getpwnam("daemon").pw_gid).gr_name
+    text = GOOD.replace('worker_user = "daemon"', "").replace("2000000000", '"daemon"')
+    load_config(write(tmp_path, text))
+    given = group if name == "panel_groups" else "daemon"
+    with pytest.raises(ConfigError, match="session_user may use the panel"):
+        load_config(write(tmp_path, text.replace(f'{name} = ["root"]', f'{name} = ["{given}"]')))

@@ -53,7 +53,7 @@ async def test_a_session_from_order_to_stop(tmp_path):
             await whole_life(play)
         assert watch.looks > 5
         assert not watch.found
-        assert any("leash" in command for command in watch.watched)
+        assert any("ssh.leash" in command for command in watch.watched)
         assert play.stop_agent() == 0
         status, out = await play.command("journal", "verify")
         assert status == 0, out
@@ -343,12 +343,25 @@ def alive(pid: int) -> bool:
         return False
 
 
-def workers(play: World) -> list[int]:
-    """The worker's pid, if there is one."""
+def children(play: World, program: str) -> list[int]:
+    """The supervisor's children that run `program`."""
     found = subprocess.run(
-        ["pgrep", "-P", str(play.agent.pid)], capture_output=True, text=True, check=False
+        ["pgrep", "-P", str(play.agent.pid), "-f", program],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return [int(pid) for pid in found.stdout.split()]
+
+
+def workers(play: World) -> list[int]:
+    """The worker's pid, if there is one."""
+    return children(play, "bedside.agent.worker")
+
+
+def leashes(play: World) -> list[int]:
+    """The leash's pid, if there is one."""
+    return children(play, "bedside.agent.ssh.leash")
 
 
 def stop(pid: int) -> None:

@@ -209,6 +209,8 @@ class World:
         (self.state / "machine-id").write_text("this machine")
         self.set_exam(0)
         self.agent: subprocess.Popen | None = None
+        self.before_agent: tuple[str, ...] = ()
+        """Words before the agent's own command (`reach`)."""
         self.agent_log = (folder / "agent.log").open("ab")
 
     # ---- relays ----
@@ -335,7 +337,8 @@ class World:
 
     def start_agent(self) -> None:
         self.agent = subprocess.Popen(
-            [sys.executable, "-m", "bedside", "agent", "run", "--config", str(self.config_file)],
+            [*self.before_agent, sys.executable, "-m", "bedside", "agent", "run",
+             "--config", str(self.config_file)],
             stdin=subprocess.DEVNULL, stdout=self.agent_log, stderr=self.agent_log,
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         )  # fmt: skip

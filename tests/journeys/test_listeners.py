@@ -61,7 +61,7 @@ def test_nothing_listens_from_idle_to_idle(
 
     assert not watch.found
     assert watch.looks > 100
-    for part in ("bedside.agent.supervisor", "bedside.agent.worker", "leash.py"):
+    for part in ("bedside.agent.supervisor", "bedside.agent.worker", "ssh.leash"):
         assert any(part in command for command in watch.watched), watch.watched
     if mode == "control":
         journey.operator.verify()

@@ -16,6 +16,7 @@ names = { en = "Contrast injector", fr = "Injecteur de produit de contraste" }
 [access.service]
 command = ["/opt/injector/menu"]
 view_command = ["/opt/injector/menu", "--view"]
+user = "injector"
 
 [access.system]
 shell = ["/bin/bash", "--login"]
@@ -53,6 +54,7 @@ def test_a_whole_profile():
     assert profile.names.say(Language.FRENCH) == "Injecteur de produit de contraste"
     assert profile.service is not None
     assert profile.service.command_in(Mode.VIEW) == ("/opt/injector/menu", "--view")
+    assert profile.service.user == "injector"
     assert profile.system is not None
     assert profile.system.read_only_commands == (("uptime",), ("df", "-h"))
     assert [(endpoint.name, endpoint.port) for endpoint in profile.endpoints] == [("vnc", 5900)]
@@ -62,11 +64,13 @@ def test_a_whole_profile():
 
 
 def test_what_is_not_named_does_not_exist():
-    bare = PROFILE.split("[access.system]", maxsplit=1)[0].replace("view_command", "#")
+    bare = PROFILE.split("[access.system]", maxsplit=1)[0]
+    bare = bare.replace("view_command", "#").replace("user", "#")
     profile = parse_profile((bare + '[safe_state]\ncommand = ["x"]\ntimeout_s = 1\n').encode())
     assert profile.access_kinds == {AccessKind.SERVICE}
     assert profile.service is not None
     assert profile.service.command_in(Mode.VIEW) is None
+    assert profile.service.user is None
     assert (profile.endpoints, profile.data_items, profile.inbox) == ((), (), None)
 
 
@@ -92,6 +96,8 @@ def test_what_is_not_named_does_not_exist():
         ('id = "contrast-injector"', 'id = "contrast-injector"\nextra = 1'),
         ('[["uptime"], ["df", "-h"]]', '["uptime"]'),
         ("[access.service]", "[access.root]"),
+        ('user = "injector"', "user = 0"),
+        ('user = "injector"', 'user = "../root"'),
     ],
 )
 def test_refused(old, new):

@@ -26,6 +26,7 @@ from bedside.agent.reports import Reporter
 from bedside.agent.safe_state import SafeStateWatch
 from bedside.agent.seen import SeenOrders
 from bedside.agent.session import Over, ServiceSession, SessionParts
+from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.audit.chain import ChainHead
 from bedside.audit.entry import Actor, ActorKind, Thing, short
@@ -37,7 +38,7 @@ from bedside.protocol.local import Verification
 from bedside.protocol.orders import DeviceConfiguration, Receipt, SessionOrder, Withdrawal
 from bedside.protocol.profile import parse_profile
 from bedside.protocol.shapes import Relay
-from bedside.vocabulary import Ending, Gate, JournalAction, MessageKind, Outcome
+from bedside.vocabulary import AccessKind, Ending, Gate, JournalAction, MessageKind, Outcome
 
 __all__ = ["Clerk"]
 
@@ -47,6 +48,7 @@ class Clerk:
 
     Args:
         config: the agent's configuration.
+        leash: starts a session's commands, and ends them.
         tell: says something to the supervisor.
         touched: called when something happened, so that the worker does not leave yet.
     """
@@ -54,11 +56,13 @@ class Clerk:
     def __init__(
         self,
         config: AgentConfig,
+        leash: Leash,
         *,
         tell: Callable[[dict[str, Any]], None],
         touched: Callable[[], None],
     ) -> None:
         self._config = config
+        self._leash = leash
         self._tell = tell
         self._touched = touched
         self._identity = load_identity(config.identity_dir)
@@ -368,6 +372,8 @@ class Clerk:
             signer=self._keys.signer,
             credential=self._credential,
             way=way,
+            leash=self._leash,
+            runs_as=self._runs_as,
             grant=self._grant,
             show=lambda board: self._tell({"do": "show", "board": board}),
             require_verification=self._require_verification,
@@ -375,6 +381,9 @@ class Clerk:
             news_soon=self._reporter.tell_soon,
             now_ms=wall_ms,
         )
+
+    def _runs_as(self, access: AccessKind) -> str:
+        return self._config.session_users.words(service=access is AccessKind.SERVICE)
 
     def _require_verification(self, due: Verification) -> None:
         self._tell({"do": "verify", "due": due.to_dict()})

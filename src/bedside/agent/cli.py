@@ -99,6 +99,11 @@ def _parser(language: Language) -> argparse.ArgumentParser:
 
 def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -> int:
     """Become the supervisor: nothing of this process stays in memory."""
+    from bedside.agent.privileges import adopt_orphans
+    from bedside.agent.separation import settle_users
+
+    config = settle_users(config)
+    adopt_orphans()
     descriptor = os.memfd_create("bedside-agent-config", 0)
     os.write(descriptor, config.to_json().encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
@@ -136,21 +141,23 @@ def _enrol(config: AgentConfig, given: argparse.Namespace, language: Language) -
 
 
 def _status(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.separation import separation_sentence
     from bedside.agent.status import ask_status, status_lines
 
     status = ask_status(config.panel_socket, language)
     if status is None:
         print(say(language, N_("The agent does not run.")), file=sys.stderr)
         return 1
-    print("\n".join(status_lines(status, language)))
+    print(*status_lines(status, language), separation_sentence(config, language), sep="\n")
     return 0
 
 
 def _check(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
     from bedside.agent.check import check_connections
+    from bedside.agent.separation import separation_sentence
 
     lines, everything_open = asyncio.run(check_connections(config, language))
-    print("\n".join(lines))
+    print(*lines, separation_sentence(config, language), sep="\n")
     return 0 if everything_open else 1
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bedside.agent.proxy import Proxy
+from bedside.agent.users import SessionUsers, SystemUser, find_user
 from bedside.language import Language, parse_language
 
 __all__ = [
@@ -38,6 +39,9 @@ class AgentConfig:
         proxy: the HTTP proxy that all connections use, or None.
         panel_users, panel_groups: ids that may use the panel socket, besides root and our own.
         worker_user: the user that the worker becomes when the supervisor is root.
+        session_user: the user that a session's processes become, nobody else's; None where the
+            agent runs as one user for all.
+        service_user: the user that the product's service application needs, if it needs another.
         hardware_files: what makes this machine itself; a copy on another machine is refused.
     """
 
@@ -48,7 +52,9 @@ class AgentConfig:
     proxy: Proxy | None = None
     panel_users: tuple[int, ...] = ()
     panel_groups: tuple[int, ...] = ()
-    worker_user: str | None = None
+    worker_user: SystemUser | None = None
+    session_user: SystemUser | None = None
+    service_user: SystemUser | None = None
     hardware_files: tuple[Path, ...] = (Path("/etc/machine-id"),)
 
     @property
@@ -66,6 +72,13 @@ class AgentConfig:
         """Where panels connect."""
         return self.run_dir / "panel.sock"
 
+    @property
+    def session_users(self) -> SessionUsers:
+        """As whom a session's processes run; without `session_user`, as the worker does."""
+        if self.session_user is None:
+            return SessionUsers(self.worker_user, self.service_user)
+        return SessionUsers(self.session_user, self.service_user, separate=True)
+
     def to_json(self) -> str:
         """Return the configuration for another process of the agent; it may hold a password."""
         proxy = self.proxy
@@ -76,6 +89,8 @@ class AgentConfig:
                 "panel_users": self.panel_users,
                 "panel_groups": self.panel_groups,
                 "worker_user": self.worker_user,
+                "session_user": self.session_user,
+                "service_user": self.service_user,
                 "hardware_files": [str(path) for path in self.hardware_files],
             }
         )
@@ -90,7 +105,9 @@ class AgentConfig:
             proxy=proxy and Proxy(host=proxy[0], port=proxy[1], user=proxy[2], password=proxy[3]),
             panel_users=tuple(obj["panel_users"]),
             panel_groups=tuple(obj["panel_groups"]),
-            worker_user=obj["worker_user"],
+            worker_user=SystemUser.from_json(obj["worker_user"]),
+            session_user=SystemUser.from_json(obj["session_user"]),
+            service_user=SystemUser.from_json(obj["service_user"]),
             hardware_files=tuple(Path(path) for path in obj["hardware_files"]),
         )
 
@@ -102,14 +119,15 @@ class _Table:
         self._table = dict(table)
         self._where = where
 
-    def take(self, name: str, kind: type, default: Any = ...) -> Any:
+    def take(self, name: str, *kinds: type, default: Any = ...) -> Any:
         if name not in self._table:
             if default is ...:
                 raise ConfigError(f"{self._where}{name} is missing")
             return default
         value = self._table.pop(name)
-        if type(value) is not kind:
-            raise ConfigError(f"{self._where}{name} is not a {kind.__name__}")
+        if type(value) not in kinds:
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise ConfigError(f"{self._where}{name} is not a {wanted}")
         return value
 
     def end(self) -> None:
@@ -135,18 +153,22 @@ def load_config(path: Path) -> AgentConfig:
 
 
 def _from_table(table: _Table, folder: Path) -> AgentConfig:
-    files = table.take("hardware_files", list, ["/etc/machine-id"])
+    files = table.take("hardware_files", list, default=["/etc/machine-id"])
     config = AgentConfig(
         **{name: _path(table, name, folder) for name in _PATHS},
-        proxy=_proxy(table.take("proxy", dict, None), folder),
-        panel_users=tuple(_user(name) for name in table.take("panel_users", list, [])),
-        panel_groups=tuple(_group(name) for name in table.take("panel_groups", list, [])),
-        worker_user=table.take("worker_user", str, None),
+        proxy=_proxy(table.take("proxy", dict, default=None), folder),
+        panel_users=tuple(
+            _user(str(name)).uid for name in table.take("panel_users", list, default=[])
+        ),
+        panel_groups=tuple(_group(name) for name in table.take("panel_groups", list, default=[])),
+        worker_user=_system_user(table, "worker_user", str),
+        session_user=_system_user(table, "session_user", str, int),
+        service_user=None,  # the profile names it: `separation` looks
         hardware_files=tuple(folder / str(name) for name in files),
     )
     table.end()
-    if config.worker_user is not None:
-        _user(config.worker_user)
+    if config.session_user is not None:
+        _check_session_user(config, config.session_user)
     return config
 
 
@@ -158,24 +180,37 @@ def _proxy(given: dict[str, Any] | None, folder: Path) -> Proxy | None:
     if given is None:
         return None
     table = _Table(given, "proxy.")
-    file = table.take("password_file", str, None)
+    file = table.take("password_file", str, default=None)
     proxy = Proxy(
         host=table.take("host", str),
         port=table.take("port", int),
-        user=table.take("user", str, None),
+        user=table.take("user", str, default=None),
         password=None if file is None else (folder / file).read_text().rstrip("\n"),
     )
     table.end()
     return proxy
 
 
-def _user(name: Any) -> int:
-    import pwd
+def _system_user(table: _Table, name: str, *kinds: type) -> SystemUser | None:
+    given = table.take(name, *kinds, default=None)
+    return None if given is None else _user(given)
 
+
+def _user(given: str | int) -> SystemUser:
     try:
-        return pwd.getpwnam(str(name)).pw_uid
+        return find_user(given)
     except KeyError:
-        raise ConfigError(f"there is no user {name}") from None
+        raise ConfigError(f"there is no user {given}") from None
+
+
+def _check_session_user(config: AgentConfig, user: SystemUser) -> None:
+    """What a session runs must not be what keeps it out; whatever else runs as it would be ended."""
+    if user.uid == 0:
+        raise ConfigError("session_user is root")
+    if config.worker_user is not None and user.uid == config.worker_user.uid:
+        raise ConfigError("session_user is worker_user: it needs one that nobody else uses")
+    if user.uid in config.panel_users or {user.gid, *user.groups} & set(config.panel_groups):
+        raise ConfigError("session_user may use the panel: it could let itself in")
 
 
 def _group(name: Any) -> int:

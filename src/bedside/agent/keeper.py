@@ -1,8 +1,8 @@
 """The supervisor's hold on its worker: start it, feed it, hear it, kill it with all it started.
 
-The worker leads a process group of its own, its leash included, and dies with the supervisor (it
-asks the kernel for that itself). When the worker dies, the leash hangs up and kills what the session
-started; what is left of the group half a second later is killed from here.
+The worker leads a process group of its own and dies with the supervisor (it asks the kernel for that
+itself). Beside it the supervisor holds a leash (`tether`), which ends what the session started; the
+worker counts as running until that is done.
 """
 
 import contextlib
@@ -18,11 +18,13 @@ from typing import Any
 from bedside.agent.files import read_json, write_json
 from bedside.agent.lines import WORKER_LINE_LIMIT, LineBuffer, LineError, parse_line, to_line
 from bedside.agent.reactor import READ, WRITE, Reactor
+from bedside.agent.tether import Tether, descriptors
+from bedside.agent.users import SessionUsers
 
 __all__ = ["Keeper", "sweep_leftovers", "worker_command"]
 
 _WORKER_FD = 3
-_LEASH_TIME_MS = 500
+_LEASH_FD = 4
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -42,11 +44,12 @@ class Keeper:
 
     Args:
         reactor: the loop that drives it.
-        command: the worker's argument list; it finds its socket at descriptor 3.
-        record: where the worker's pids are noted, for the sweep after our own death.
+        command: the worker's argument list; it finds its socket at descriptor 3, its leash's at 4.
+        record: where the worker's pid is noted, for the sweep after our own death.
+        users: as whom a session's processes run.
         on_line: called with each object that the worker says.
-        on_exit: called once per worker when it is gone and everything it said was heard, with
-            whether it left by itself and in order.
+        on_exit: called once per worker when it is gone, what its session started is too, and
+            everything it said was heard, with whether it left by itself and in order.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Keeper:
         command: Sequence[str],
         record: Path,
         *,
+        users: SessionUsers,
         on_line: Callable[[dict[str, Any]], None],
         on_exit: Callable[[bool], None],
     ) -> None:
@@ -64,12 +68,13 @@ class Keeper:
         self._on_line = on_line
         self._on_exit = on_exit
         self._process: _Process | None = None
+        self._tether = Tether(reactor, users, lost=self.kill)
         self.heard_ms = 0
 
     @property
     def running(self) -> bool:
-        """Whether there is a worker."""
-        return self._process is not None
+        """Whether there is a worker, or something that its session started."""
+        return self._process is not None or self._tether.busy
 
     @property
     def pid(self) -> int | None:
@@ -78,20 +83,20 @@ class Keeper:
 
     def start(self) -> None:
         """Start the worker; raise OSError when the system cannot."""
-        assert self._process is None
+        assert not self.running
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, self._tether.start() as leash:
+            actions, copies = descriptors({_WORKER_FD: theirs, _LEASH_FD: leash})
             pid = os.posix_spawn(
                 self._command[0],
                 self._command,
                 _ENVIRONMENT,
-                file_actions=[
-                    (os.POSIX_SPAWN_DUP2, theirs.fileno(), _WORKER_FD),
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                ],
+                file_actions=[*actions, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
                 setsid=True,
                 setsigdef=[signal.SIGTERM, signal.SIGPIPE],
             )
+            for copy in copies:
+                os.close(copy)
         ours.setblocking(False)
         process = _Process(
             pid, os.pidfd_open(pid), ours, LineBuffer(WORKER_LINE_LIMIT), bytearray()
@@ -179,8 +184,8 @@ class Keeper:
         _, status = os.waitpid(process.pid, 0)
         self._process = None
         self._record.unlink(missing_ok=True)
-        self._reactor.later(_LEASH_TIME_MS, lambda: _kill_group(process.pid))
-        self._on_exit(os.waitstatus_to_exitcode(status) == 0)
+        _kill_group(process.pid)
+        self._tether.end(lambda: self._on_exit(os.waitstatus_to_exitcode(status) == 0))
 
     def _hear_rest(self) -> bool:
         assert self._process is not None

@@ -2,14 +2,16 @@
 
 import ctypes
 import os
-import pwd
 import resource
 import signal
 
-__all__ = ["die_with_parent", "drop_privileges"]
+from bedside.agent.users import SystemUser, become
+
+__all__ = ["adopt_orphans", "die_with_parent", "drop_privileges"]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -23,18 +25,20 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def drop_privileges(user: str | None) -> None:
+def adopt_orphans() -> None:
+    """Become the parent of every orphan below this process, and stay so over `exec`."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def drop_privileges(user: SystemUser | None) -> None:
     """Become `user` where we are root, and close the ways back; no core dumps, no new privileges.
 
-    Raises KeyError for an unknown user, OSError when the system refuses.
+    Raises OSError when the system refuses.
     """
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if user is not None and os.geteuid() == 0:
-        entry = pwd.getpwnam(user)
-        os.initgroups(user, entry.pw_gid)
-        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+        become(user)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     # A core or a debugger of the same user would see the device's keys.
     _prctl(_PR_SET_DUMPABLE, 0)

@@ -26,6 +26,7 @@ from bedside.pki.signing import CONSENT, Signer, sign_envelope
 from bedside.protocol.local import AskedRequest, OpenSession, Verification
 from bedside.protocol.orders import Consent, SessionOrder
 from bedside.vocabulary import (
+    AccessKind,
     Activity,
     Ending,
     Gate,
@@ -58,6 +59,8 @@ class SessionParts:
     signer: Signer
     credential: SupportCredential
     way: Way
+    leash: Leash
+    runs_as: Callable[[AccessKind], str]
     grant: Callable[[SessionOrder], SessionGrant]
     show: Callable[[dict[str, Any]], None]
     require_verification: Callable[[Verification], None]
@@ -92,7 +95,6 @@ class ServiceSession:
         self._live = False
         self._changes: list[str] = []
         self._endpoint: Endpoint | None = None
-        self._leash: Leash | None = None
         self._legs: Legs | None = None
         self._watchers: set[asyncio.Task[None]] = set()
         self._alone_since = time.monotonic()
@@ -171,8 +173,7 @@ class ServiceSession:
         self._write(JournalAction.SESSION_CONSENT_ASKED, detail=self._terms())
         self._show(Activity.ASKED)
         # All that can be made ready is, while the person reads.
-        self._leash = Leash.start()
-        self._endpoint = Endpoint(self._parts.grant(order), _Hooks(self), self._leash)
+        self._endpoint = Endpoint(self._parts.grant(order), _Hooks(self), self._parts.leash)
         self._legs = self._make_legs()
         loop = asyncio.get_running_loop()
         preparing = [
@@ -291,7 +292,8 @@ class ServiceSession:
         self._moved = time.monotonic()
         if self._live:
             return
-        self._write(JournalAction.SESSION_LIFE_LIVE, detail=self._terms())
+        runs_as = self._parts.runs_as(self.order.access)
+        self._write(JournalAction.SESSION_LIFE_LIVE, detail={**self._terms(), "runs_as": runs_as})
         self._live = True
         if self.order.mode is Mode.CONTROL:
             # Before the first key is pressed: a crash must not forget it (R11).

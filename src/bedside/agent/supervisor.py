@@ -24,6 +24,7 @@ from bedside.agent.panels import Panels, SocketRights
 from bedside.agent.poll_plan import PollPlan
 from bedside.agent.poller import Poller, PollEvents, PollState
 from bedside.agent.reactor import READ, Reactor
+from bedside.agent.tether import sweep
 from bedside.agent.work import Work
 from bedside.protocol.poll import Message
 from bedside.protocol.shapes import JournalHead, Relay
@@ -66,6 +67,7 @@ class Supervisor:
                 self.reactor,
                 worker or worker_command(()),
                 config.state_dir / "worker.json",
+                users=config.session_users,
                 on_line=on_line,
                 on_exit=on_exit,
             ),
@@ -120,12 +122,17 @@ class Supervisor:
             self._end()
 
     def _begin(self, *, swept: bool) -> None:
-        for one in self.ledger.end_open_sessions(
-            Ending.DEVICE_LOST, {"found": "at start", "swept": swept}
-        ):
-            self.work.sweep(one.session)
+        users = self.config.session_users
+        left = sweep(users, [one.session for one in self.ledger.open_sessions()])
+        detail: dict[str, str | int | bool] = {"found": "at start", "swept": swept}
+        if left:
+            detail["processes_left"] = left
+        for one in self.ledger.end_open_sessions(Ending.DEVICE_LOST, detail):
             self.work.after_session(one)
-        self.ledger.write(JournalAction.AGENT_PROCESS_STARTED, detail={"version": __version__})
+        self.ledger.write(
+            JournalAction.AGENT_PROCESS_STARTED,
+            detail={"version": __version__, "runs_as": users.words(service=False)},
+        )
         if not self.identity.matches_hardware(self.config.hardware_files):
             self.board.set_fault(Gate.INSTANCE)
             self.ledger.write(

@@ -5,7 +5,6 @@ Every ending that the worker cannot write any more is written here: a session ne
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from bedside.agent.board import Board
@@ -35,7 +34,6 @@ _TEND_MS = 2_000
 _MAX_TRIES = 3
 _RENEW_AGAIN_MS = 3_600_000
 _END_MS = 1_500
-_SWEEP_MS = 500
 
 Answer = Callable[[Gate | None], None]
 KeeperMaker = Callable[[Callable[[dict[str, Any]], None], Callable[[bool], None]], Keeper]
@@ -154,12 +152,6 @@ class Work:
                 self._reactor.turn()
         self._close_open(Ending.DEVICE_LOST, {"by": "supervisor"})
 
-    def sweep(self, session: str) -> None:
-        """Kill whatever still carries the mark of `session`."""
-        from bedside.agent.ssh.leash import sweep
-
-        sweep(session)
-
     def after_session(self, ended: OpenedSession) -> None:
         """Require a person's verification after control that was live (R11)."""
         if ended.live and ended.mode is Mode.CONTROL:
@@ -231,7 +223,6 @@ class Work:
             self._board.set_fault(Gate.JOURNAL)
             return
         for one in ended:
-            self._reactor.later(_SWEEP_MS, partial(self.sweep, one.session))
             self.after_session(one)
 
     def _give_up_poison(self) -> None:

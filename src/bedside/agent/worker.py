@@ -1,6 +1,7 @@
 """The process that does the work: starts with a message, holds the heavy parts, leaves when done.
 
-It is born with one socket to the supervisor, gives up its privileges, and dies with it.
+It is born with one socket to the supervisor and one to its leash, gives up its privileges, and dies
+with both.
 """
 
 import asyncio
@@ -29,15 +30,17 @@ class Worker:
     Args:
         config: the agent's configuration.
         home: the line to the supervisor.
+        leash: connected to the process that starts a session's commands.
     """
 
-    def __init__(self, config: AgentConfig, home: Home) -> None:
+    def __init__(self, config: AgentConfig, home: Home, leash: socket.socket) -> None:
         from bedside.agent.clerk import Clerk
+        from bedside.agent.ssh.children import Leash
 
         self._home = home
         self._over = asyncio.Event()
         self._quiet_since = time.monotonic()
-        self.clerk = Clerk(config, tell=home.tell, touched=self._touch)
+        self.clerk = Clerk(config, Leash(leash), tell=home.tell, touched=self._touch)
 
     async def run(self) -> None:
         """Work until nothing was to be done for a while, or the supervisor says so or is gone."""
@@ -74,10 +77,10 @@ class Worker:
 
 
 def main() -> int:
-    """Run the worker on the socket at descriptor 3; returns the exit status."""
+    """Run the worker on the sockets at descriptors 3 and 4; returns the exit status."""
     parent = os.getppid()
     die_with_parent(parent)
-    home = Home(socket.socket(fileno=3))
+    home, leash = Home(socket.socket(fileno=3)), socket.socket(fileno=4)
     told = home.first()
     if told is None:
         return 0
@@ -86,7 +89,7 @@ def main() -> int:
     die_with_parent(parent)
 
     async def work() -> None:
-        await Worker(config, home).run()
+        await Worker(config, home, leash).run()
 
     with (
         contextlib.suppress(asyncio.CancelledError),

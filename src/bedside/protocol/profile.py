@@ -32,6 +32,7 @@ __all__ = [
 
 MAX_PROFILE = 64 * 1024
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[^/\x00]+)+")
 _MAX_FILE = 2**40
@@ -64,10 +65,14 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccess:
-    """The product's service application; `view_command` is the one that changes nothing."""
+    """The product's service application; `view_command` is the one that changes nothing.
+
+    `user` is the device's user that it needs, None where any will do.
+    """
 
     command: tuple[str, ...]
     view_command: tuple[str, ...] | None
+    user: str | None = None
 
     def command_in(self, mode: Mode) -> tuple[str, ...] | None:
         """Return the command of this mode, None where the product has none."""
@@ -79,6 +84,7 @@ class ServiceAccess:
         access = cls(
             command=_command(fields, "command"),
             view_command=_command(fields, "view_command") if fields.has("view_command") else None,
+            user=fields.text("user", max=32, pattern=_USER) if fields.has("user") else None,
         )
         fields.end()
         return access

@@ -6,6 +6,7 @@ tunnel it dialled; `ssh` reaches that socket by a ProxyCommand. Nothing listens 
 
 import asyncio
 import contextlib
+import os
 import shlex
 import ssl
 import sys
@@ -25,6 +26,8 @@ from cryptography.x509.oid import NameOID
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant, SessionLimits
 from bedside.agent.ssh.server import Endpoint
+from bedside.agent.tether import start_leash
+from bedside.agent.users import SessionUsers
 from bedside.audit.entry import DetailValue, Thing
 from bedside.language import Language
 from bedside.protocol.profile import ProductProfile, parse_profile
@@ -233,11 +236,11 @@ class Result:
 class Device:
     """An endpoint, reachable by the real OpenSSH client."""
 
-    def __init__(self, folder: Path, endpoint: Endpoint, hooks: Hooks, leash: Leash) -> None:
+    def __init__(self, folder: Path, endpoint: Endpoint, hooks: Hooks, leash_pid: int) -> None:
         self.folder = folder
         self.endpoint = endpoint
         self.hooks = hooks
-        self.leash = leash
+        self.leash_pid = leash_pid
         self.socket = folder / "s"
         self.user = "system"
         self.credential = CREDENTIAL
@@ -329,12 +332,14 @@ async def device(
     view_port: int = 2,
     inbox_bytes: int = 500_000_000,
     tls: bool = False,
+    users: SessionUsers | None = None,
     **grant: Any,
 ) -> AsyncIterator[Device]:
     """A device whose session is ready to be authenticated."""
     make_folder(folder)
     hooks = Hooks()
-    leash = Leash.start()
+    leash_pid, control = start_leash(users or SessionUsers())
+    leash = Leash(control)
     profile = make_profile(folder, port=port, view_port=view_port, inbox_bytes=inbox_bytes)
     endpoint = Endpoint(make_grant(profile, **grant), hooks, leash)
     loop = asyncio.get_running_loop()
@@ -343,7 +348,7 @@ async def device(
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             endpoint.serve(cast("asyncio.Transport", transport))
 
-    play = Device(folder, endpoint, hooks, leash)
+    play = Device(folder, endpoint, hooks, leash_pid)
     play.user = str(grant.get("access", AccessKind.SYSTEM))
     play.set_certificate(KEYS.certificate())
     server = await loop.create_unix_server(
@@ -357,6 +362,7 @@ async def device(
         await endpoint.end()
         await asyncio.sleep(0)
         leash.close()
+        await asyncio.to_thread(os.waitpid, leash_pid, 0)
         await server.wait_closed()
 
 

@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bedside.agent.ssh.children import Command, Leash
+from bedside.agent.ssh.children import Command, Leash, LeashLostError
+from bedside.agent.tether import start_leash
+from bedside.agent.users import SessionUsers
 from tests.agent.ssh.kit import SESSION, device
 from tests.agent.ssh.test_authentication import until
 
@@ -52,16 +55,19 @@ def wait_for(condition, seconds: float) -> bool:
 WORKER = """
 import asyncio, json, os, sys
 from bedside.agent.ssh.children import Command, Leash
+from bedside.agent.tether import start_leash
+from bedside.agent.users import SessionUsers
 
 async def main(folder, commands):
-    leash = Leash.start()
+    pid, control = start_leash(SessionUsers())
+    leash = Leash(control)
     null = os.open("/dev/null", os.O_RDWR)
     for command in commands:
         await leash.spawn(
             Command(argv=["/bin/sh", "-c", command], folder=folder,
                     environment={"PATH": os.defpath, "BEDSIDE_SESSION": "S"}),
             [null, null, null])
-    print(leash.pid, flush=True)
+    print(pid, flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))
@@ -99,34 +105,36 @@ def test_when_the_worker_is_killed_every_process_dies_within_a_second(tmp_path):
         assert wait_for(lambda: not alive(leash), 1.0)
 
 
-def test_when_the_leash_is_killed_the_worker_ends_them(tmp_path):
-    with worker(tmp_path) as (process, leash):
-        os.kill(leash, signal.SIGKILL)
-        assert wait_for(lambda: not any(alive(pid) for pid in pids(tmp_path)), 1.0)
-        assert process.poll() is None
+@contextlib.contextmanager
+def held() -> Iterator[tuple[Leash, int]]:
+    """A leash as the supervisor starts it, and its pid."""
+    pid, control = start_leash(SessionUsers())
+    leash = Leash(control)
+    try:
+        yield leash, pid
+    finally:
+        leash.close()
+        os.waitpid(pid, 0)
 
 
-def test_when_both_are_killed_a_sweep_by_the_marker_ends_them(tmp_path):
-    with worker(tmp_path) as (process, leash):
-        os.kill(process.pid, signal.SIGSTOP)
-        os.kill(leash, signal.SIGKILL)
-        process.kill()
-        process.wait()
-        # The supervisor runs the same file; nothing of the package is needed.
-        program = (
-            "import sys; sys.path.insert(0, sys.argv[1]); import leash; print(leash.sweep('S'))"
-        )
-        folder = Path(sys.modules["bedside.agent.ssh.leash"].__file__ or "").parent
-        subprocess.run([sys.executable, "-I", "-S", "-c", program, folder], check=True)
-        assert wait_for(lambda: not any(alive(pid) for pid in pids(tmp_path)), 1.0)
+@pytest.mark.asyncio
+async def test_a_leash_that_is_gone_starts_nothing_and_its_children_count_as_killed():
+    null = os.open("/dev/null", os.O_RDWR)
+    with held() as (leash, pid):
+        child = await leash.spawn(Command(argv=["/bin/sleep", "987"]), [null, null, null])
+        os.kill(pid, signal.SIGKILL)
+        assert await child.exited == -signal.SIGKILL
+        with pytest.raises(LeashLostError):
+            await leash.spawn(Command(argv=["/bin/true"]), [null, null, null])
+        assert await leash.end() == 0
+    os.close(null)
 
 
 @pytest.mark.asyncio
 async def test_a_child_reports_its_pid_and_status_and_takes_signals():
-    leash = Leash.start()
     null = os.open("/dev/null", os.O_RDWR)
     fds = [null, null, null]
-    try:
+    with held() as (leash, _pid):
         child = await leash.spawn(Command(argv=["/bin/sh", "-c", "exit 7"]), fds)
         assert await child.exited == 7
         child = await leash.spawn(Command(argv=["/bin/sleep", "60"]), fds)
@@ -141,9 +149,7 @@ async def test_a_child_reports_its_pid_and_status_and_takes_signals():
         assert await leash.end() == 0
         child = await leash.spawn(Command(argv=["/bin/true"]), fds)
         assert await child.exited == 0
-    finally:
-        leash.close()
-        os.close(null)
+    os.close(null)
 
 
 @pytest.mark.asyncio
@@ -152,21 +158,21 @@ async def test_a_child_gets_a_clean_world(tmp_path):
     read, write = os.pipe()
     leak = os.open("/dev/null", os.O_RDONLY)
     os.set_inheritable(leak, True)
-    leash = Leash.start()
+    command = "env; ls /proc/self/fd | wc -l; ulimit -c; grep NoNewPrivs /proc/self/status; pwd"
+    environment = {"PATH": "/usr/bin:/bin", "BEDSIDE_SESSION": SESSION}
     try:
-        command = "env; ls /proc/self/fd | wc -l; ulimit -c; grep NoNewPrivs /proc/self/status; pwd"
-        environment = {"PATH": "/usr/bin:/bin", "BEDSIDE_SESSION": SESSION}
-        child = await leash.spawn(
-            Command(argv=["/bin/sh", "-c", command], environment=environment), [leak, write, write]
-        )
-        assert await child.exited == 0
+        with held() as (leash, _pid):
+            child = await leash.spawn(
+                Command(argv=["/bin/sh", "-c", command], environment=environment),
+                [leak, write, write],
+            )
+            assert await child.exited == 0
         lines = os.read(read, 65536).decode().splitlines()
         assert f"BEDSIDE_SESSION={SESSION}" in lines
         assert not any("LEAK" in line for line in lines)
         assert lines[-4:] == ["4", "0", "NoNewPrivs:\t1", "/"]
     finally:
         del os.environ["BEDSIDE_TEST_LEAK"]  # noqa: TID251
-        leash.close()
         for fd in (read, write, leak):
             os.close(fd)
 

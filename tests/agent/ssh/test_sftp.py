@@ -62,7 +62,7 @@ async def test_scp_sends_a_file_into_the_inbox(tmp_path):
             (RECEIVED, "other.bin"),
         ]
         assert file_entries(play)[0].detail["sha256"] == digest(tmp_path / "fix.bin")
-        assert (tmp_path / "inbox/fix.bin").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "inbox/fix.bin").stat().st_mode & 0o777 == 0o640
 
 
 async def test_in_view_items_are_read_and_the_inbox_is_closed(tmp_path):

@@ -75,13 +75,17 @@ def test_an_item_that_grows_is_cut_at_what_it_was(folder):
     file.close()
 
 
-@pytest.mark.parametrize("name", ["link", "pipe", "folder"])
+@pytest.mark.parametrize("name", ["link", "pipe", "folder", "second name"])
 def test_what_is_not_a_plain_file_does_not_open(folder, name):
     (folder / "link").unlink()
     if name == "pipe":
         os.mkfifo(folder / "link")
     elif name == "folder":
         (folder / "link").mkdir()
+    elif name == "second name":
+        # A session's command may give a file of the worker's a second name; it opens for nobody.
+        (folder / "secret").write_text("x")
+        os.link(folder / "secret", folder / "link")
     else:
         (folder / "link").symlink_to("events.log")
     place = parse_place("items/link")

@@ -6,13 +6,11 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bedside.agent.ssh import leash as leash_program
+from bedside.agent.ssh.leash import MESSAGE_BYTES
 
 __all__ = ["Child", "Command", "Leash", "LeashLostError"]
 
@@ -25,12 +23,12 @@ class LeashLostError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run, in a clean environment of its own."""
+    """What to run, in a clean environment of its own; `service` is the service application."""
 
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: str = "/"
-    no_new_privileges: bool = True
+    service: bool = False
 
 
 class Child:
@@ -53,10 +51,14 @@ class Child:
 
 
 class Leash:
-    """Starts and holds every process of one session; `end` leaves none behind."""
+    """Starts and holds every process of a session; `end` leaves none behind.
 
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
-        self._process = process
+    Args:
+        control: connected to the process that `bedside.agent.tether` started.
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        control.setblocking(False)
         self._control = control
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next = 0
@@ -64,28 +66,6 @@ class Leash:
         self._children: dict[int, Child] = {}
         self._ended: asyncio.Future[int] | None = None
         self._lost = False
-
-    @classmethod
-    def start(cls) -> "Leash":
-        """Start the helper; call it before the process has threads or secrets. Raises OSError."""
-        leash_program.become_subreaper()  # what the helper held falls to us if it is killed
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", leash_program.__file__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={},
-                process_group=0,
-            )
-        ours.setblocking(False)
-        return cls(process, ours)
-
-    @property
-    def pid(self) -> int:
-        """The helper's process id."""
-        return self._process.pid
 
     async def spawn(self, command: Command, fds: Sequence[int]) -> Child:
         """Start `command` on three descriptors, or on one terminal; the caller closes its copies.
@@ -106,7 +86,7 @@ class Leash:
             "argv": list(command.argv),
             "environment": dict(command.environment),
             "folder": command.folder,
-            "no_new_privileges": command.no_new_privileges,
+            "service": command.service,
             "terminal": len(fds) == 1,
         }
         try:
@@ -127,31 +107,26 @@ class Leash:
     async def end(self) -> int:
         """Kill every process of the session; return how many could not be killed (0).
 
-        If the helper does not answer within a second, it is killed and its descendants, which
-        fall to this process, are killed from here.
+        A leash that does not answer within a second is let go: it is the supervisor's then, and so
+        is whatever it held; one process counts for all of it.
         """
         self._attach()
-        if not self._lost:
-            assert self._loop is not None
-            self._ended = self._loop.create_future()
-            self.send({"do": "end"})
-            try:
-                return await asyncio.wait_for(self._ended, _END_SECONDS)
-            except (TimeoutError, LeashLostError):
-                self._lose()
-        return leash_program.end_descendants(spared=())
+        if self._lost:
+            return 0
+        assert self._loop is not None
+        self._ended = self._loop.create_future()
+        self.send({"do": "end"})
+        try:
+            return await asyncio.wait_for(self._ended, _END_SECONDS)
+        except LeashLostError:
+            return 0
+        except TimeoutError:
+            self._lose()
+            return 1
 
     def close(self) -> None:
-        """Let the helper go: it ends whatever is left, then itself."""
-        if self._loop is not None and not self._lost:
-            self._loop.remove_reader(self._control)
-        self._control.close()
-        try:
-            self._process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            leash_program.end_descendants(spared=())
+        """Let the leash go: it ends whatever is left, then itself."""
+        self._lose()
 
     def _attach(self) -> None:
         if self._loop is None:
@@ -162,14 +137,14 @@ class Leash:
         if self._lost:
             raise LeashLostError("the session's process helper is gone")
         data = json.dumps(message).encode()
-        if len(data) > leash_program.MESSAGE_BYTES:
+        if len(data) > MESSAGE_BYTES:
             raise OSError(7, os.strerror(7))
         socket.send_fds(self._control, [data], list(fds))
 
     def _read(self) -> None:
         while True:
             try:
-                data = self._control.recv(leash_program.MESSAGE_BYTES)
+                data = self._control.recv(MESSAGE_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -209,15 +184,13 @@ class Leash:
             child.exited.set_result(status)
 
     def _lose(self) -> None:
-        """The helper is gone: every process it held fell to us and is killed here."""
+        """There is no leash any more: what it held is ended by itself, or by the supervisor."""
         if self._lost:
             return
         self._lost = True
         if self._loop is not None:
             self._loop.remove_reader(self._control)
-        self._process.kill()
-        self._process.wait()
-        leash_program.end_descendants(spared=())
+        self._control.close()
         gone = LeashLostError("the session's process helper is gone")
         for starting in self._starting.values():
             if not starting.done():

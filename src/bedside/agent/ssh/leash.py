@@ -1,11 +1,17 @@
-"""Holds every process of one session on a leash: a helper process, standard library only.
+"""Holds every process of a session on a leash: a small process, standard library only.
 
-The worker starts it early (`python -I -S leash.py FD`) and asks it for every child. It is a child
-subreaper, so whatever a session starts stays its descendant, daemons that forked twice included.
-When the worker says so, or dies, every descendant is hung up, then killed, until none is left.
+The supervisor starts it beside each worker and hands the worker the other end of its socket. It
+alone keeps the right to become the session's user; the worker asks, and it obeys this and no more:
+
+1. spawn a command as the user that it was started with, without new privileges, on descriptors that
+   the worker sends; signal the group of one that it spawned; end all.
+2. Whatever a session starts stays its descendant (it is a child subreaper), daemons that forked
+   twice included; where the session has a user of its own, that user's processes are its own too.
+3. When the worker says so, or is gone, all of them are hung up, then killed, until none is left
+   (`ending`).
 
 The messages are JSON datagrams on a socket pair (`Leash` in `children` is the other end):
-spawn, signal, hang_up, end; answered by started, failed, exited, ended.
+spawn, signal, end; answered by started, failed, exited, ended.
 """
 
 import contextlib
@@ -18,21 +24,21 @@ import resource
 import select
 import signal
 import socket
-import sys
+import stat
 import termios
-import time
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = ["MESSAGE_BYTES", "become_subreaper", "end_descendants", "main", "sweep"]
+from bedside.agent.ssh.ending import end_below, end_user, hang_up_below
+from bedside.agent.users import SessionUsers, SystemUser, become
+
+__all__ = ["MESSAGE_BYTES", "main"]
 
 MESSAGE_BYTES = 192 * 1024
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-_HANG_UP_SECONDS = 0.1
-_ROUND_SECONDS = 0.01
-_GIVE_UP_SECONDS = 5.0
+_TERMINAL_MAJORS = range(136, 144)
+_DEFAULTS = (signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT, signal.SIGHUP)
 
 
 def _prctl(option: int, value: int) -> None:
@@ -42,129 +48,12 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def become_subreaper() -> None:
-    """Make this process the parent of every orphan below it; raise OSError if the kernel cannot."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def _parents() -> Iterator[tuple[int, int]]:
-    """Yield (pid, parent) of every process that is not a zombie."""
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - pathlib is heavy
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        if fields[0] != b"Z":
-            yield int(name), int(fields[1])
-
-
-def _descendants(root: int, spared: Iterable[int] = ()) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for pid, parent in _parents():
-        children.setdefault(parent, []).append(pid)
-    found: list[int] = []
-    waiting = [root]
-    spared = set(spared)
-    while waiting:
-        for pid in children.get(waiting.pop(), ()):
-            if pid not in spared:
-                found.append(pid)
-                waiting.append(pid)
-    return found
-
-
-def _signal_all(pids: Iterable[int], number: int) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-def _reap() -> Iterator[tuple[int, int]]:
-    """Yield (pid, exit status or minus signal) of every child that has died."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        yield pid, os.waitstatus_to_exitcode(status)
-
-
-def _reap_pids(pids: Iterable[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-
-
-def end_descendants(spared: Iterable[int] = ()) -> int:
-    """Hang up, then kill every descendant of this process except `spared` (and below them).
-
-    Repeats until none is left, since one that is about to die may have forked; returns how many
-    could not be killed within five seconds (a process stuck in the kernel).
-    """
-    root = os.getpid()
-    spared = tuple(spared)
-    pids = _descendants(root, spared)
-    if not pids:
-        return 0
-    seen = set(pids)
-    start = time.monotonic()
-    _signal_all(pids, signal.SIGHUP)
-    _signal_all(pids, signal.SIGCONT)
-    while pids and time.monotonic() - start < _HANG_UP_SECONDS:
-        time.sleep(_ROUND_SECONDS)
-        _reap_pids(seen)
-        pids = _descendants(root, spared)
-        seen.update(pids)
-    while pids and time.monotonic() - start < _GIVE_UP_SECONDS:
-        _signal_all(pids, signal.SIGKILL)
-        time.sleep(_ROUND_SECONDS)
-        _reap_pids(seen)
-        pids = _descendants(root, spared)
-        seen.update(pids)
-    return len(pids)
-
-
-def sweep(marker: str) -> int:
-    """Kill every process whose environment carries BEDSIDE_SESSION=`marker`; return how many.
-
-    For a supervisor whose worker and leash died together: the children were given the marker.
-    """
-    needle = b"BEDSIDE_SESSION=" + marker.encode()
-    killed: set[int] = set()
-    while True:
-        found = [pid for pid in _marked(needle) if pid != os.getpid()]
-        _signal_all(found, signal.SIGKILL)
-        if not set(found) - killed:
-            return len(killed)
-        killed.update(found)
-        time.sleep(_ROUND_SECONDS)
-
-
-def _marked(needle: bytes) -> Iterator[int]:
-    for pid, _parent in _parents():
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
-                if needle in file.read().split(b"\0"):
-                    yield pid
-        except OSError:
-            continue
-
-
-def _become_child(request: dict[str, Any], fds: list[int], report: int) -> None:
+def _become_child(
+    request: dict[str, Any], fds: list[int], report: int, user: SystemUser | None
+) -> None:
     """Turn this forked process into the command; on failure report errno and vanish."""
     try:
-        for number in (
-            signal.SIGTERM,
-            signal.SIGCHLD,
-            signal.SIGPIPE,
-            signal.SIGINT,
-            signal.SIGHUP,
-        ):
+        for number in _DEFAULTS:
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         os.setsid()
@@ -172,10 +61,13 @@ def _become_child(request: dict[str, Any], fds: list[int], report: int) -> None:
             fcntl.ioctl(fds[0], termios.TIOCSCTTY, 0)
         for target, fd in enumerate(fds):
             os.dup2(fd, target, inheritable=True)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # the leash's own death; daemons below are swept
-        if request["no_new_privileges"]:
-            _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        if user is not None:
+            _hand_over(fds, user)
+            become(user)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user: that takes it back
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.umask(0o077)
         os.closerange(3, report)
         os.closerange(report + 1, 1024)
         os.chdir(request["folder"])
@@ -186,14 +78,32 @@ def _become_child(request: dict[str, Any], fds: list[int], report: int) -> None:
         os._exit(127)
 
 
-class _Leash:
-    """The helper's own state: which pid is which child of the worker."""
+def _hand_over(fds: list[int], user: SystemUser) -> None:
+    """Give `user` the terminal or the pipes that it runs on, so that it may open them by name.
 
-    def __init__(self, control: socket.socket) -> None:
+    Only what lives in no folder: nobody can have a file of the device handed over.
+    """
+    for fd in set(fds):
+        found = os.fstat(fd)
+        terminal = stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in _TERMINAL_MAJORS
+        if terminal or (stat.S_ISFIFO(found.st_mode) and _is_nameless(fd)):
+            os.fchown(fd, user.uid, -1)
+
+
+def _is_nameless(fd: int) -> bool:
+    return os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")  # noqa: PTH115 - pathlib is heavy
+
+
+class _Leash:
+    """The process's own state: which pid is which child of the worker."""
+
+    def __init__(self, control: socket.socket, users: SessionUsers) -> None:
         self._control = control
+        self._users = users
         self._ids: dict[int, int] = {}
 
-    def run(self) -> None:
+    def run(self) -> int:
+        """Obey until the worker is gone or SIGTERM comes; return how many could not be ended."""
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(wake_read, False)
@@ -204,14 +114,25 @@ class _Leash:
         poll.register(self._control, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
         over = False
-        while not over:
-            for fd, _event in poll.poll():
-                if fd == wake_read:
-                    over |= signal.SIGTERM in os.read(wake_read, 4096)
-                else:
-                    over |= not self._receive()
-            self._report_exits()
-        end_descendants()
+        try:
+            while not over:
+                for fd, _event in poll.poll():
+                    if fd == wake_read:
+                        over |= signal.SIGTERM in os.read(wake_read, 4096)
+                    else:
+                        over |= not self._receive()
+                self._report_exits()
+        finally:
+            left = self._end()
+        return left
+
+    def _end(self) -> int:
+        own = os.getpid()
+        hang_up_below(own)
+        left: set[int] = set()
+        if self._users.separate and self._users.commands is not None:
+            left |= end_user(self._users.commands)
+        return len(left | end_below(own))
 
     def _send(self, **message: object) -> None:
         # The worker may be gone: then the next read says so.
@@ -219,30 +140,34 @@ class _Leash:
             self._control.send(json.dumps(message).encode())
 
     def _receive(self) -> bool:
-        """Obey one message; return False when the worker is gone."""
+        """Obey one message; return False when the worker is gone, or speaks nonsense."""
         try:
             data, fds, _flags, _address = socket.recv_fds(self._control, MESSAGE_BYTES, 3)
-        except OSError:
+            if data:
+                self._obey(json.loads(data), fds)
+        except (KeyError, OSError, TypeError, ValueError):
+            # It was taken over or is broken: either way its session is over.
             return False
-        if not data:
-            return False
-        request = json.loads(data)
+        return bool(data)
+
+    def _obey(self, request: dict[str, Any], fds: list[int]) -> None:
         match request["do"]:
             case "spawn":
                 self._spawn(request, fds)
             case "signal":
                 self._signal(request["id"], request["signal"])
             case "end":
-                left = end_descendants()
+                left = self._end()
                 self._report_exits()
                 self._send(what="ended", left=left)
-        return True
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> None:
+        own = self._users.service if request["service"] else None
+        inputs = {1: fds * 3, 3: fds}[len(fds)]
         report_read, report_write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _become_child(request, fds if len(fds) == 3 else fds * 3, report_write)
+            _become_child(request, inputs, report_write, own or self._users.commands)
         os.close(report_write)
         for fd in fds:
             os.close(fd)
@@ -262,21 +187,28 @@ class _Leash:
                     os.killpg(pid, number)
 
     def _report_exits(self) -> None:
-        for pid, status in _reap():
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
             child = self._ids.pop(pid, None)
             if child is not None:
+                status = os.waitstatus_to_exitcode(status)
                 self._send(what="exited", id=child, status=status)
 
 
-def main(control_fd: int) -> int:
-    """Serve the worker at `control_fd` until it is gone; return the exit status."""
-    control = socket.socket(fileno=control_fd)
+def main(arguments: list[str]) -> int:
+    """Serve the worker on the socket at descriptor 3 until it is gone.
+
+    The one argument is the session's users, JSON. Returns 0 when nothing was left.
+    """
+    users = SessionUsers.from_json(json.loads(arguments[0]))
+    control = socket.socket(fileno=3)
     control.set_inheritable(False)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    become_subreaper()
-    _Leash(control).run()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    return min(_Leash(control, users).run(), 1)

@@ -12,6 +12,7 @@ from bedside.agent.ssh.context import SessionContext
 from bedside.agent.ssh.pump import CHUNK, FdReader, FdWriter
 from bedside.agent.ssh.terminal import Terminal
 from bedside.audit.entry import DetailValue
+from bedside.vocabulary import AccessKind
 
 __all__ = ["ChannelProcess", "Terminal"]
 
@@ -42,7 +43,8 @@ class ChannelProcess:
 
     async def start(self, argv: tuple[str, ...]) -> None:
         """Start `argv`; raises OSError when it cannot be."""
-        command = Command(argv=argv, environment=self._environment())
+        service = self._context.grant.access is AccessKind.SERVICE
+        command = Command(argv=argv, environment=self._environment(), service=service)
         if self._terminal is not None:
             theirs = self._open_terminal(self._terminal)
         else:

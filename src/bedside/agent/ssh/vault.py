@@ -1,9 +1,12 @@
 """The files that a session may see: `/items/NAME` to read, `/inbox/NAME` to write in control.
 
 1. There are these two folders and nothing else; `..` cannot leave the root.
-2. A data item is the file that the profile names, opened without following a link in its place.
+2. A data item is the file that the profile names, which has no other name: no link in its place is
+   followed, and none on the way to it but the device's own (`walk`). The worker opens it, so that a
+   session's commands need not be able to.
 3. A file for the inbox is written under a temporary name, and gets its own only when it is whole
-   and on disk. It never follows a link: names are opened in the inbox folder's own descriptor.
+   and on disk. It never follows a link: names are opened in the inbox folder's own descriptor. It is
+   the worker's, and its group's to read: what the journal says of it stays true.
 4. The profile's size limits hold for both.
 """
 
@@ -14,11 +17,12 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from bedside.agent.ssh.grant import SessionGrant
+from bedside.agent.ssh.walk import open_parent
 from bedside.vocabulary import Gate, Mode
 
 __all__ = [
@@ -165,6 +169,7 @@ class InboxFile:
             if self._hashed != self.size:
                 self._hash_again()
             self.sha256 = self._digest.hexdigest()
+            os.fchmod(self.fd, 0o640)
             os.fsync(self.fd)
             os.rename(self._temporary, self.name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)
@@ -207,7 +212,8 @@ class Vault:
         if place == Place("items"):
             return sorted(self._items)
         if place == Place("inbox") and self._inbox:
-            return sorted(p.name for p in Path(self._inbox.path).iterdir() if self._is_ours(p.name))
+            with _folder(self._inbox.path) as folder:
+                return sorted(filter(self._is_ours, os.listdir(folder)))  # noqa: PTH208 - a descriptor
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def stat(self, place: Place) -> os.stat_result:
@@ -216,11 +222,11 @@ class Vault:
             writable = place.folder == "inbox" and self._may_write
             return _stat_result(stat.S_IFDIR | (0o700 if writable else 0o500), 0, 0)
         if place.folder == "items" and (item := self._items.get(place.name)):
-            found = Path(item.path).lstat()
-            if stat.S_ISREG(found.st_mode):
+            found = _look_at(item.path)
+            if _is_sole(found):
                 return _stat_result(stat.S_IFREG | 0o400, found.st_size, found.st_mtime)
         if place.folder == "inbox" and self._inbox and self._is_ours(place.name):
-            found = Path(self._inbox.path, place.name).lstat()
+            found = _look_at(f"{self._inbox.path}/{place.name}")
             if stat.S_ISREG(found.st_mode):
                 return _stat_result(stat.S_IFREG | 0o200, found.st_size, found.st_mtime)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -230,12 +236,12 @@ class Vault:
         item = self._items.get(place.name) if place.folder == "items" else None
         if item is None:
             raise FileRefusedError(FileRefusal.ITEM)
-        fd = os.open(item.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = _open(item.path, os.O_RDONLY | os.O_NONBLOCK)
         found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > item.max_bytes:
+        sole = _is_sole(found)
+        if not sole or found.st_size > item.max_bytes:
             os.close(fd)
-            regular = stat.S_ISREG(found.st_mode)
-            raise FileRefusedError(FileRefusal.ITEM_SIZE if regular else FileRefusal.ITEM)
+            raise FileRefusedError(FileRefusal.ITEM_SIZE if sole else FileRefusal.ITEM)
         return ItemFile(item.name, fd, item.max_bytes)
 
     def open_to_write(self, place: Place) -> InboxFile:
@@ -248,15 +254,42 @@ class Vault:
             raise FileRefusedError(FileRefusal.INBOX_IN_VIEW)
         if not self._is_ours(place.name):
             raise FileRefusedError(FileRefusal.INBOX_NAME)
-        folder = os.open(self._inbox.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
+        with _folder(self._inbox.path) as folder:
             return InboxFile(folder, place.name, self._inbox.max_bytes)
-        finally:
-            os.close(folder)
 
     @staticmethod
     def _is_ours(name: str) -> bool:
         return bool(_NAME.match(name)) and not name.startswith(".") and len(name.encode()) <= 200
+
+
+@contextlib.contextmanager
+def _folder(path: str) -> Iterator[int]:
+    descriptor = _open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str, flags: int) -> int:
+    parent, name = open_parent(path)
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def _look_at(path: str) -> os.stat_result:
+    parent, name = open_parent(path)
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
+    finally:
+        os.close(parent)
+
+
+def _is_sole(found: os.stat_result) -> bool:
+    """Whether it is a plain file, with no second name that somebody gave it here."""
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
 def _stat_result(mode: int, size: int, modified: float) -> os.stat_result:

@@ -1,0 +1,74 @@
+"""Who is who when the agent starts: what the configuration promises holds, or it does not run."""
+
+import os
+import stat
+from dataclasses import replace
+
+from bedside.agent.config import AgentConfig, ConfigError
+from bedside.agent.users import SystemUser, find_user
+from bedside.agent.words import say
+from bedside.language import N_, Language
+from bedside.protocol.errors import ProtocolError
+from bedside.protocol.profile import parse_profile
+
+__all__ = ["separation_sentence", "settle_users"]
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def settle_users(config: AgentConfig) -> AgentConfig:
+    """Return the configuration with the users that this process can really become.
+
+    Raises ConfigError where a session would not be kept apart as the configuration says, or the
+    product's service application would not get its user.
+    """
+    service = _service_user(config)
+    if os.geteuid() != 0:
+        if config.session_user is not None:
+            raise ConfigError("session_user needs an agent that runs as root")
+        if service is not None:
+            raise ConfigError(f"the profile's user {service.name} needs an agent that runs as root")
+        return replace(config, worker_user=None)
+    if config.session_user is not None:
+        _check_closed(config, config.session_user)
+    return replace(config, service_user=service)
+
+
+def separation_sentence(config: AgentConfig, language: Language) -> str:
+    """Return what a person reads about whose rights a session's commands have here."""
+    if config.session_user is not None:
+        text = N_("Commands of a session run as {user}, apart from the agent's keys and journal.")
+        return say(language, text, user=config.session_user.name)
+    text = N_(
+        "Commands of a session run as the agent does (same user): they can reach this device's "
+        "keys and journal."
+    )
+    return say(language, text)
+
+
+def _service_user(config: AgentConfig) -> SystemUser | None:
+    try:
+        service = parse_profile(config.profile.read_bytes()).service
+    except ProtocolError as error:
+        raise ConfigError(f"the profile {config.profile}: {error}") from error
+    if service is None or service.user is None:
+        return None
+    try:
+        user = find_user(service.user)
+    except KeyError:
+        raise ConfigError(f"the profile names a user that is not here: {service.user}") from None
+    if user.uid == 0 or (config.worker_user is not None and user.uid == config.worker_user.uid):
+        raise ConfigError(f"the profile's user {user.name} is the agent's own")
+    return user
+
+
+def _check_closed(config: AgentConfig, user: SystemUser) -> None:
+    """The folder of keys and journal is nobody's but the agent's."""
+    try:
+        found = config.state_dir.stat()
+    except FileNotFoundError:
+        return  # not enrolled: that is said by who reads the identity
+    if found.st_uid == user.uid or found.st_mode & _OTHERS:
+        raise ConfigError(
+            f"state_dir {config.state_dir} is open to others: chmod 700, and its owner"
+        )

@@ -1,0 +1,102 @@
+"""The agent runs as the users that its configuration promises, or it does not run."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from bedside.agent.config import AgentConfig, ConfigError
+from bedside.agent.separation import separation_sentence, settle_users
+from bedside.agent.users import find_user
+from bedside.language import Language
+from tests.agent.world import PROFILE
+
+ROOT = os.geteuid() == 0
+SESSION = find_user(2_000_000_000)
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "profile.toml").write_text(PROFILE.format(folder=tmp_path))
+    (tmp_path / "state").mkdir(mode=0o700)
+    return AgentConfig(
+        state_dir=tmp_path / "state",
+        run_dir=tmp_path / "run",
+        profile=tmp_path / "profile.toml",
+        manufacturer_key=tmp_path / "maker.pem",
+        worker_user=find_user("daemon"),
+    )
+
+
+def set_service_user(config: AgentConfig, name: str) -> None:
+    text = config.profile.read_text()
+    table = "[access.service]\n"
+    config.profile.write_text(text.replace(table, f'{table}user = "{name}"\n'))
+
+
+def test_one_user_for_all_needs_nothing(config):
+    settled = settle_users(config)
+    assert settled == (config if ROOT else replace(config, worker_user=None))
+
+
+def test_a_session_user_needs_root(config):
+    config = replace(config, session_user=SESSION)
+    if ROOT:
+        assert settle_users(config) == config
+    else:
+        with pytest.raises(ConfigError, match="session_user needs an agent that runs as root"):
+            settle_users(config)
+
+
+def test_the_product_s_user_is_the_one_that_the_profile_names(config):
+    set_service_user(config, "nobody")
+    if ROOT:
+        assert settle_users(config).service_user == find_user("nobody")
+    else:
+        with pytest.raises(ConfigError, match="nobody needs an agent that runs as root"):
+            settle_users(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("root", "own"), ("daemon", "own"), ("nobody-here", "not here")]
+)
+def test_the_product_s_user_is_one_of_its_own(config, name, words):
+    set_service_user(config, name)
+    with pytest.raises(ConfigError, match=words):
+        settle_users(config)
+
+
+def test_a_profile_that_is_none_is_named(config):
+    config.profile.write_text("id = 1")
+    with pytest.raises(ConfigError, match=r"profile\.toml"):
+        settle_users(config)
+
+
+@pytest.mark.parametrize("mode", [0o710, 0o701, 0o750])
+def test_a_folder_of_keys_that_others_may_enter_is_refused(config, mode):
+    config.state_dir.chmod(mode)
+    assert settle_users(config).state_dir == config.state_dir
+    with pytest.raises(ConfigError, match="open to others" if ROOT else "needs an agent"):
+        settle_users(replace(config, session_user=SESSION))
+
+
+def test_a_folder_of_keys_that_is_the_session_s_is_refused(config):
+    if ROOT:
+        os.chown(config.state_dir, SESSION.uid, SESSION.gid)
+    with pytest.raises(ConfigError, match="open to others" if ROOT else "needs an agent"):
+        settle_users(replace(config, session_user=SESSION))
+
+
+def test_before_enrolment_there_is_no_folder(config):
+    config.state_dir.rmdir()
+    if ROOT:
+        config = replace(config, session_user=SESSION)
+    settle_users(config)
+
+
+def test_what_holds_is_said_in_both_languages(config):
+    assert "(same user)" in separation_sentence(config, Language.ENGLISH)
+    assert "(même utilisateur)" in separation_sentence(config, Language.FRENCH)
+    config = replace(config, session_user=SESSION)
+    assert "2000000000" in separation_sentence(config, Language.ENGLISH)
+    assert "2000000000" in separation_sentence(config, Language.FRENCH)
