@@ -30,8 +30,13 @@ async def play_until_killed(play: World, victim: str, moment: float, marker: str
         try:
             _order, specialist = await let_in(play, operator)
             shell = await specialist.start("ssh", "device", f"echo up; exec sleep {marker}")
-            await shell.stdout.readline()
-            await shell.wait()
+            try:
+                await shell.stdout.readline()
+                await shell.wait()
+            finally:
+                if shell.returncode is None:
+                    shell.kill()
+                await shell.communicate()
         finally:
             operator.leave()
 
