@@ -73,6 +73,8 @@ class ServiceAccess:
     command: tuple[str, ...]
     view_command: tuple[str, ...] | None
     user: str | None = None
+    patient_data: bool = False
+    """Whether it can show patient data (S39): only people with that right may ask for it."""
 
     def command_in(self, mode: Mode) -> tuple[str, ...] | None:
         """Return the command of this mode, None where the product has none."""
@@ -85,6 +87,7 @@ class ServiceAccess:
             command=_command(fields, "command"),
             view_command=_command(fields, "view_command") if fields.has("view_command") else None,
             user=fields.text("user", max=32, pattern=_USER) if fields.has("user") else None,
+            patient_data=fields.boolean("patient_data") if fields.has("patient_data") else False,
         )
         fields.end()
         return access
@@ -96,6 +99,8 @@ class SystemAccess:
 
     shell: tuple[str, ...]
     read_only_commands: tuple[tuple[str, ...], ...]
+    patient_data: bool = False
+    """Whether it can show patient data (S39): only people with that right may ask for it."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "SystemAccess":
@@ -106,7 +111,11 @@ class SystemAccess:
                 _words(item, "read_only_commands")
                 for item in fields.list("read_only_commands", max=64)
             )
-        access = cls(shell=_command(fields, "shell"), read_only_commands=commands)
+        access = cls(
+            shell=_command(fields, "shell"),
+            read_only_commands=commands,
+            patient_data=fields.boolean("patient_data") if fields.has("patient_data") else False,
+        )
         fields.end()
         return access
 

@@ -15,6 +15,9 @@ from tests.console.world import DEVICE, PASSWORD, TOTP
 pytestmark = pytest.mark.timeout(300)
 
 REQUEST = f"/devices/{DEVICE}/request/?access=system&mode=control&case=C-88213&reason=E12"
+SIMULATED = (
+    f"/policy/simulator/?device={DEVICE}&access=system&mode=control&minutes=30&level=3&country=CA"
+)
 # What a person meets, by who may see it.
 PAGES = {
     "Marie": ["/", "/?q=nothing+like+this", f"/devices/{DEVICE}/", "/devices/CI-20502/", REQUEST,
@@ -22,7 +25,8 @@ PAGES = {
               "/journal/", "ENTRY", "/account/", "/account/second-factor/", "/account/password/",
               "/activate", "/no/such/page"],
     "Alex": ["/devices/CI-20418/", "/devices/CI-20418/unlock/", f"/devices/{DEVICE}/lock/",
-             f"/devices/{DEVICE}/revoke/", f"/devices/{DEVICE}/enrol/", "/journal/"],
+             f"/devices/{DEVICE}/revoke/", f"/devices/{DEVICE}/enrol/", "/journal/", "/policy/", "/policy/contracts/",
+             SIMULATED, "/policy/simulator/", "/cases/", "/notices/", "/sites/"],
     None: ["/account/login/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]

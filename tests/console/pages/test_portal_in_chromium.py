@@ -18,6 +18,7 @@ from tests.console.world import DEVICE, PASSWORD
 pytestmark = pytest.mark.timeout(300)
 
 PAGES = ["/sites/notre-dame/", "/sites/notre-dame/windows/", "/sites/notre-dame/policy/",
+         "/sites/notre-dame/contacts/",
          f"/devices/{DEVICE}/break-glass/", "APPROVE"]  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", PHONE)]
 

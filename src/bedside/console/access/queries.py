@@ -29,7 +29,7 @@ from bedside.protocol.orders import MAX_DURATION_S, MIN_DURATION_S
 from bedside.protocol.profile import ProductProfile
 from bedside.vocabulary import AccessKind, DeviceId, Level, Mode, PersonId
 
-__all__ = ["gather_facts", "open_locks"]
+__all__ = ["gather_facts", "open_locks", "stored_rules"]
 
 
 def gather_facts(
@@ -51,7 +51,7 @@ def gather_facts(
         person=_person(person),
         device=_device(device, seen=seen),
         request=replace(request, ticket=request.ticket or say.ticket),
-        rules=tuple(_rule(row) for row in models.StartRule.objects.all()),
+        rules=stored_rules(),
         entitlements=tuple(
             Entitlement(
                 interval=Interval(row.start_ms, row.end_ms),
@@ -66,6 +66,11 @@ def gather_facts(
         site=say.facts,
         break_glass=broken_glass(device, at_ms),
     )
+
+
+def stored_rules() -> tuple[StartRule, ...]:
+    """Return the rules of level and country as they stand."""
+    return tuple(_rule(row) for row in models.StartRule.objects.all())
 
 
 def open_locks(person: User, device: Device) -> list[models.Lock]:
@@ -106,10 +111,16 @@ def _device(device: Device, *, seen: bool) -> DeviceFacts:
             access=_modes(profile_of(device.product)),
             max_duration_s=MAX_DURATION_S,
             min_duration_s=MIN_DURATION_S,
+            patient_data=_showing_patients(profile_of(device.product)),
         ),
         state=DeviceState(device.state),
         seen=seen,
     )
+
+
+def _showing_patients(profile: ProductProfile) -> frozenset[AccessKind]:
+    kinds = {AccessKind.SERVICE: profile.service, AccessKind.SYSTEM: profile.system}
+    return frozenset(kind for kind, access in kinds.items() if access and access.patient_data)
 
 
 def _modes(profile: ProductProfile) -> dict[AccessKind, frozenset[Mode]]:

@@ -25,6 +25,7 @@ def installation(request: HttpRequest) -> dict[str, Any]:
         "may": {
             "people": person is not None
             and has_permission(person, Permission.ACCOUNTS_PERSON_READ),
+            "policy": person is not None and has_permission(person, Permission.ACCESS_POLICY_READ),
             "review": person is not None
             and has_permission(person, Permission.ACCOUNTS_PERSON_REVIEW),
         },

@@ -1,0 +1,96 @@
+"""Rules of level and country as a person edits them: one row each, strict."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from bedside.console.devices.models import Product
+from bedside.policy.facts import StartRule
+from bedside.vocabulary import Level, Mode
+
+__all__ = ["RuleForm", "RuleFormSet", "rules_of"]
+
+MOST_RULES = 60
+
+
+class RuleForm(forms.Form):
+    """One rule."""
+
+    level = forms.TypedChoiceField(
+        label=_("Level"),
+        choices=[(str(level.value), str(level.value)) for level in Level],
+        coerce=int,
+    )
+    country = forms.RegexField(
+        label=_("Country"),
+        regex=r"^[A-Z]{2}$",
+        max_length=2,
+        error_messages={"invalid": _("Two letters, as US or CA.")},
+    )
+    product = forms.ModelChoiceField(
+        label=_("Product"),
+        queryset=Product.objects.none(),
+        required=False,
+        empty_label=_("All products"),
+    )
+    start_view = forms.BooleanField(label=_("Start, view"), required=False)
+    start_control = forms.BooleanField(label=_("Start, control"), required=False)
+    join_view = forms.BooleanField(label=_("Join, view"), required=False)
+    join_control = forms.BooleanField(label=_("Join, control"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        products = Product.objects.defer("profile").order_by("name")
+        self.fields["product"].queryset = products  # type: ignore[attr-defined]
+
+    @property
+    def rule(self) -> StartRule:
+        """The rule; the form is valid."""
+        told = self.cleaned_data
+        return StartRule(
+            level=Level(told["level"]),
+            country=told["country"],
+            start=_modes(told, "start"),
+            join=_modes(told, "join"),
+            product=told["product"].pk if told["product"] else None,
+        )
+
+
+class _Rules(forms.BaseFormSet[RuleForm]):
+    """Every rule together: none twice."""
+
+    def clean(self) -> None:
+        """Refuse two rules for the same level, country and product."""
+        if any(self.errors):
+            return
+        keys = [(rule.level, rule.country, rule.product) for rule in rules_of(self)]
+        if len(set(keys)) < len(keys):
+            raise ValidationError(
+                _("Two rules name the same level, country and product."), code="twice"
+            )
+
+
+RuleFormSet = forms.formset_factory(
+    RuleForm,
+    formset=_Rules,
+    extra=2,
+    can_delete=True,
+    max_num=MOST_RULES,
+    absolute_max=MOST_RULES,
+    validate_max=True,
+)
+
+
+def rules_of(formset: forms.BaseFormSet[RuleForm]) -> list[StartRule]:
+    """Return the rules that a valid formset states, without empty and deleted rows."""
+    return [
+        form.rule
+        for form in formset.forms
+        if form.cleaned_data.get("level") and not form.cleaned_data.get("DELETE")
+    ]
+
+
+def _modes(told: dict[str, Any], act: str) -> frozenset[Mode]:
+    return frozenset(mode for mode in Mode if told[f"{act}_{mode}"])

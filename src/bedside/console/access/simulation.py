@@ -1,0 +1,83 @@
+"""What if: a decision on facts that somebody supposes, and a change of rules by the people it touches.
+
+Nothing here changes anything; a simulated decision is made by the same `decide` as a real one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.db.models import Q
+
+from bedside.console.access import models
+from bedside.console.access.queries import gather_facts, stored_rules
+from bedside.console.accounts.models import User
+from bedside.console.devices.models import Device
+from bedside.policy.decide import Decision, decide
+from bedside.policy.facts import Interval, ProductRight, RequestFacts, StartRule
+from bedside.policy.rules import Change, Holder, preview
+from bedside.vocabulary import Level, PersonId, Role
+
+__all__ = ["Supposed", "preview_rules", "simulate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """Somebody who need not exist: what the policy looks at, and nothing more."""
+
+    level: Level | None
+    country: str | None
+    role: Role = Role.SPECIALIST
+    trained: bool = True
+    patient_data: bool = False
+
+
+def simulate(
+    who: User | Supposed, device: Device, request: RequestFacts, *, at_ms: int, seen: bool
+) -> Decision:
+    """Return what would be decided at `at_ms` if `who` asked for this.
+
+    Args:
+        who: a person as they stand, or somebody supposed: active, vetted, with a second factor.
+        device: the device.
+        request: what is asked for.
+        at_ms: the instant, Unix milliseconds.
+        seen: whether the device ever polled a relay.
+    """
+    person = who if isinstance(who, User) else User(id="supposed", name="", is_active=True)
+    facts = gather_facts(person, device, request, seen=seen, at_ms=at_ms)
+    if isinstance(who, Supposed):
+        rights = (ProductRight(device.product_id, Interval(0)),) if who.trained else ()
+        facts = replace(
+            facts,
+            person=replace(
+                facts.person,
+                id=PersonId(""),
+                active=True,
+                vetted=True,
+                second_factor=True,
+                role=who.role,
+                level=who.level,
+                country=who.country,
+                product_rights=rights,
+                patient_data=who.patient_data,
+            ),
+        )
+    return decide(facts, at_ms)
+
+
+def preview_rules(after: Sequence[StartRule], *, at_ms: int) -> list[Change]:
+    """Return what these rules would change for everybody who holds a product right now."""
+    holding = models.ProductRight.objects.filter(
+        Q(end_ms=None) | Q(end_ms__gt=at_ms), start_ms__lte=at_ms, person__is_active=True
+    ).select_related("person")
+    holders = [
+        Holder(
+            id=row.person_id,
+            name=row.person.name,
+            level=Level(row.person.level) if row.person.level else None,
+            country=row.person.country or None,
+            product=row.product_id,
+        )
+        for row in holding.order_by("person__name", "product_id")
+    ]
+    return preview(stored_rules(), after, holders)
