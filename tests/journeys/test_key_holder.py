@@ -27,7 +27,7 @@ from bedside.pki.device_keys import load_device_keys
 from bedside.pki.keystore import FileKeyStore
 from bedside.pki.sealing import message_info, seal
 from bedside.pki.signing import ORDER, sign_envelope
-from bedside.pki.ssh_certificates import fingerprint, issue_user_certificate
+from bedside.pki.ssh_certificates import fingerprint, issue_user_certificate, ssh_key_line
 from bedside.protocol.feed import MessageOffered, TunnelOffered
 from bedside.protocol.orders import SessionOrder
 from bedside.protocol.shapes import Person
@@ -135,7 +135,9 @@ class KeyHolder:
         folder.write("ca.pem", bundle["ca"].encode())
         folder.write("client.pem", leg.pem.encode())
         folder.write("key-cert.pub", certificate.encode() + b"\n")
-        folder.write("known_hosts", f"@cert-authority * {bundle['ssh_host_ca']}\n".encode())
+        host_key = load_device_keys(self._world.device.agent_state / "identity/current").ssh_host
+        line = f"{DEVICE} {ssh_key_line(host_key.public_key())}\n"
+        folder.write("known_hosts", line.encode())
         relay = next(relay for relay in bundle["relays"] if relay["name"] == "a")
         seed = base64.b64encode(SEED).decode()
         connection = {"relay": relay, "proof_seed": seed, "expires_ms": until}

@@ -71,13 +71,19 @@ IDLE = local.Status(
     request=None,
     session=None,
     presence_code=None,
+    host_key=None,
     verification=None,
     locked=False,
     fault=None,
     now_ms=NOW_MS,
 )
 ASKED = dataclasses.replace(IDLE, activity=Activity.ASKED, request=REQUEST)
-CODE = dataclasses.replace(IDLE, activity=Activity.CONNECTING, presence_code="314159")
+CODE = dataclasses.replace(
+    IDLE,
+    activity=Activity.CONNECTING,
+    presence_code="314159",
+    host_key="SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+)
 CONTROLLING = dataclasses.replace(IDLE, activity=Activity.CONTROLLING, session=OPEN)
 VIEWING = dataclasses.replace(
     IDLE, activity=Activity.VIEWING, session=dataclasses.replace(OPEN, mode=Mode.VIEW)
@@ -223,6 +229,7 @@ async def test_the_presence_code_is_large_and_never_to_be_typed(tmp_path: Path) 
 
         assert panel.app.query_one("#code", Digits).value == "314 159"
         assert "Ne le tapez jamais nulle part." in panel.words()
+        assert "Juliett Uniform Hotel Romeo" in panel.words()
 
 
 @pytest.mark.parametrize(

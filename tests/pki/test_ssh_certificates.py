@@ -16,7 +16,6 @@ from bedside.pki.ssh_certificates import (
     fingerprint,
     issue_host_certificate,
     issue_user_certificate,
-    known_hosts_line,
     load_ssh_key,
     ssh_key_line,
 )
@@ -120,11 +119,6 @@ def test_a_certificate_fits_its_place_in_a_configuration():
 
 def test_fingerprint_is_what_ssh_keygen_prints(tmp_path):
     assert ssh_keygen(tmp_path, LINE, "-l").split()[1] == fingerprint(LINE)
-
-
-def test_known_hosts():
-    ca = ssh_key_line(store().public_key("ssh-host-ca"))
-    assert known_hosts_line(DEVICE, ca + " comment") == f"@cert-authority {DEVICE} {ca}"
 
 
 def line_of(key):

@@ -17,6 +17,7 @@ IDLE = local.Status(
     request=None,
     session=None,
     presence_code=None,
+    host_key=None,
     verification=None,
     locked=False,
     fault=None,
@@ -48,6 +49,7 @@ BUSY = local.Status(
         doing="",
     ),
     presence_code="123456",
+    host_key="SHA256:" + "A" * 43,
     verification=local.Verification(
         session=SESSION, person=PERSON.name, at_ms=NOW, changes=("inbox/new.cfg",)
     ),

@@ -2,28 +2,48 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from bedside.language import Language
+from bedside.pki.ssh_certificates import fingerprint, issue_host_certificate, ssh_key_line
 from bedside.specialist import opening
 from bedside.specialist.api import Console
 from bedside.specialist.config import SpecialistConfig
+from bedside.specialist.errors import KeyRefusedError
 from bedside.specialist.store import Login
+from bedside.vocabulary import DeviceId
+from tests.pki.world import new_key
 from tests.specialist.test_api import Scripted, scripted
 
 __all__ = ["scripted"]
 
 SESSION = "01JD0000000000000000000000"
 ANSWER = {"id": SESSION, "device": {"id": "CI-20417"}, "access": "system", "mode": "control"}
+CA, KEY, OTHER_CA, OTHER_KEY = (new_key() for _ in range(4))
+
+
+def host_certificate(ca: EllipticCurvePrivateKey = CA, key: EllipticCurvePrivateKey = KEY) -> str:
+    now = int(time.time() * 1000)
+    return issue_host_certificate(
+        ca,
+        ssh_key_line(key.public_key()),
+        device=DeviceId("CI-20417"),
+        not_before_ms=now - 60_000,
+        not_after_ms=now + 600_000,
+    )
+
+
 CONNECTION = {
     "relay": {"name": "a", "host": "127.0.0.1", "server_name": "relay-a.example", "ports": [443]},
     "ca": "CA",
     "client_certificate": "CERTIFICATE",
     "ssh_certificate": "ecdsa-sha2-nistp256-cert-v01@openssh.com AAAA",
-    "known_hosts_line": "@cert-authority CI-20417 ecdsa-sha2-nistp256 AAAA",
+    "ssh_host_certificate": host_certificate(),
     "proof_seed": base64.b64encode(bytes(32)).decode(),
     "expires_ms": 1,
 }
@@ -73,14 +93,55 @@ def test_connecting_writes_what_openssh_reads_and_closing_takes_it_away(
     scripted.answers = [(201, ANSWER), (200, CONNECTION)]
     _session, folder = opening.begin(console, config, {"device": "CI-20417"})
 
-    opening.connect(console, config, folder)
+    first = opening.connect(console, config, folder)
 
+    assert first == fingerprint(ssh_key_line(KEY.public_key()))
     assert "Host ci-20417" in config.ssh_config.read_text("utf-8")
     assert folder.connection()["relay"]["server_name"] == "relay-a.example"
-    assert folder.known_hosts.read_text("ascii").startswith("@cert-authority CI-20417")
+    known = folder.known_hosts.read_text("ascii")
+    assert known == f"CI-20417 {ssh_key_line(KEY.public_key())}\n"
     opening.close(config, folder)
     assert "Host ci-20417" not in config.ssh_config.read_text("utf-8")
     assert not folder.path.exists()
+
+
+def test_a_key_that_this_computer_knows_is_taken_without_a_word(
+    scripted: Scripted, console: Console, config: SpecialistConfig
+) -> None:
+    # Renewed by the CA, over the same key.
+    again = CONNECTION | {"ssh_host_certificate": host_certificate()}
+    scripted.answers = [(201, ANSWER), (200, CONNECTION), (200, again)]
+    _session, folder = opening.begin(console, config, {})
+
+    opening.connect(console, config, folder)
+
+    assert opening.connect(console, config, folder) is None
+
+
+@pytest.mark.parametrize(
+    "owned",
+    [
+        host_certificate(key=OTHER_KEY),
+        host_certificate(ca=OTHER_CA),
+        "ecdsa-sha2-nistp256-cert-v01@openssh.com AAAA",
+        f"* {ssh_key_line(OTHER_KEY.public_key())}",
+    ],
+)
+def test_a_console_that_is_owned_later_puts_no_other_key_in_a_devices_place(
+    scripted: Scripted, console: Console, config: SpecialistConfig, owned: str
+) -> None:
+    scripted.answers = [(201, ANSWER), (200, CONNECTION)]
+    _session, folder = opening.begin(console, config, {})
+    opening.connect(console, config, folder)
+    opening.close(config, folder)
+    scripted.answers = [(201, ANSWER), (200, CONNECTION | {"ssh_host_certificate": owned})]
+    _session, folder = opening.begin(console, config, {})
+
+    with pytest.raises(KeyRefusedError):
+        opening.connect(console, config, folder)
+
+    assert not folder.known_hosts.exists()
+    assert not (folder.path / "connection.json").exists()
 
 
 def test_only_sessions_that_are_over_are_forgotten(

@@ -56,6 +56,7 @@ class Board:
         self.request: AskedRequest | None = None
         self.session: OpenSession | None = None
         self.presence_code: str | None = None
+        self.host_key: str | None = None
         self.help_ms: int | None = None
         self.verification = self._load_verification()
 
@@ -76,6 +77,7 @@ class Board:
             request=self.request,
             session=self.session,
             presence_code=self.presence_code,
+            host_key=self.host_key,
             verification=None if self.session else self.verification,
             locked=self.settings.locked,
             fault=self.fault,
@@ -105,12 +107,13 @@ class Board:
         self.request = AskedRequest.from_fields(request) if request else None
         self.session = OpenSession.from_fields(session) if session else None
         self.presence_code = fields.optional("presence_code", fields.text, max=12)
+        self.host_key = fields.optional("host_key", fields.text, max=64)
         self._changed()
 
     def clear(self) -> None:
         """Show that nobody is here."""
         self.activity, self.request, self.session = Activity.IDLE, None, None
-        self.presence_code = None
+        self.presence_code = self.host_key = None
         self._changed()
 
     def polled(self, relay: RelayName, now_ms: int) -> None:

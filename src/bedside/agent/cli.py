@@ -80,6 +80,7 @@ def _parser(language: Language) -> argparse.ArgumentParser:
     for word, run, meaning in (
         ("run", _run, N_("poll, and serve panels, until SIGTERM")),
         ("status", _status, N_("say what the agent does now")),
+        ("host-key", _host_key, N_("say the words of this device's key")),
         ("check", _check, N_("say which hosts and ports must be open, and try them")),
         ("set-support-credential", _set_credential, N_("set the device's own credential")),
     ):
@@ -149,6 +150,19 @@ def _status(config: AgentConfig, _given: argparse.Namespace, language: Language)
         print(say(language, N_("The agent does not run.")), file=sys.stderr)
         return 1
     print(*status_lines(status, language), separation_sentence(config, language), sep="\n")
+    return 0
+
+
+def _host_key(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.identity import load_identity
+    from bedside.language.spelling import spell
+    from bedside.pki.device_keys import load_device_keys
+    from bedside.pki.ssh_certificates import fingerprint, ssh_key_line
+
+    del language
+    keys = load_device_keys(load_identity(config.identity_dir).current.folder)
+    shown = fingerprint(ssh_key_line(keys.ssh_host.public_key()))
+    print(shown, *spell(shown), sep="\n")
     return 0
 
 

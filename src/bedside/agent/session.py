@@ -406,6 +406,7 @@ class ServiceSession:
                 "request": asked,
                 "session": open_session,
                 "presence_code": code or None,
+                "host_key": self._endpoint.host_key if code and self._endpoint else None,
             }
         )
 

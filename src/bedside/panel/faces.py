@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Digits, Input, Label, ProgressBar, Static
 
 from bedside.language import N_, Language, access_name, country_name, gate_sentence, translator
+from bedside.language.spelling import spell
 from bedside.protocol import local
 from bedside.vocabulary import Activity, Mode
 
@@ -208,7 +209,7 @@ class Code(Face):
     @property
     def key(self) -> tuple[object, ...]:
         """A new code is a new face."""
-        return (*super().key, self.sight.status.presence_code)
+        return (*super().key, self.sight.status.presence_code, self.sight.status.host_key)
 
     def compose(self) -> ComposeResult:
         """Draw the face."""
@@ -216,6 +217,11 @@ class Code(Face):
         yield Digits(f"{code[:3]} {code[3:]}", id="code")
         yield Label(self.sight.say(N_("Read this to the specialist on the telephone.")))
         yield Label(self.sight.say(N_("Never type it anywhere.")), classes="warning")
+        if self.sight.status.host_key is not None:
+            yield Label(
+                self.sight.say(N_("Words of this device, if the specialist asks for them:"))
+            )
+            yield Static("\n".join(spell(self.sight.status.host_key)), id="words", markup=False)
 
 
 class Live(Face):

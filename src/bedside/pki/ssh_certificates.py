@@ -32,7 +32,6 @@ __all__ = [
     "fingerprint",
     "issue_host_certificate",
     "issue_user_certificate",
-    "known_hosts_line",
     "load_ssh_key",
     "ssh_key_line",
 ]
@@ -69,11 +68,6 @@ def fingerprint(line: str) -> str:
     """Return what `ssh-keygen -l` prints for a key: `SHA256:` and 43 characters."""
     blob = base64.b64decode(ssh_key_line(load_ssh_key(line)).split(" ")[1])
     return "SHA256:" + base64.b64encode(sha256(blob).digest()).decode("ascii").rstrip("=")
-
-
-def known_hosts_line(device: DeviceId, host_ca: str) -> str:
-    """Return the known_hosts line that trusts this CA for this device."""
-    return f"@cert-authority {device} {ssh_key_line(load_ssh_key(host_ca))}"
 
 
 def issue_user_certificate(

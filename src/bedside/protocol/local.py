@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from bedside.language import Language
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
 from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError
-from bedside.protocol.shapes import Person, parse_time
+from bedside.protocol.shapes import FINGERPRINT, Person, parse_time
 from bedside.vocabulary import (
     AccessKind,
     Activity,
@@ -202,6 +202,7 @@ class Status(Wire):
     request: AskedRequest | None
     session: OpenSession | None
     presence_code: str | None
+    host_key: str | None
     verification: Verification | None
     locked: bool
     fault: Gate | None
@@ -223,6 +224,7 @@ class Status(Wire):
             request=AskedRequest.from_fields(request) if request else None,
             session=OpenSession.from_fields(session) if session else None,
             presence_code=fields.optional("presence_code", fields.text, max=12),
+            host_key=fields.optional("host_key", fields.text, max=64, pattern=FINGERPRINT),
             verification=Verification.from_fields(verification) if verification else None,
             locked=fields.boolean("locked"),
             fault=fields.optional("fault", fields.enum, members=Gate),

@@ -26,6 +26,7 @@ class Console:
     def __init__(self, login: Login, *, language: Language) -> None:
         self._say = translator(language, "bedside-cli")
         self._language = language
+        self.address = login.console
         headers = {"Accept-Language": language.value}
         if login.token:
             headers["Authorization"] = f"Bearer {login.token}"

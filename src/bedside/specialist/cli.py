@@ -20,11 +20,11 @@ from bedside.language import (
     state_sentence,
     translator,
 )
-from bedside.specialist import opening, ssh_config
+from bedside.specialist import opening, ssh_config, trust_cli
 from bedside.specialist.api import Console, Json
 from bedside.specialist.audit_cli import audit_app
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.errors import CliError, ExitCode, NotLoggedInError
+from bedside.specialist.errors import CliError, ExitCode, KeyRefusedError, NotLoggedInError
 from bedside.specialist.store import (
     Login,
     SessionFolder,
@@ -50,6 +50,9 @@ app = typer.Typer(
     help=_(N_("Remote service that opens only from the inside.")),
 )
 app.add_typer(audit_app, name="audit")
+app.command("trust", help=_(N_("Show the keys that this computer takes, or replace one.")))(
+    trust_cli.trust
+)
 
 
 def _console() -> Console:
@@ -83,8 +86,10 @@ def login(
     with OUT.status(_(N_("Waiting for your confirmation in the browser"))):
         token = asking.await_login(begun)
     save_login(CONFIG.login, Login(address, token, ca))
-    me = _console().get("/me")
+    console_ = _console()
+    me = console_.get("/me")
     OUT.print("✓ " + _(N_("Logged in as {name}.")).format(name=me["name"]))
+    trust_cli.check_host_ca(console_, CONFIG, OUT)
 
 
 @app.command(help=_(N_("Log out of the console on this computer.")))
@@ -163,11 +168,16 @@ def request(
         console, CONFIG, {**wanted, "ticket": ticket} if ticket else wanted
     )
     try:
-        opening.connect(console, CONFIG, folder)
+        _tell_first_sight(folder, opening.connect(console, CONFIG, folder), OUT)
         if not wait:
             OUT.print(_(N_("Asked. Session {session}.")).format(session=session["id"]))
             return
         wait_until_open(console, session, terminal=OUT, language=CONFIG.language)
+    except KeyRefusedError:
+        # Nobody should be let in on a key that is not believed.
+        console.post(f"/sessions/{session['id']}/end", {})
+        opening.close(CONFIG, folder)
+        raise
     except CliError:
         opening.close(CONFIG, folder)
         raise
@@ -176,6 +186,11 @@ def request(
         opening.close(CONFIG, folder)
         raise CliError(_(N_("You withdrew the request."))) from None
     _say_ready(device)
+
+
+def _tell_first_sight(folder: SessionFolder, fingerprint: str | None, terminal: Terminal) -> None:
+    if fingerprint is not None:
+        trust_cli.say_first_sight(folder.description()["device"], fingerprint, terminal)
 
 
 def _say_ready(device: str) -> None:
@@ -238,7 +253,7 @@ def _open_folder(device: str) -> SessionFolder:
             opening.close(CONFIG, folder)
             raise session_over(session, CONFIG.language)
         wait_until_open(console, session, terminal=ERR, language=CONFIG.language)
-        opening.connect(console, CONFIG, folder)
+        _tell_first_sight(folder, opening.connect(console, CONFIG, folder), ERR)
     return folder
 
 
@@ -277,7 +292,7 @@ def write_ssh_config(
     _forget_ended()
     for folder in session_folders(CONFIG.sessions):
         if not (folder.path / "connection.json").exists():
-            opening.connect(_console(), CONFIG, folder)
+            _tell_first_sight(folder, opening.connect(_console(), CONFIG, folder), OUT)
     path = ssh_config.write(CONFIG)
     if install:
         ssh_config.install(CONFIG)
@@ -333,7 +348,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return leaving.code if isinstance(leaving.code, int) else ExitCode.FAILED
     except CliError as error:
         for sentence in error.sentences:
-            ERR.print(f"✖ {sentence}", style="red", highlight=False, markup=False)
+            # Not wrapped by us: a command in it is copied whole.
+            ERR.print(f"✖ {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
     return ExitCode.DONE
 

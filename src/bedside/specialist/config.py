@@ -17,7 +17,8 @@ class SpecialistConfig:
     """What holds for one run of the command line.
 
     Attributes:
-        config: who is logged in where (`login.json`) and the written `ssh_config`.
+        config: who is logged in where (`login.json`), whose keys are taken (`trust.json`), and the
+            written `ssh_config`.
         state: one folder for each session, with its one-session key.
         ssh_folder: the person's own `~/.ssh`.
         language: the language of every sentence.
@@ -50,6 +51,11 @@ class SpecialistConfig:
     def login(self) -> Path:
         """The console's address and the access token."""
         return self.config / "login.json"
+
+    @property
+    def trust(self) -> Path:
+        """The fingerprints of the keys that this computer takes; it survives a logout."""
+        return self.config / "trust.json"
 
     @property
     def sessions(self) -> Path:

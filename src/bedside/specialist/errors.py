@@ -10,6 +10,7 @@
 | 5 | refused by the console's rules |
 | 6 | the session ended before it was live: refused at the device, unanswered, expired |
 | 7 | the console or the relay cannot be reached |
+| 8 | a key is not the one that this computer knows |
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from enum import IntEnum
 __all__ = [
     "CliError",
     "ExitCode",
+    "KeyRefusedError",
     "NotLoggedInError",
     "RefusedError",
     "SessionOverError",
@@ -36,6 +38,7 @@ class ExitCode(IntEnum):
     REFUSED = 5
     SESSION_OVER = 6
     UNREACHABLE = 7
+    KEY_REFUSED = 8
 
 
 class CliError(Exception):
@@ -75,3 +78,9 @@ class UnreachableError(CliError):
     """The console or the relay does not answer."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class KeyRefusedError(CliError):
+    """A host CA or a device's key is not the one that this computer knows."""
+
+    exit_code = ExitCode.KEY_REFUSED

@@ -2,12 +2,18 @@
 
 import base64
 import json
+import time
 
+from bedside.language import N_, Language, translator
+from bedside.pki.host_certificates import HostCertificate, open_host_certificate
+from bedside.pki.ssh_certificates import SshKeyError
 from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
+from bedside.specialist.errors import KeyRefusedError
 from bedside.specialist.store import SessionFolder
-from bedside.vocabulary import AccessKind, Mode, SessionId, parse_device_id
+from bedside.specialist.trust import Trust
+from bedside.vocabulary import AccessKind, DeviceId, Mode, SessionId, parse_device_id
 
 __all__ = ["begin", "close", "connect", "prune"]
 
@@ -29,14 +35,23 @@ def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Jso
     return session, folder
 
 
-def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -> None:
-    """Fetch what it takes to connect, and write the configuration for OpenSSH."""
+def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -> str | None:
+    """Fetch what it takes to connect, and write the configuration for OpenSSH.
+
+    Returns the fingerprint of the device's key where this computer sees it for the first time, else
+    None. Raises KeyRefusedError for a key, or a CA, that is not the one it knows.
+    """
     given = console.post(f"/sessions/{folder.session}/connection", {})
+    device = parse_device_id(folder.description()["device"])
+    shown = _host_certificate(given["ssh_host_certificate"], device, config.language)
+    trust = Trust(config.trust, console.address, language=config.language)
+    trust.check_host_ca(shown.ca)
+    is_first = trust.check_device(device, shown.fingerprint)
     seed = base64.b64decode(given["proof_seed"], validate=True)
     folder.write("ca.pem", given["ca"].encode())
     folder.write("client.pem", given["client_certificate"].encode())
     folder.write("key-cert.pub", given["ssh_certificate"].encode() + b"\n")
-    folder.write("known_hosts", given["known_hosts_line"].encode() + b"\n")
+    folder.write("known_hosts", f"{device} {shown.key}\n".encode())
     folder.write(
         "connection.json",
         json.dumps(
@@ -48,6 +63,19 @@ def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -
         ).encode(),
     )
     ssh_config.write(config)
+    return shown.fingerprint if is_first else None
+
+
+def _host_certificate(line: str, device: DeviceId, language: Language) -> HostCertificate:
+    try:
+        return open_host_certificate(line, device=device, now_ms=int(time.time() * 1000))
+    except SshKeyError as error:
+        words = N_(
+            "What the console says of the key of {device} cannot be believed. Check this computer's "
+            "clock; if it is right, tell your security officer."
+        )
+        say = translator(language, "bedside-cli")
+        raise KeyRefusedError(say(words).format(device=device)) from error
 
 
 def close(config: SpecialistConfig, folder: SessionFolder) -> None:

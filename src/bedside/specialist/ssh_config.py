@@ -45,7 +45,7 @@ def _block(config: SpecialistConfig, folder: SessionFolder) -> str:
         "IdentityAgent": "none",
         "UserKnownHostsFile": _quoted(folder.known_hosts),
         "GlobalKnownHostsFile": "/dev/null",
-        "HostKeyAlgorithms": "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "HostKeyAlgorithms": "ecdsa-sha2-nistp256",
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
         "CheckHostIP": "no",

@@ -15,10 +15,19 @@ from typing import Any
 
 from bedside.vocabulary import SessionId, parse_session_id
 
-__all__ = ["Login", "SessionFolder", "forget_login", "load_login", "save_login", "session_folders"]
+__all__ = [
+    "Login",
+    "SessionFolder",
+    "forget_login",
+    "load_login",
+    "save_login",
+    "session_folders",
+    "write_private",
+]
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
+    """Put `data` in a file of mode 0600, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -52,7 +61,7 @@ def load_login(path: Path) -> Login | None:
 
 def save_login(path: Path, login: Login) -> None:
     """Keep `login` for the next command, readable by this person only."""
-    _write_private(path, json.dumps(vars(login)).encode())
+    write_private(path, json.dumps(vars(login)).encode())
 
 
 def forget_login(path: Path) -> None:
@@ -79,7 +88,7 @@ class SessionFolder:
 
     @property
     def known_hosts(self) -> Path:
-        """The host CA, for this device only."""
+        """The device's own key, and nothing else."""
         return self.path / "known_hosts"
 
     @property
@@ -94,7 +103,7 @@ class SessionFolder:
 
     def write(self, name: str, data: bytes) -> None:
         """Write one file of the folder, 0600."""
-        _write_private(self.path / name, data)
+        write_private(self.path / name, data)
 
     def connection(self) -> dict[str, Any]:
         """Return what the console gave to connect; raises FileNotFoundError before that."""
@@ -119,7 +128,7 @@ class SessionFolder:
         """Return the next unused proof's index; two `ssh` at once never get the same."""
         with self._locked() as counter:
             used = int(counter.read_text()) if counter.exists() else 0
-            _write_private(counter, str(used + 1).encode())
+            write_private(counter, str(used + 1).encode())
         return used
 
     def remove(self) -> None:

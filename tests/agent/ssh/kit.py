@@ -247,6 +247,7 @@ class Device:
         self.code = CODE
         self.more_environment: dict[str, str] = {}
         self.tls = False
+        self.known_key = KEYS.host
 
     def set_certificate(
         self, certificate: asyncssh.SSHCertificate | None, key: asyncssh.SSHKey | None = None
@@ -262,9 +263,8 @@ class Device:
 
     def config(self) -> Path:
         """An ssh configuration as `bedside ssh-config` would write it."""
-        (self.folder / "known_hosts").write_text(
-            f"@cert-authority * {KEYS.host_ca.export_public_key().decode()}"
-        )
+        known = self.known_key.export_public_key().decode()
+        (self.folder / "known_hosts").write_text(f"{DEVICE} {known}")
         bridge = f"{sys.executable} -I -S {Path(__file__).with_name('bridge.py')} {self.socket}"
         bridge += " tls" * self.tls
         path = self.folder / "config"
@@ -272,6 +272,7 @@ class Device:
             f"Host device\nHostName {DEVICE}\nHostKeyAlias {DEVICE}\nUser {self.user}\nProxyCommand {bridge}\n"
             f"IdentityFile {self.folder}/id\nIdentitiesOnly yes\n"
             f"UserKnownHostsFile {self.folder}/known_hosts\nGlobalKnownHostsFile none\n"
+            "HostKeyAlgorithms ecdsa-sha2-nistp256\n"
             "StrictHostKeyChecking yes\nLogLevel INFO\n"
             "PreferredAuthentications publickey,keyboard-interactive\n"
         )

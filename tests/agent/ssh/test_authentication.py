@@ -26,6 +26,17 @@ async def test_the_certificate_then_both_answers_open_the_session(tmp_path):
         assert [line.split()[-1] for line in play.asked()] == ["credential:", "code:"]
 
 
+async def test_who_stands_in_the_middle_with_a_certificate_of_the_host_ca_hears_no_answer(tmp_path):
+    """The specialist's computer knows the device's own key, so the CA that certified another is mute."""
+    async with device(tmp_path) as play:
+        play.known_key = KEYS.other
+        result = await play.run("ssh", "device", "true")
+        assert result.status == 255
+        assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in result.err
+        assert play.asked() == []
+        assert not play.hooks.live
+
+
 CERTIFICATES = {
     "other authority": lambda: KEYS.certificate(ca=KEYS.other_ca),
     "other session": lambda: KEYS.certificate(principals=["01JD5W8ZK3Q4R5S6T7V8W9X0YY"]),

@@ -1,3 +1,4 @@
+import json
 from base64 import b64decode
 
 import pytest
@@ -20,6 +21,7 @@ from bedside.pki import requests
 from bedside.pki.authority import certs_only
 from bedside.pki.device_keys import open_certificate
 from bedside.pki.requests import build_enrolment_request, check_request
+from bedside.pki.ssh_certificates import fingerprint, ssh_key_line
 from bedside.protocol.enrolment import parse_enrolment_code
 from bedside.vocabulary import Gate
 from tests.console.enrolment.world import DEVICE, NOW, Device, make_console, offer, uris
@@ -59,6 +61,13 @@ def test_a_code_gives_a_certificate_in_the_devices_own_name(device):
         "device:enrolment:completed",
         "device:certificate:issued",
     ]
+
+
+def test_the_sealed_log_holds_the_key_that_the_device_showed(device):
+    device.enrol(offer().code)
+    entry = json.loads(JournalRow.objects.get(action="device:enrolment:completed").entry)
+    line = ssh_key_line(device.keys.ssh_host.public_key())
+    assert entry["detail"]["fingerprint"] == fingerprint(line)
 
 
 def test_the_answer_is_what_a_device_accepts(device):

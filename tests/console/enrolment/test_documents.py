@@ -17,6 +17,7 @@ from bedside.console.keys import key_store
 from bedside.console.relays.actions import do_note_presence
 from bedside.console.relays.models import Relay
 from bedside.console.relays.queries import feed_since
+from bedside.pki.host_certificates import open_host_certificate
 from bedside.pki.keystore import KeyName, KeyStoreError
 from bedside.pki.signing import (
     BUNDLE,
@@ -157,7 +158,8 @@ def test_a_specialist_gets_credentials_for_one_session(device):
         SESSION, line, "Marie", device=DEVICE, not_before=NOW, not_after=NOW + 600_000
     )
     assert uris(issued.client_certificate) == [f"bedside:session/{SESSION}"]
-    assert issued.known_hosts_line.startswith(f"@cert-authority {DEVICE} ecdsa")
+    shown = open_host_certificate(issued.ssh_host_certificate, device=DEVICE, now_ms=NOW)
+    assert shown.key == line
     assert issued.ssh_certificate.startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com ")
 
 

@@ -2,10 +2,13 @@ import pytest
 
 from bedside.console.access.models import Entitlement, ProductRight, StartRule
 from bedside.console.accounts.models import User
+from bedside.console.enrolment.models import DeviceIdentity
 from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import DeviceMessage, DevicePresence, Tunnel
 from bedside.console.service_sessions.models import ServiceSession
-from bedside.pki.ssh_certificates import load_ssh_key
+from bedside.pki.host_certificates import open_host_certificate
+from bedside.pki.ssh_certificates import fingerprint, load_ssh_key
+from bedside.vocabulary import DeviceId
 from tests.console.service_sessions.news import ASKED, GIVEN, live, requested, tell
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, asking, person
 
@@ -170,7 +173,11 @@ def test_certificates_are_given_while_the_operator_is_asked_and_only_to_whoever_
     assert connection["relay"]["name"] == "a"
     assert connection["client_certificate"].startswith("-----BEGIN CERTIFICATE-----")
     assert connection["ssh_certificate"].startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com ")
-    assert connection["known_hosts_line"].startswith(f"@cert-authority {DEVICE} ")
+    shown = open_host_certificate(
+        connection["ssh_host_certificate"], device=DeviceId(DEVICE), now_ms=now_ms()
+    )
+    assert shown.key == DeviceIdentity.objects.get(pk=DEVICE).ssh_host_key
+    assert shown.ca == fingerprint(Api("Marie").get("/trust").json()["ssh_host_ca"])
     load_ssh_key(session.public_key)
     other = Api("Sam").post(path)
     assert (other.status_code, other.json()["code"]) == (403, "forbidden")

@@ -81,6 +81,11 @@ class Endpoint:
         return self._context.activity
 
     @property
+    def host_key(self) -> str:
+        """The fingerprint of the key that whoever connects here sees, as `ssh-keygen -l` writes it."""
+        return self._host_key[0].get_fingerprint()
+
+    @property
     def locked_by(self) -> Gate | None:
         """The gate whose wrong answers were used up, if they were."""
         return self._context.locked_by

@@ -38,4 +38,4 @@ class SessionCredentials:
     ca: str
     client_certificate: str
     ssh_certificate: str
-    known_hosts_line: str
+    ssh_host_certificate: str

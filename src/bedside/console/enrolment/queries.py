@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bedside.console.enrolment.models import DeviceCertificate, DeviceIdentity, EnrolmentCode
+from bedside.console.keys import key_store
+from bedside.pki.keystore import KeyName
 from bedside.pki.signing import PublicKey, load_public_key
+from bedside.pki.ssh_certificates import ssh_key_line
 from bedside.vocabulary import DeviceId, Gate
 
 __all__ = [
     "Identity",
     "Offered",
     "device_of_serial",
+    "host_ca",
     "identity",
     "identity_keys",
     "keys_of_all",
@@ -38,6 +42,11 @@ class Offered:
     code_id: str
     offered_ms: int
     expires_ms: int
+
+
+def host_ca() -> str:
+    """Return the SSH host CA, one line of OpenSSH's format: specialists' computers remember it."""
+    return ssh_key_line(key_store().public_key(KeyName.SSH_HOST_CA))
 
 
 def identity(device: str) -> Identity | None:

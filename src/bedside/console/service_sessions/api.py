@@ -12,6 +12,7 @@ from bedside.console.access.actions import LockTarget
 from bedside.console.accounts.bearer import caller
 from bedside.console.accounts.queries import check_permission
 from bedside.console.devices.queries import access_device
+from bedside.console.enrolment.queries import host_ca
 from bedside.console.rest.bodies import Body
 from bedside.console.rest.cursors import MAX_LIMIT, page_after
 from bedside.console.rest.problems import ProblemError
@@ -161,9 +162,15 @@ class ConnectionAnswer(Schema):
     ca: str
     client_certificate: str
     ssh_certificate: str
-    known_hosts_line: str
+    ssh_host_certificate: str
     proof_seed: str
     expires_ms: int
+
+
+class TrustAnswer(Schema):
+    """What a specialist's computer remembers of this console."""
+
+    ssh_host_ca: str
 
 
 class Empty(Body):
@@ -228,6 +235,13 @@ def get_session(request: HttpRequest, session_id: str) -> dict[str, Any]:
     return view_of(session, _language(), timeline=True)
 
 
+@router.get("/trust", response=TrustAnswer, operation_id="getTrust")
+def get_trust(request: HttpRequest) -> dict[str, str]:
+    """Return the SSH host CA, which the caller's computer compares with the one that it knows."""
+    caller(request)
+    return {"ssh_host_ca": host_ca()}
+
+
 @router.post(
     "/sessions/{session_id}/connection",
     response=ConnectionAnswer,
@@ -249,7 +263,7 @@ def connect_session(request: HttpRequest, session_id: str, body: Empty) -> dict[
         "ca": credentials.ca,
         "client_certificate": credentials.client_certificate,
         "ssh_certificate": credentials.ssh_certificate,
-        "known_hosts_line": credentials.known_hosts_line,
+        "ssh_host_certificate": credentials.ssh_host_certificate,
         "proof_seed": base64.b64encode(connection.proof_seed).decode("ascii"),
         "expires_ms": connection.expires_ms,
     }

@@ -21,6 +21,7 @@ from bedside.pki.authority import IssuedCertificate
 from bedside.pki.keystore import KeyName
 from bedside.pki.requests import CertificateRequest, check_renewal, check_request
 from bedside.pki.signing import key_id, load_public_key, public_key_pem
+from bedside.pki.ssh_certificates import fingerprint
 from bedside.protocol.enrolment import EnrolmentCode as Code
 from bedside.protocol.enrolment import check_challenge, code_id_of
 from bedside.vocabulary import DeviceId, Gate, JournalAction, Outcome
@@ -85,7 +86,15 @@ def do_enrol(der: bytes, *, address: str, now: int) -> Enrolled:
         },
     )
     issued = _issue(request, device, now)
-    _tell(JournalAction.DEVICE_ENROLMENT_COMPLETED, device, now, code_id=code_id, address=address)
+    _tell(
+        JournalAction.DEVICE_ENROLMENT_COMPLETED,
+        device,
+        now,
+        code_id=code_id,
+        address=address,
+        # In the sealed log: which key the device showed before anybody could have owned us.
+        fingerprint=fingerprint(request.ssh_host_key),
+    )
     _tell(JournalAction.DEVICE_CERTIFICATE_ISSUED, device, now, serial=issued.serial)
     return Enrolled(device, issued)
 
@@ -124,6 +133,7 @@ def do_renew(der: bytes, *, serial: str, now: int) -> Enrolled:
         serial=issued.serial,
         previous_serial=serial,
         new_host_key=new_host_key,
+        fingerprint=fingerprint(request.ssh_host_key),
     )
     return Enrolled(device, issued)
 

@@ -2,14 +2,14 @@
 
 from bedside.console.enrolment.authority import authority
 from bedside.console.enrolment.facts import SessionCredentials
+from bedside.console.enrolment.models import DeviceIdentity
 from bedside.console.keys import key_store
 from bedside.pki.delegated import delegated_key
 from bedside.pki.keystore import KeyName
 from bedside.pki.ssh_certificates import (
+    issue_host_certificate,
     issue_user_certificate,
-    known_hosts_line,
     load_ssh_key,
-    ssh_key_line,
 )
 from bedside.vocabulary import DeviceId, SessionId
 
@@ -55,7 +55,11 @@ def do_issue_session_credentials(
             not_before_ms=not_before - 300_000,
             not_after_ms=not_after,
         ),
-        known_hosts_line=known_hosts_line(
-            DeviceId(device), ssh_key_line(store.public_key(KeyName.SSH_HOST_CA))
+        ssh_host_certificate=issue_host_certificate(
+            delegated_key(store, KeyName.SSH_HOST_CA),
+            DeviceIdentity.objects.get(pk=device).ssh_host_key,
+            device=DeviceId(device),
+            not_before_ms=not_before - 300_000,
+            not_after_ms=not_after,
         ),
     )

@@ -12,14 +12,17 @@ from django.db import transaction
 from bedside.audit.entry import Thing
 from bedside.console.accounts.queries import terminal
 from bedside.console.enrolment.authority import create_authority
+from bedside.console.enrolment.queries import host_ca
 from bedside.console.journal.actions import now_ms, record
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer, verifier_key
 from bedside.console.keys import key_store
 from bedside.console.live.certificate import live_certificate
+from bedside.language.spelling import spell
 from bedside.pki.keystore import KeyName
 from bedside.pki.signing import public_key_pem
+from bedside.pki.ssh_certificates import fingerprint
 from bedside.vocabulary import JournalAction
 
 
@@ -49,6 +52,13 @@ class Command(BaseCommand):
         self.stdout.write(f"keys: {', '.join(made) or 'all there'}")
         self.stdout.write(f"devices pin: {pinned}")
         self.stdout.write(f"auditors pin: {verifier_key().to_text()}")
+        self._say_host_ca()
+
+    def _say_host_ca(self) -> None:
+        pinned = fingerprint(host_ca())
+        self.stdout.write(f"specialists pin: {pinned}")
+        for line in spell(pinned):
+            self.stdout.write(f"  {line}")
 
     def _seal(self, now: int) -> None:
         try:
