@@ -69,6 +69,7 @@ from bedside.relay.log import Log
 from bedside.relay.server import Relay as RelayProgram
 from bedside.testing.certificates import Credentials
 from bedside.testing.fake_live import FakeLive
+from bedside.testing.hostile_relay import HostileRelay, Tricks
 from bedside.testing.operator import Operator
 from bedside.vocabulary import (
     AccessKind,
@@ -189,6 +190,8 @@ class World:
         self.relays: dict[str, RelayProgram] = {}
         self.loops: dict[str, list[asyncio.Task[None]]] = {}
         self.places: dict[str, Relay] = {}
+        self.tricks: Tricks | None = None
+        """What relays that start from now on play; None for honest ones."""
         self.limits = replace(Limits(), **_POLLS)
         self.code = make_enrolment_code(secrets.token_bytes(CODE_BYTES))
         self.code_used = False
@@ -230,7 +233,8 @@ class World:
             console=ConsolePlace("127.0.0.1", self.live.port, "live.example"),
             limits=self.limits,
         )
-        relay = RelayProgram(config, Log(name, io.StringIO()))
+        log = Log(name, io.StringIO())
+        relay = HostileRelay(config, log, self.tricks) if self.tricks else RelayProgram(config, log)
         port = relay.open()[0][1]
         loop = asyncio.get_running_loop()
         self.relays[name] = relay
@@ -633,10 +637,16 @@ class Specialist:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, *, relays: str = "ab", enrolled: bool = True, running: bool = True
+    folder: Path,
+    *,
+    relays: str = "ab",
+    enrolled: bool = True,
+    running: bool = True,
+    tricks: Tricks | None = None,
 ) -> AsyncIterator[World]:
     """A world; with an enrolled, configured and running agent unless told otherwise."""
     play = World(folder)
+    play.tricks = tricks
     await play.live.start()
     for name in relays:
         await play.start_relay(name)

@@ -7,6 +7,7 @@ the order carries the whole session: when it is gone, the session is (`relay_los
 
 import asyncio
 import contextlib
+import math
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 from bedside.agent.dial import DialError, Line, OpenLeg, open_line
 from bedside.agent.link import Target
+from bedside.agent.patience import NO_SSH, UNREACHABLE, Patience
 from bedside.agent.proxy import Proxy
 from bedside.agent.spare_lines import SpareLines
 from bedside.protocol.poll import Refusal
@@ -27,10 +29,12 @@ __all__ = ["CUT_OFF", "LegEvents", "Legs", "Way"]
 CUT_OFF = frozenset({Gate.REVOKED_CERTIFICATE, Gate.DEVICE_CLONED})
 """The gates of a device that no relay serves any more: nothing can be told to it, nor waited for."""
 
-LOST_AFTER_S = 4.0
 _REFUSED_LIMIT_S = 20.0
-_PAUSE_S = 0.25
 _Done = TypeVar("_Done")
+
+
+class _HastyError(DialError):
+    """The relay says at once that nobody came: it pairs no more connections of this session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +64,15 @@ class Way:
 class LegEvents:
     """Whom the legs tell.
 
-    `opened` gets each paired leg with its number; `lost` is called when the relay cannot be
-    reached any more; `refused` when it does not (or no longer) know the session.
+    `opened` gets each paired leg with its number; `lost` is called, with a word for why, when the
+    relay cannot be reached any more or does not speak the protocol; `refused` when it does not (or
+    no longer) know the session; `spent` when no further connection of this session will be paired.
     """
 
     opened: Callable[[int, OpenLeg], Awaitable[None]]
-    lost: Callable[[], None]
+    lost: Callable[[str], None]
     refused: Callable[[Gate], None]
+    spent: Callable[[], None]
 
 
 class Legs:
@@ -78,7 +84,7 @@ class Legs:
         self._way = way
         self._events = events
         self._spare = SpareLines(self._open_line)
-        self._reached_at = time.monotonic()
+        self._patience = Patience()
         self._refused_since: float | None = None
 
     async def prepare(self) -> None:
@@ -91,16 +97,19 @@ class Legs:
 
     async def run(self) -> None:
         """Dial, wait, hand over, dial again; to be called once the consent is in the journal."""
-        self._reached()
         index = 0
         while index < MAX_LEGS:
+            asked_at = time.monotonic()
             try:
                 leg = await self._dial(index)
-            except DialError:
-                if time.monotonic() - self._reached_at > LOST_AFTER_S:
-                    self._events.lost()
+                if not self._patience.answered(_waited_s(leg, asked_at)):
+                    raise _HastyError
+            except DialError as error:
+                pause_s = self._patience.failed(time.monotonic())
+                if pause_s is None:
+                    self._give_up(error)
                     return
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(pause_s)
                 continue
             if isinstance(leg, OpenLeg):
                 index += 1
@@ -109,6 +118,20 @@ class Legs:
             elif not await self._may_try_again(leg):
                 self._events.refused(leg.gate)
                 return
+        self._events.spent()
+
+    def _give_up(self, error: DialError) -> None:
+        if isinstance(error, _HastyError):
+            self._events.spent()
+        elif self._patience.is_unreachable:
+            self._events.lost(UNREACHABLE)
+        else:
+            self._events.lost(str(error))
+
+    def streamed(self, *, spoke_ssh: bool) -> None:
+        """Tell that a leg that was handed over is over, and whether it carried SSH."""
+        if not self._patience.streamed(spoke_ssh=spoke_ssh):
+            self._events.lost(NO_SSH)
 
     async def _dial(self, index: int) -> OpenLeg | Refusal:
         shown = proof(self._seed, "device", index)
@@ -118,7 +141,7 @@ class Legs:
 
         async def ask(target: Target) -> OpenLeg | Refusal:
             line = await open_line(target, self._way.context)
-            self._reached()
+            self._patience.reached()
             return await line.ask(self._session, index, shown)
 
         return await self._on_some_port(ask)
@@ -135,9 +158,6 @@ class Legs:
                 last = error
         raise last
 
-    def _reached(self) -> None:
-        self._reached_at = time.monotonic()
-
     async def _may_try_again(self, refusal: Refusal) -> bool:
         if refusal.gate is Gate.LIMIT and refusal.retry_in_ms == 0:
             return True  # nobody came within the relay's limit: wait again
@@ -148,3 +168,9 @@ class Legs:
             return False
         await asyncio.sleep(min(refusal.retry_in_ms / 1000, left_s))
         return True
+
+
+def _waited_s(leg: OpenLeg | Refusal, asked_at: float) -> float:
+    """Return how long it took the relay to find that nobody came; any other answer may be quick."""
+    nobody_came = isinstance(leg, Refusal) and leg.gate is Gate.LIMIT and leg.retry_in_ms == 0
+    return time.monotonic() - asked_at if nobody_came else math.inf

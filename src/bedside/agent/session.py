@@ -20,7 +20,7 @@ from bedside.agent.ledger import Ledger
 from bedside.agent.legs import CUT_OFF, LegEvents, Legs, Way
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
-from bedside.agent.ssh.server import Endpoint
+from bedside.agent.ssh.server import Endpoint, Visit
 from bedside.audit.entry import Actor, ActorKind, DetailValue, Thing
 from bedside.pki.signing import CONSENT, Signer, sign_envelope
 from bedside.protocol.local import AskedRequest, OpenSession, Verification
@@ -97,6 +97,7 @@ class ServiceSession:
         self._endpoint: Endpoint | None = None
         self._legs: Legs | None = None
         self._watchers: set[asyncio.Task[None]] = set()
+        self._spent = False
         self._alone_since = time.monotonic()
         self._moved = time.monotonic()
 
@@ -202,8 +203,9 @@ class ServiceSession:
             self._parts.way,
             LegEvents(
                 opened=self._leg_opened,
-                lost=lambda: self.finish(Over(ending=Ending.RELAY_LOST)),
+                lost=self._relay_lost,
                 refused=self._leg_refused,
+                spent=self._legs_spent,
             ),
         )
 
@@ -225,10 +227,13 @@ class ServiceSession:
         visit = self._endpoint.serve(leg.transport, leg.received)
         watcher = asyncio.get_running_loop().create_task(visit.closed())
         self._watchers.add(watcher)
-        watcher.add_done_callback(lambda _: self._leg_closed(watcher, number))
+        watcher.add_done_callback(lambda _: self._leg_closed(watcher, number, visit))
 
-    def _leg_closed(self, watcher: asyncio.Task[None], number: int) -> None:
+    def _leg_closed(self, watcher: asyncio.Task[None], number: int, visit: Visit) -> None:
         self._watchers.discard(watcher)
+        if self._legs is not None:
+            self._legs.streamed(spoke_ssh=visit.spoke_ssh)
+        self._end_if_spent()
         if not self._watchers:
             self._alone_since = time.monotonic()
         if self.over.done():
@@ -237,6 +242,18 @@ class ServiceSession:
             self._write(JournalAction.SESSION_TUNNEL_CLOSED, detail={"leg": number})
         except JournalError:
             self.finish(Over(ending=Ending.FAILED, gate=Gate.JOURNAL))
+
+    def _legs_spent(self) -> None:
+        self._spent = True
+        self._end_if_spent()
+
+    def _end_if_spent(self) -> None:
+        # Whoever is connected stays; nobody can come any more.
+        if self._spent and not self._watchers:
+            self.finish(Over(ending=Ending.FAILED, gate=Gate.LIMIT))
+
+    def _relay_lost(self, why: str) -> None:
+        self.finish(Over(ending=Ending.RELAY_LOST, detail={"reason_code": why}))
 
     def _leg_refused(self, gate: Gate) -> None:
         with contextlib.suppress(JournalError):

@@ -174,6 +174,11 @@ class Visit(asyncssh.SSHServer):
         self._endpoint.left(self)
         self._closed.set()
 
+    @property
+    def spoke_ssh(self) -> bool:
+        """Whether whoever is at the other end got as far as naming a user: keys were exchanged."""
+        return self._conn is not None and self._conn.named_user
+
     async def closed(self) -> None:
         """Wait until the connection is over."""
         await self._closed.wait()

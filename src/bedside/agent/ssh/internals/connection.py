@@ -65,6 +65,7 @@ class EndpointConnection(FastPackets):
         options.waiter = None
         super().__init__(loop, options)
         self.first_factor: tuple[str, Any, Any] | None = None
+        self.named_user = False
         self._refusals = 0
 
     async def _finish_userauth(
@@ -74,6 +75,7 @@ class EndpointConnection(FastPackets):
         packet: SSHPacket,
     ) -> None:
         del begin_auth  # no configuration depends on the user name here
+        self.named_user = True
         if not self._owner:
             return
         if self._auth:
