@@ -11,6 +11,7 @@ from bedside.agent.ssh.internals import EndpointChannel
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
 from bedside.agent.ssh.process import ChannelProcess, Terminal
 from bedside.agent.ssh.sftp import SftpService
+from bedside.agent.ssh.watch import Watch
 from bedside.audit.entry import DetailValue, short
 from bedside.vocabulary import JournalAction, Outcome
 
@@ -33,7 +34,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         self._chan: EndpointChannel | None = None
         self._terminal: Terminal | None = None
         self._request: ChannelRequest | None = None
-        self._service: ChannelProcess | SftpService | None = None
+        self._service: ChannelProcess | SftpService | Watch | None = None
         self._early: list[bytes] = []
         self._eof = False
         self._opened = False
@@ -89,7 +90,9 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         )
         self._opened = True
         self._context.hooks.doing(self._request.name or str(self._context.grant.access))
-        if self._request.kind is ChannelKind.SUBSYSTEM:
+        if self._context.grant.watcher:
+            self._watch()
+        elif self._request.kind is ChannelKind.SUBSYSTEM:
             self._service = SftpService(self._context, self._chan)
         else:
             await self._run(decision.command)
@@ -108,6 +111,18 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         self._chan.resume_reading()
         if self._eof:
             self._service.eof_received()
+
+    def _watch(self) -> None:
+        assert self._chan is not None
+        request = ChannelRequest(ChannelKind.OTHER, "keys")
+        watch = Watch(
+            self._context,
+            self._chan,
+            lambda: self._visit.journal_refusal(request, Refusal.WATCHER),
+        )
+        self._service = watch
+        if not self._lost:
+            watch.start()
 
     async def _run(self, command: tuple[str, ...]) -> None:
         assert self._chan is not None

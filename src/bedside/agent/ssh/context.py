@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant, SessionHooks
+from bedside.agent.ssh.stage import Stage
 from bedside.vocabulary import Gate
 
 __all__ = ["Activity", "Attempts", "SessionContext"]
@@ -71,6 +72,8 @@ class SessionContext:
     grant: SessionGrant
     hooks: SessionHooks
     leash: Leash
+    stage: Stage = field(default_factory=Stage)
+    """The terminals that are seen: the session's own, or those of the session that is joined."""
     activity: Activity = field(default_factory=Activity)
     attempts: Attempts = field(init=False)
     locked_by: Gate | None = None

@@ -46,6 +46,8 @@ class SessionGrant:
     host_certificate: str
     """The host certificate for that key, one line."""
     profile: ProductProfile
+    watcher: str = ""
+    """Who joined to watch, in the words that the others read; empty for whoever started it."""
     limits: SessionLimits = SessionLimits()
 
 

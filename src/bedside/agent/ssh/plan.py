@@ -6,6 +6,7 @@
 4. A forward reaches the device itself, at an endpoint that the profile names; names are never
    resolved, so no name can lead to another machine (S33).
 5. Agent, X11, reverse and socket forwards are never granted.
+6. Whoever joined to watch gets the session's own terminal to look at, and nothing else (S37).
 """
 
 import re
@@ -66,6 +67,7 @@ class Refusal(StrEnum):
     SHELL_IN_VIEW = "shell_in_view"
     SOCKET = "socket"
     SUBSYSTEM = "subsystem"
+    WATCHER = "watcher"
     X11 = "x11"
 
     @property
@@ -83,6 +85,7 @@ _GATES = {
     Refusal.REVERSE: Gate.FORWARD,
     Refusal.SHELL_IN_VIEW: Gate.VIEW_ONLY,
     Refusal.SOCKET: Gate.FORWARD,
+    Refusal.WATCHER: Gate.VIEW_ONLY,
 }
 
 
@@ -114,10 +117,15 @@ class ChannelDecision:
 
 
 _ALLOWED = ChannelDecision()
+_STARTS = frozenset(
+    {ChannelKind.SHELL, ChannelKind.EXEC, ChannelKind.SUBSYSTEM, ChannelKind.DIRECT_TCPIP}
+)
 
 
 def check_channel(request: ChannelRequest, grant: SessionGrant) -> ChannelDecision:
     """Return what `grant` says to `request`; clause 1: what has no rule is refused."""
+    if grant.watcher and request.kind in _STARTS:  # clause 6
+        return _ALLOWED if request.kind is ChannelKind.SHELL else ChannelDecision(Refusal.WATCHER)
     match request.kind:
         case ChannelKind.SHELL:
             return _shell(grant)

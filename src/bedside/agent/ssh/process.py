@@ -59,6 +59,8 @@ class ChannelProcess:
                 os.close(fd)
         for output in self._outputs:
             output.resume()
+        if self._terminal is not None:
+            self._context.stage.opened(self)
         self._child.exited.add_done_callback(lambda future: self._exited(future.result()))
 
     def _environment(self) -> dict[str, str]:
@@ -110,6 +112,8 @@ class ChannelProcess:
         self._sent += len(data)
         self._context.count_sent(len(data))
         self._chan.write(data, datatype)
+        if self._terminal is not None:
+            self._context.stage.shows(self, data)
 
     def _output_ended(self) -> None:
         self._open_outputs -= 1
@@ -129,10 +133,7 @@ class ChannelProcess:
         if self._status is None or self._open_outputs or self._over:
             return
         self._over = True
-        if self._input is not None:
-            self._input.close()
-        if self._terminal is not None:
-            self._terminal.closed()
+        self._close_line()
         if self._chan.is_closing():
             return
         if self._status >= 0:
@@ -174,12 +175,33 @@ class ChannelProcess:
         self._over = True
         for output in self._outputs:
             output.close()
+        self._close_line()
+        if self._child is not None:
+            self._child.hang_up()
+
+    def _close_line(self) -> None:
         if self._input is not None:
             self._input.close()
         if self._terminal is not None:
             self._terminal.closed()
-        if self._child is not None:
-            self._child.hang_up()
+            self._context.stage.closed(self)
+
+    # -- for whoever watches (`stage.Screen`) ------------------------------------------------------
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal; of none, nothing."""
+        return self._terminal.size if self._terminal is not None else (0, 0)
+
+    def say(self, text: str) -> None:
+        """Show a line to whoever has the terminal."""
+        if not self._chan.is_closing():
+            self._chan.write(text.encode())
+
+    def redraw(self) -> None:
+        """Have what runs on the terminal draw it anew."""
+        if self._terminal is not None:
+            self._terminal.redraw()
 
     def closing_detail(self) -> dict[str, DetailValue]:
         """Return what the journal says of a channel that is over."""

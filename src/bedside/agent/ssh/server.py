@@ -30,6 +30,7 @@ from bedside.agent.ssh.internals import (
     take_over,
 )
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
+from bedside.agent.ssh.stage import Stage
 from bedside.audit.entry import DetailValue, Thing, short
 from bedside.protocol.profile import Endpoint as ProfileEndpoint
 from bedside.vocabulary import Gate, JournalAction, Outcome
@@ -62,10 +63,17 @@ def encryption(cpuinfo: str) -> tuple[str, ...]:
 
 
 class Endpoint:
-    """The SSH end of one session: every stream that carries it, every process that it started."""
+    """The SSH end of one session: every stream that carries it, every process that it started.
 
-    def __init__(self, grant: SessionGrant, hooks: SessionHooks, leash: Leash) -> None:
-        self._context = SessionContext(grant=grant, hooks=hooks, leash=leash)
+    `stage` holds the terminals that are seen: for a join, those of the session that is joined.
+    """
+
+    def __init__(
+        self, grant: SessionGrant, hooks: SessionHooks, leash: Leash, stage: Stage | None = None
+    ) -> None:
+        self._context = SessionContext(
+            grant=grant, hooks=hooks, leash=leash, stage=stage or Stage()
+        )
         self._visits: set[Visit] = set()
         self._over = False
         key = asyncssh.import_private_key(grant.host_key)
@@ -111,6 +119,8 @@ class Endpoint:
         """Abort every connection, kill every process; return how many could not be killed (0)."""
         self._over = True
         self.abort_all()
+        if self._context.grant.watcher:
+            return 0  # whoever watches started nothing, and what runs is not theirs to end
         return await self._context.leash.end()
 
     def abort_all(self) -> None:

@@ -55,6 +55,17 @@ class Terminal:
                 packed = struct.pack("HHHH", rows, columns, width, height)
                 fcntl.ioctl(self._master, termios.TIOCSWINSZ, packed)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        return self._size[0], self._size[1]
+
+    def redraw(self) -> None:
+        """Change the size and change it back: the kernel tells what draws on it to draw anew."""
+        columns, rows, width, height = self._size
+        self.resize((columns, max(rows - 1, 1), width, height))
+        self.resize((columns, rows, width, height))
+
     def closed(self) -> None:
         """Note that the master is closed: its number may be another file's now."""
         self._master = -1

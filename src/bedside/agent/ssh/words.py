@@ -11,9 +11,13 @@ __all__ = [
     "certificate_sentence",
     "file_sentence",
     "in_ascii",
+    "keys_refused",
     "locked_sentence",
     "prompts",
     "sentence",
+    "watch_began",
+    "watch_ended",
+    "watch_line",
 ]
 
 _DOMAIN = "bedside-agent"
@@ -67,6 +71,10 @@ _REFUSALS = {
         "refused by the device: forwards to sockets are never granted. Only the named ports: {endpoints}."
     ),
     Refusal.SUBSYSTEM: N_("refused by the device: sftp is the only subsystem."),
+    Refusal.WATCHER: N_(
+        "refused by the device: you joined this session to watch it. Connect without a command, "
+        "or ask the person who controls it."
+    ),
     Refusal.X11: N_("refused by the device: X11 forwarding is never granted. Connect without -X."),
 }
 
@@ -135,3 +143,35 @@ def locked_sentence(language: Language) -> str:
             "Request a new one."
         )
     )
+
+
+def watch_began(grant: SessionGrant) -> str:
+    """Return the line for whoever controls: who watches from now on."""
+    return _line(N_("{person} watches this terminal."), grant)
+
+
+def watch_ended(grant: SessionGrant) -> str:
+    """Return the line for whoever controls: who does not watch any more."""
+    return _line(N_("{person} does not watch this terminal any more."), grant)
+
+
+def watch_line(size: tuple[int, int] | None, grant: SessionGrant) -> str:
+    """Return the line for whoever watches: which terminal is seen, by its columns and rows."""
+    if size is None:
+        return _line(N_("no terminal is open in this session. You see it when one is."), grant)
+    return _line(
+        N_("you watch a terminal of {columns} x {rows}. Ctrl-D leaves; other keys reach nothing."),
+        grant,
+        columns=size[0],
+        rows=size[1],
+    )
+
+
+def keys_refused(grant: SessionGrant) -> str:
+    """Return the line for whoever watches and presses a key."""
+    return _line(N_("you are watching: your keys do not reach the device. Ctrl-D leaves."), grant)
+
+
+def _line(text: str, grant: SessionGrant, **fields: int) -> str:
+    words = translator(grant.language, _DOMAIN)(text).format(person=grant.watcher, **fields)
+    return f"\r\nBedside: {words}\r\n"

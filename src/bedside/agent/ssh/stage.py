@@ -1,0 +1,100 @@
+"""The terminals of one session, as whoever joined it sees them (S37).
+
+1. Who watches sees the newest terminal: the same bytes as its owner, from now on.
+2. Who watches changes nothing and delays nothing: what a slow line cannot take is left out there,
+   and the terminal is drawn anew once it can.
+3. The owner of the terminal reads who watches, and who no longer does.
+"""
+
+from typing import Protocol
+
+__all__ = ["Screen", "Stage", "Watcher"]
+
+
+class Screen(Protocol):
+    """A terminal that can be watched."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a line to the terminal's owner."""
+        ...
+
+    def redraw(self) -> None:
+        """Have what runs on it draw it anew."""
+        ...
+
+
+class Watcher(Protocol):
+    """Somebody who watches."""
+
+    def show(self, data: bytes) -> None:
+        """Take what the terminal shows."""
+        ...
+
+    def turned(self, size: tuple[int, int] | None) -> None:
+        """Hear that another terminal is shown from now on, of this size; None for none."""
+        ...
+
+
+class Stage:
+    """Which terminals are open, and who watches them."""
+
+    def __init__(self) -> None:
+        self._screens: list[Screen] = []
+        self._watchers: list[Watcher] = []
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Columns and rows of the terminal that is shown; None where none is open."""
+        return self._screens[-1].size if self._screens else None
+
+    def opened(self, screen: Screen) -> None:
+        """Show a terminal that was just opened."""
+        self._screens.append(screen)
+        self._turn()
+
+    def closed(self, screen: Screen) -> None:
+        """Show the one before it again, if it was shown."""
+        if screen not in self._screens:
+            return
+        shown = self._screens[-1]
+        self._screens.remove(screen)
+        if screen is shown:
+            self._turn()
+            self.redraw()
+
+    def shows(self, screen: Screen, data: bytes) -> None:
+        """Pass on what `screen` shows, to whoever watches it."""
+        if self._watchers and screen is self._screens[-1]:
+            for watcher in tuple(self._watchers):
+                watcher.show(data)
+
+    def watch(self, watcher: Watcher, line: str) -> None:
+        """Let `watcher` see from now on; the owners of the terminals read `line`."""
+        self._watchers.append(watcher)
+        watcher.turned(self.size)
+        self._say(line)
+        self.redraw()
+
+    def leave(self, watcher: Watcher, line: str) -> None:
+        """Show `watcher` nothing more."""
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+            self._say(line)
+
+    def redraw(self) -> None:
+        """Have the terminal that is shown drawn anew, if somebody watches it."""
+        if self._watchers and self._screens:
+            self._screens[-1].redraw()
+
+    def _turn(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher.turned(self.size)
+
+    def _say(self, line: str) -> None:
+        for screen in tuple(self._screens):
+            screen.say(line)
