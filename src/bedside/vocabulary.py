@@ -233,6 +233,7 @@ class Gate(StrEnum):
     ORDER_PRODUCT = "order_product"
     DEVICE_LOCKED = "device_locked"
     DEVICE_BUSY = "device_busy"
+    JOIN = "join"
     EXAM_RUNNING = "exam_running"
     SAFE_STATE_UNKNOWN = "safe_state_unknown"
     JOURNAL = "journal"

@@ -10,6 +10,7 @@ from bedside.agent.plan import (
     CLOCK_TOLERANCE_MS,
     GATES,
     DeviceFacts,
+    Joinable,
     SafeState,
     Verdict,
     check_order,
@@ -101,7 +102,7 @@ def test_nothing_at_all_is_malformed():
 
 
 def test_every_gate_of_the_table_has_its_refusal_here():
-    assert {gate for gate, _ in GATES} == {*OFF, Gate.ORDER_EXPIRED}
+    assert {gate for gate, _ in GATES} == {*OFF, Gate.ORDER_EXPIRED, Gate.JOIN}
 
 
 @given(st.sets(st.sampled_from(list(OFF)), min_size=1))
@@ -125,3 +126,22 @@ def test_facts_that_nobody_stated_refuse():
         access_kinds=frozenset({AccessKind.SYSTEM}),
     )
     assert not check_order(ORDER, bare, NOW).allowed
+
+
+JOIN = replace(ORDER, mode=Mode.VIEW, joins=SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0AB"))
+OPEN = Joinable(SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0AB"), AccessKind.SYSTEM)
+
+
+@pytest.mark.parametrize(
+    ("joinable", "gate"),
+    [
+        (OPEN, None),
+        (None, Gate.JOIN),
+        (replace(OPEN, session=SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0AC")), Gate.JOIN),
+        (replace(OPEN, access=AccessKind.SERVICE), Gate.JOIN),
+    ],
+)
+def test_only_the_live_session_that_it_names_may_be_joined(joinable, gate):
+    facts = replace(FACTS, busy=True, joinable=joinable)
+    assert check_order(JOIN, facts, NOW) == Verdict(gate)
+    assert check_order(ORDER, facts, NOW) == Verdict(Gate.DEVICE_BUSY)

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from binascii import a2b_base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -16,6 +17,7 @@ from bedside.agent.credential import SupportCredential
 from bedside.agent.documents import Opened, Opener, OpeningError
 from bedside.agent.files import write_json
 from bedside.agent.identity import Settings, load_identity, load_settings
+from bedside.agent.joins import Joins, Showing
 from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
 from bedside.agent.legs import Way
@@ -28,9 +30,11 @@ from bedside.agent.seen import SeenOrders
 from bedside.agent.session import Over, ServiceSession, SessionParts
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
+from bedside.agent.ssh.stage import Stage
 from bedside.audit.chain import ChainHead
 from bedside.audit.entry import Actor, ActorKind, Thing, short
 from bedside.audit.witness import Witnessed, witnessed_deed
+from bedside.language import country_name
 from bedside.pki.device_keys import load_device_keys
 from bedside.pki.signing import key_id, load_public_key
 from bedside.protocol.codec import Fields
@@ -38,7 +42,15 @@ from bedside.protocol.local import Verification
 from bedside.protocol.orders import DeviceConfiguration, Receipt, SessionOrder, Withdrawal
 from bedside.protocol.profile import parse_profile
 from bedside.protocol.shapes import Relay
-from bedside.vocabulary import AccessKind, Ending, Gate, JournalAction, MessageKind, Outcome
+from bedside.vocabulary import (
+    AccessKind,
+    Ending,
+    Gate,
+    JournalAction,
+    MessageKind,
+    Outcome,
+    SessionId,
+)
 
 __all__ = ["Clerk"]
 
@@ -91,7 +103,9 @@ class Clerk:
         self._relays = self._settings.relays
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._watch = SafeStateWatch(self._profile.safe_state)
+        self._showing = Showing(lambda board: self._tell({"do": "show", "board": board}))
         self._session: ServiceSession | None = None
+        self._joins = Joins()
         self._session_task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._working = False
@@ -199,6 +213,10 @@ class Clerk:
         self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
         self._seen.remember(order.session, order.answer_by_ms)
         self._seen.forget_old(wall_ms())
+        if order.joins is not None and self._session is not None:
+            parts = replace(self._parts(way), show=self._showing.join)
+            self._joins.begin(order, digest, parts, self._session)
+            return
         session = ServiceSession(order, digest, self._parts(way))
         self._session = session
         self._session_task = asyncio.get_running_loop().create_task(self._live(session))
@@ -208,6 +226,7 @@ class Clerk:
         warm = asyncio.get_running_loop().create_task(self._warm())
         try:
             await session.run()
+            await self._joins.gone()
         finally:
             watch.cancel()
             warm.cancel()
@@ -231,6 +250,7 @@ class Clerk:
             seen=seen,
             locked=settings.locked,
             busy=self._session is not None and not asked_again,
+            joinable=self._joins.joinable(self._session, but=order.session),
             last_entry_ms=self._ledger.last_entry_ms(),
             journal_writable=self._ledger.is_writable(),
             safe_state=await (self._watch.fresh() if asked_again else self._watch.now()),
@@ -272,14 +292,15 @@ class Clerk:
                 "mode": str(order.mode),
                 "reason": order.reason,
                 "checkpoint": order.checkpoint,
+                **({"joins": order.joins} if order.joins else {}),
             },
         )
 
     # ---- what the panel says ----
 
     async def _answer(self, told: dict[str, Any]) -> None:
-        session = self._session
-        if session is None or session.order.session != told["session"]:
+        session = self._session_of(told["session"])
+        if session is None:
             self._reply(told, Gate.DEVICE_STATE)
         elif told["do"] == "refuse":
             session.refuse()
@@ -290,11 +311,16 @@ class Clerk:
             if verdict.allowed:
                 refusal = session.accept(str(told["name"]))
                 self._reply(told, refusal)
-                if refusal is None and self._watching is not None:
+                if refusal is None and session is self._session and self._watching is not None:
                     self._watching.cancel()  # the last question that needs the answer was asked
                 return
             session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
             self._reply(told, verdict.gate)
+
+    def _session_of(self, session: SessionId) -> ServiceSession | None:
+        """Return the session, or the join beside it, of this id."""
+        found = (self._session, self._joins.session)
+        return next((one for one in found if one and one.order.session == session), None)
 
     def _stop(self, told: dict[str, Any]) -> None:
         if self._session is None or self._session_task is None:
@@ -317,8 +343,8 @@ class Clerk:
             session=session,
             detail={"ending": str(withdrawal.ending)},
         )
-        if self._session is not None and self._session.order.session == session:
-            self._session.finish(Over(ending=withdrawal.ending))
+        if (open_session := self._session_of(session)) is not None:
+            open_session.finish(Over(ending=withdrawal.ending))
         elif not self._seen.knows(session):
             # It overtook its order: the order is not asked any more.
             self._seen.remember(session, withdrawal.issued_ms)
@@ -375,11 +401,12 @@ class Clerk:
             leash=self._leash,
             runs_as=self._runs_as,
             grant=self._grant,
-            show=lambda board: self._tell({"do": "show", "board": board}),
+            show=self._showing.host,
             require_verification=self._require_verification,
             news=self._reporter.tell,
             news_soon=self._reporter.tell_soon,
             now_ms=wall_ms,
+            stage=Stage(),
         )
 
     def _runs_as(self, access: AccessKind) -> str:
@@ -402,4 +429,11 @@ class Clerk:
             ),
             host_certificate=self._settings.ssh_host_certificate,
             profile=self._profile,
+            watcher=self._watcher(order),
         )
+
+    def _watcher(self, order: SessionOrder) -> str:
+        if order.joins is None:
+            return ""
+        country = country_name(order.person.country, self._settings.site.language)
+        return f"{order.person.name}, {country}"

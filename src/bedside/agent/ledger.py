@@ -197,7 +197,7 @@ class Ledger:
         """Return the entries since an order or a start: whatever was open before had its ending."""
         found: list[dict[str, Any]] = []
         first = self.head().size
-        while first > 0 and not any(entry["action"] in _BEGINS for entry in found):
+        while first > 0 and not any(map(_begins, found)):
             last, first = first, max(first - _LOOK_BACK, 0)
             lines = self.journal.entries(first, last - first, max_bytes=_LOOK_BACK * 8192)
             found[:0] = map(json.loads, lines)
@@ -218,6 +218,11 @@ _ENDING_OUTCOME = {
     Ending.RELAY_LOST: Outcome.FAILURE,
     Ending.FAILED: Outcome.FAILURE,
 }
+
+
+def _begins(entry: dict[str, Any]) -> bool:
+    # A join is ordered while the session that it joins is open: nothing begins with it.
+    return entry["action"] in _BEGINS and not entry["detail"].get("joins")
 
 
 def _opened(entry: dict[str, Any], *, live: bool) -> OpenedSession:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bedside.protocol.orders import SessionOrder
-from bedside.vocabulary import AccessKind, Gate
+from bedside.vocabulary import AccessKind, Gate, SessionId
 
 __all__ = [
     "CLOCK_TOLERANCE_MS",
     "GATES",
     "DeviceFacts",
+    "Joinable",
     "SafeState",
     "Verdict",
     "check_order",
@@ -35,12 +36,21 @@ class SafeState(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class Joinable:
+    """The live session that may be joined, and what it reaches."""
+
+    session: SessionId
+    access: AccessKind
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """What the device knows of itself and of the document when it decides.
 
     `opening` is why the document could not be opened (seal, signature, form), or None.
     `seen` tells whether this session's order has been met before, in any state.
+    `joinable` is the live session, where nobody has joined it or is asked about.
     `last_entry_ms` is the time of the journal's last entry: the clock may not lie far before it.
     """
 
@@ -51,6 +61,7 @@ class DeviceFacts:
     seen: bool = False
     locked: bool = False
     busy: bool = False
+    joinable: Joinable | None = None
     last_entry_ms: int = 0
     journal_writable: bool = False
     safe_state: SafeState = SafeState.UNKNOWN
@@ -80,6 +91,16 @@ def _clock_is_plausible(order: SessionOrder, facts: DeviceFacts, now_ms: int) ->
     return not_before_the_order and not_before_the_journal
 
 
+def _is_free(order: SessionOrder, facts: DeviceFacts, _: int) -> bool:
+    # Who joins does not find the device busy: for that there is a gate of its own.
+    return order.joins is not None or not facts.busy
+
+
+def _may_be_joined(order: SessionOrder, facts: DeviceFacts, _: int) -> bool:
+    # With the same access only: what the site ruled on is what is seen.
+    return order.joins is None or facts.joinable == Joinable(order.joins, order.access)
+
+
 GATES: tuple[tuple[Gate, Question], ...] = (
     (Gate.ORDER_DEVICE, lambda order, facts, _: order.device == facts.device),
     (Gate.ORDER_PRODUCT, lambda order, facts, _: order.product == facts.product),
@@ -87,7 +108,8 @@ GATES: tuple[tuple[Gate, Question], ...] = (
     (Gate.ORDER_EXPIRED, lambda order, _, now_ms: now_ms < order.answer_by_ms),
     (Gate.ORDER_REPLAYED, lambda _, facts, __: not facts.seen),
     (Gate.DEVICE_LOCKED, lambda _, facts, __: not facts.locked),
-    (Gate.DEVICE_BUSY, lambda _, facts, __: not facts.busy),
+    (Gate.DEVICE_BUSY, _is_free),
+    (Gate.JOIN, _may_be_joined),
     (Gate.CLOCK, _clock_is_plausible),
     (Gate.JOURNAL, lambda _, facts, __: facts.journal_writable),
     (Gate.EXAM_RUNNING, lambda _, facts, __: facts.safe_state is not SafeState.EXAM_RUNNING),

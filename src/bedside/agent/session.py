@@ -21,6 +21,7 @@ from bedside.agent.legs import CUT_OFF, LegEvents, Legs, Way
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.server import Endpoint, Visit
+from bedside.agent.ssh.stage import Stage
 from bedside.audit.entry import Actor, ActorKind, DetailValue, Thing
 from bedside.pki.signing import CONSENT, Signer, sign_envelope
 from bedside.protocol.local import AskedRequest, OpenSession, Verification
@@ -67,6 +68,7 @@ class SessionParts:
     news: Callable[[], None]
     news_soon: Callable[[], None]
     now_ms: Callable[[], int]
+    stage: Stage
 
 
 class ServiceSession:
@@ -80,6 +82,7 @@ class ServiceSession:
 
     def __init__(self, order: SessionOrder, digest: str, parts: SessionParts) -> None:
         self.order = order
+        self.stage = parts.stage
         self._digest = digest
         self._parts = parts
         loop = asyncio.get_running_loop()
@@ -102,6 +105,16 @@ class ServiceSession:
         self._moved = time.monotonic()
 
     # ---- what may happen to it ----
+
+    @property
+    def consented(self) -> bool:
+        """Whether the operator said yes."""
+        return self._consented.done()
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody passed both authentications."""
+        return self._live
 
     def accept(self, name: str) -> Gate | None:
         """The operator `name` lets the specialist in; return the gate that refused that, or None.
@@ -174,7 +187,9 @@ class ServiceSession:
         self._write(JournalAction.SESSION_CONSENT_ASKED, detail=self._terms())
         self._show(Activity.ASKED)
         # All that can be made ready is, while the person reads.
-        self._endpoint = Endpoint(self._parts.grant(order), _Hooks(self), self._parts.leash)
+        self._endpoint = Endpoint(
+            self._parts.grant(order), _Hooks(self), self._parts.leash, self.stage
+        )
         self._legs = self._make_legs()
         loop = asyncio.get_running_loop()
         preparing = [
@@ -404,6 +419,7 @@ class ServiceSession:
                 ticket=order.ticket,
                 duration_s=order.duration_s,
                 answer_by_ms=order.answer_by_ms,
+                joins=order.joins,
             ).to_dict()
         else:
             open_session = OpenSession(

@@ -7,7 +7,7 @@ from bedside.agent.words import say
 from bedside.language import N_, Language, access_name, gate_sentence, mode_name
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.local import Hello, LineReader, Status, parse_from_agent, to_line
-from bedside.vocabulary import Activity
+from bedside.vocabulary import Activity, Mode
 
 __all__ = ["ask_status", "status_lines"]
 
@@ -50,6 +50,10 @@ def status_lines(status: Status, language: Language) -> list[str]:
         one = status.session
         kind = f"{access_name(one.access, language)}, {mode_name(one.mode, language)}"
         lines.append(f"{one.person.name} ({one.person.employer}) · {kind}")
+    if status.session is not None and (joined := status.session.joined) is not None:
+        lines.append(
+            f"+ {joined.person.name} ({joined.person.employer}) · {mode_name(Mode.VIEW, language)}"
+        )
     relay = status.connection.relay
     if relay is None:
         lines.append(say(language, N_("No relay answers.")))

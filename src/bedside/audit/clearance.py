@@ -47,6 +47,7 @@ _PUBLIC = [
     "idle_s",
     "index",
     "issued_ms",
+    "joins",
     "key_id",
     "kind",
     "level",

@@ -43,6 +43,9 @@ GATES: dict[Gate, str] = {
     Gate.ORDER_PRODUCT: N_("The order is for another product."),
     Gate.DEVICE_LOCKED: N_("Remote service is locked for this device."),
     Gate.DEVICE_BUSY: N_("Another session is open on this device."),
+    Gate.JOIN: N_(
+        "The session to join is not live, is of another access, or somebody has joined it already."
+    ),
     Gate.EXAM_RUNNING: N_("An examination is in progress on the device."),
     Gate.SAFE_STATE_UNKNOWN: N_("The device cannot tell whether an examination is in progress."),
     Gate.JOURNAL: N_("The device cannot write its journal."),
@@ -102,6 +105,7 @@ ADVICE: dict[Gate, str] = {
     Gate.ORDER_PRODUCT: _CALL_MANUFACTURER,
     Gate.DEVICE_LOCKED: N_("Ask who set the lock to clear it."),
     Gate.DEVICE_BUSY: N_("Wait until it has ended, then ask again."),
+    Gate.JOIN: N_("Ask the person who controls whether the session is open, then ask again."),
     Gate.EXAM_RUNNING: N_("Wait until it is over, then ask again."),
     Gate.SAFE_STATE_UNKNOWN: N_("Have the device checked on site."),
     Gate.JOURNAL: N_("Have the device's disk checked on site."),

@@ -136,7 +136,7 @@ class PanelApp(App[None]):
         base, say = self.screen_stack[0], translator(self.language, "bedside-panel")
         activity = self.status.activity if self.status else Activity.IDLE
         base.set_classes(activity.value if self.status else "lost")
-        words = indicator(activity, self.language) if self.status else "✖"
+        words = indicator(self.status, self.language) if self.status else "✖"
         base.query_one("#indicator", Label).update(words)
         base.query_one("#help", Button).label = say(N_("Help"))
         base.query_one("#journal", Button).label = say(N_("Journal"))

@@ -47,9 +47,15 @@ WORDS = {
 LONGEST_NAME = 80
 
 
-def indicator(activity: Activity, language: Language) -> str:
+def indicator(status: local.Status, language: Language) -> str:
     """Return the shape and the words of what is going on, for every face (R12)."""
-    return f"{SHAPES[activity]} {translator(language, 'bedside-panel')(WORDS[activity])}"
+    say = translator(language, "bedside-panel")
+    words = f"{SHAPES[status.activity]} {say(WORDS[status.activity])}"
+    joined = status.session.joined if status.session else None
+    if joined is None or not joined.watches:
+        return words
+    also = say(N_("{name} watches.")).format(name=joined.person.name)
+    return f"{words} + {SHAPES[Activity.VIEWING]} {also}"
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,8 @@ class Asked(Face):
         """Draw the face."""
         say, asked = self.sight.say, self.request
         with VerticalScroll(classes="facts"):
+            if asked.joins is not None:
+                yield Label(self._joins(), classes="what view", id="joins")
             yield Label(self._who(), classes="who")
             yield Label(self._what(), classes=f"what {asked.mode.value}")
             yield Static(say(N_("Why: {reason}"), reason=asked.reason), markup=False)
@@ -154,6 +162,8 @@ class Asked(Face):
                 say(N_("At most {minutes} minutes."), minutes=asked.duration_s // 60),
                 markup=False,
             )
+            if asked.joins is not None:
+                yield Static(say(N_("Refuse, and the session goes on without them.")), id="goes-on")
         yield ProgressBar(
             total=max(1, asked.answer_by_ms - self.sight.status.now_ms),
             show_percentage=False,
@@ -178,8 +188,19 @@ class Asked(Face):
             country=country_name(who.country, self.sight.language),
         )
 
+    def _joins(self) -> str:
+        who = self.request.person
+        country = country_name(who.country, self.sight.language).upper()
+        return "◉ " + self.sight.say(
+            N_("{country}: a level {level} specialist asks to JOIN the session."),
+            country=country,
+            level=int(who.level),
+        )
+
     def _what(self) -> str:
         access = access_name(self.request.access, self.sight.language)
+        if self.request.joins is not None:
+            return "◉ " + self.sight.say(N_("asks to WATCH what is done: {access}"), access=access)
         if self.request.mode is Mode.CONTROL:
             return "▲ " + self.sight.say(N_("asks to CONTROL this device: {access}"), access=access)
         return "◉ " + self.sight.say(N_("asks to OBSERVE this device: {access}"), access=access)
@@ -263,7 +284,26 @@ class Live(Face):
             lines.append(say(N_("Now: {doing}"), doing=live.doing))
         if self.sight.status.presence_code:
             lines.append(say(N_("Code: {code}"), code=self.sight.status.presence_code))
+        if live.joined is not None:
+            lines.append(self._joined(live.joined))
         return "\n".join(lines)
+
+    def _joined(self, joined: local.Joined) -> str:
+        say, who = self.sight.say, joined.person
+        country = country_name(who.country, self.sight.language)
+        if joined.watches:
+            return say(
+                N_("+ {name}, {employer}, {country}: watches."),
+                name=who.name,
+                employer=who.employer,
+                country=country,
+            )
+        return say(
+            N_("+ {name}, {country}, may join. Read them this code: {code}"),
+            name=who.name,
+            country=country,
+            code=joined.presence_code or "",
+        )
 
 
 class Verify(Face):

@@ -39,6 +39,7 @@ __all__ = [
     "FromAgent",
     "FromPanel",
     "Hello",
+    "Joined",
     "JournalPage",
     "JournalQuery",
     "LineReader",
@@ -123,6 +124,8 @@ class AskedRequest(Wire):
     ticket: str | None
     duration_s: int
     answer_by_ms: int
+    joins: SessionId | None = None
+    """The live session that this person asks to join; refused, that session goes on."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "AskedRequest":
@@ -137,6 +140,29 @@ class AskedRequest(Wire):
             ticket=fields.optional("ticket", fields.text, max=64),
             duration_s=fields.integer("duration_s", low=0, high=86_400),
             answer_by_ms=parse_time(fields, "answer_by_ms"),
+            joins=fields.optional("joins", fields.parsed, parse=parse_session_id),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined(Wire):
+    """Somebody was allowed to join an open session: they watch once they have authenticated."""
+
+    session: SessionId
+    person: Person
+    since_ms: int
+    watches: bool
+    presence_code: str | None
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Joined":
+        """Read who joined."""
+        return cls(
+            session=fields.parsed("session", parse_session_id),
+            person=Person.from_fields(fields.object("person")),
+            since_ms=parse_time(fields, "since_ms"),
+            watches=fields.boolean("watches"),
+            presence_code=fields.optional("presence_code", fields.text, max=12),
         )
 
 
@@ -151,10 +177,12 @@ class OpenSession(Wire):
     since_ms: int
     until_ms: int
     doing: str
+    joined: Joined | None = None
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "OpenSession":
         """Read a session."""
+        joined = fields.optional("joined", fields.object)
         return cls(
             session=fields.parsed("session", parse_session_id),
             person=Person.from_fields(fields.object("person")),
@@ -163,6 +191,7 @@ class OpenSession(Wire):
             since_ms=parse_time(fields, "since_ms"),
             until_ms=parse_time(fields, "until_ms"),
             doing=fields.text("doing", min=0, max=200),
+            joined=Joined.from_fields(joined) if joined else None,
         )
 
 

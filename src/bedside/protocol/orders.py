@@ -11,6 +11,7 @@ The clauses of `docs/protocol/documents.md`:
 2.7 A report's entries end at or before the size that it states.
 2.11 Beside its session an order names files in, files out, or neither.
 2.12 An order with approvals says until when the site lets it be answered.
+2.13 An order that joins a session names another one, is for observation, and names no files.
 """
 
 import re
@@ -181,6 +182,11 @@ class SessionOrder(Document):
             raise MalformedError("not_a_member", "actions")
         if order.approvals and order.approved_until_ms is None:  # 2.12
             raise MalformedError("mismatch", "approved_until_ms")
+        if order.joins is not None:  # 2.13
+            if order.joins == order.session:
+                raise MalformedError("mismatch", "joins")
+            if order.mode is not Mode.VIEW or order.actions:
+                raise MalformedError("mismatch", "mode")
         if not 0 < order.answer_by_ms - order.issued_ms <= MAX_ANSWER_MS:  # 2.2
             raise MalformedError("range", "answer_by_ms")
         if order.idle_s > order.duration_s:  # 2.3

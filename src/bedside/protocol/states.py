@@ -10,6 +10,7 @@ __all__ = [
     "TRANSITIONS",
     "check_ending",
     "check_transition",
+    "ending_of_join",
     "live_state",
     "render",
     "state_after",
@@ -71,6 +72,14 @@ def check_ending(state: SessionState, ending: Ending) -> None:
     """Refuse (MalformedError, code `ending`) an ending that a session in `state` cannot have."""
     if ending not in ENDINGS_FROM[state]:
         raise MalformedError("ending", f"{ending} from {state}")
+
+
+def ending_of_join(ending: Ending, state: SessionState) -> Ending:
+    """Return how a join in `state` ends when the session that it joined has ended with `ending`.
+
+    With the same word where it may; otherwise nobody can be asked any more, and it is revoked.
+    """
+    return ending if ending in ENDINGS_FROM[state] else Ending.REVOKED
 
 
 def live_state(mode: Mode) -> SessionState:

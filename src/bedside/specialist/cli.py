@@ -152,6 +152,9 @@ def request(
     mode: Annotated[Mode, typer.Option(help=_(N_("Look, or act.")))] = Mode.VIEW,
     minutes: Annotated[int, typer.Option(help=_(N_("How long at the most.")))] = 30,
     ticket: Annotated[str | None, typer.Option(help=_(N_("The change ticket.")))] = None,
+    join: Annotated[
+        str | None, typer.Option(help=_(N_("Watch this live session of somebody else.")))
+    ] = None,
     wait: Annotated[bool, typer.Option(help=_(N_("Wait until somebody answers.")))] = True,
 ) -> None:
     """Ask; show what the request waits for; write the configuration for `ssh`."""
@@ -164,9 +167,15 @@ def request(
         "case": case,
         "reason": reason,
     }
-    session, folder = opening.begin(
-        console, CONFIG, {**wanted, "ticket": ticket} if ticket else wanted
-    )
+    if ticket:
+        wanted["ticket"] = ticket
+    if join:
+        try:
+            wanted |= opening.joining(console, join)
+        except ValueError:
+            words = _(N_("{session} is not the id of a session.")).format(session=join)
+            raise CliError(words) from None
+    session, folder = opening.begin(console, CONFIG, wanted)
     try:
         _tell_first_sight(folder, opening.connect(console, CONFIG, folder), OUT)
         if not wait:

@@ -13,9 +13,16 @@ from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.errors import KeyRefusedError
 from bedside.specialist.store import SessionFolder
 from bedside.specialist.trust import Trust
-from bedside.vocabulary import AccessKind, DeviceId, Mode, SessionId, parse_device_id
+from bedside.vocabulary import (
+    AccessKind,
+    DeviceId,
+    Mode,
+    SessionId,
+    parse_device_id,
+    parse_session_id,
+)
 
-__all__ = ["begin", "close", "connect", "prune"]
+__all__ = ["begin", "close", "connect", "joining", "prune"]
 
 
 def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Json, SessionFolder]:
@@ -33,6 +40,19 @@ def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Jso
     }
     folder.write("session.json", json.dumps(told).encode())
     return session, folder
+
+
+def joining(console: Console, session: str) -> Json:
+    """Return what a request says that joins `session`: to watch, at the access of that session.
+
+    Raises CliError where there is no such session, ValueError where it is not the id of one.
+    """
+    host = console.get(f"/sessions/{parse_session_id(session.upper())}")
+    return {
+        "joins": host["id"],
+        "access": AccessKind(host["access"]).value,
+        "mode": Mode.VIEW.value,
+    }
 
 
 def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -> str | None:

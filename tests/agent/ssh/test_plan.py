@@ -146,3 +146,17 @@ def test_every_refusal_names_a_gate():
         Gate.USER_CERTIFICATE,
         Gate.VIEW_ONLY,
     }
+
+
+@pytest.mark.parametrize("kind", GRANTS, ids=str)
+def test_whoever_joined_gets_the_terminal_to_look_at_and_nothing_else(kind):
+    grant = replace(GRANTS[kind], watcher="Jean Roy, Canada")
+    assert check_channel(SHELL, grant).allowed
+    assert not check_channel(SHELL, grant).command
+    assert check_channel(ChannelRequest(ChannelKind.TERMINAL), grant).allowed
+    for request in (UNAME, REBOOT, SFTP, DESKTOP, STATUS):
+        refusal = check_channel(request, grant).refusal
+        assert refusal is Refusal.WATCHER
+        assert refusal.gate is Gate.VIEW_ONLY
+    for kind_of_channel in (ChannelKind.AGENT, ChannelKind.REMOTE_FORWARD, ChannelKind.X11):
+        assert not check_channel(ChannelRequest(kind_of_channel), grant).allowed

@@ -82,6 +82,7 @@ class SessionAnswer(Schema):
     case: str
     reason: str
     ticket: str | None
+    joins: str | None
     duration_s: int
     requested_ms: int
     answer_by_ms: int
@@ -144,6 +145,13 @@ class SessionBody(Body):
     reason: str = Field(max_length=500, examples=["Pressure fault E12 after power cut"])
     public_key: str = Field(max_length=300, description="an OpenSSH ecdsa-sha2-nistp256 line")
     ticket: str | None = Field(None, max_length=64)
+    joins: str | None = Field(
+        None,
+        max_length=26,
+        description="a live session of somebody else on this device, to watch it: "
+        "of the same access, and `mode` is `view`",
+        examples=["01JD5W8ZK3Q4R5S6T7V8W9X0YZ"],
+    )
 
 
 class RelayAnswer(Schema):
@@ -203,6 +211,7 @@ def request_session(request: HttpRequest, body: SessionBody) -> Status[dict[str,
             reason=body.reason.strip(),
             ticket=(body.ticket or "").strip(),
             public_key=body.public_key.strip(),
+            joins=body.joins,
         )
     except RequestError as error:
         title = _("A value of the request cannot be used.")

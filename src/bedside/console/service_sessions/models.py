@@ -42,6 +42,10 @@ class ServiceSession(models.Model):
     approved_until_ms = models.BigIntegerField(null=True)
     """Until when the site lets the order be answered; None where it was not asked."""
     break_glass = models.BooleanField(default=False)
+    joins = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="joined", db_index=True
+    )
+    """The live session of somebody else that this one joins to watch (S37)."""
     public_key = models.CharField(max_length=200)
     """The specialist's one-session key, an OpenSSH ecdsa-sha2-nistp256 line."""
 

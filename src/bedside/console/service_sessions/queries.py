@@ -140,6 +140,7 @@ def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> d
         "case": session.case,
         "reason": session.reason,
         "ticket": session.ticket or None,
+        "joins": session.joins_id,
         "duration_s": session.duration_s,
         "requested_ms": session.requested_ms,
         "answer_by_ms": session.answer_by_ms,

@@ -6,7 +6,7 @@ from bedside.pki.ssh_certificates import SshKeyError, load_ssh_key
 from bedside.policy.facts import RequestFacts
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import check_text
-from bedside.vocabulary import AccessKind, Mode, SiteAction
+from bedside.vocabulary import AccessKind, Mode, SiteAction, parse_session_id
 
 __all__ = ["RequestError", "SessionRequest"]
 
@@ -33,6 +33,8 @@ class SessionRequest:
     ticket: str = ""
     files: frozenset[SiteAction] | None = None
     """Files in, files out; None for what the site leaves to the person at the device."""
+    joins: str | None = None
+    """The live session of somebody else to join; then it is for observation, and without files."""
 
     def __post_init__(self) -> None:
         # An empty case or reason is the policy's to refuse, by its gate (S10).
@@ -41,6 +43,13 @@ class SessionRequest:
                 check_text(getattr(self, field), field, max=limit, min=0)
             except ProtocolError as error:
                 raise RequestError(field, error.code) from error
+        if self.joins is not None:
+            try:
+                parse_session_id(self.joins)
+            except ValueError as error:
+                raise RequestError("joins", "pattern") from error
+            if self.mode is not Mode.VIEW or self.files:
+                raise RequestError("mode", "joins")
         try:
             load_ssh_key(self.public_key)
         except SshKeyError as error:
@@ -57,4 +66,5 @@ class SessionRequest:
             reason=self.reason,
             ticket=self.ticket,
             files=self.files or frozenset(),
+            joins=self.joins is not None,
         )

@@ -48,6 +48,12 @@ _WAITING = _Event(
     gettext_noop("Your site is asked to approve: %(person)s, %(device)s"),
     lambda contact: contact.before,
 )
+_JOINING = _Event(
+    "session.joining",
+    # The country first: it is what a site wants to know before all else (S37).
+    gettext_noop("%(country)s: %(person)s asks to join the session on %(device)s"),
+    lambda contact: contact.before or contact.during,
+)
 _LIVE = _Event(
     "session.live",
     gettext_noop("%(person)s is connected to %(device)s"),
@@ -62,7 +68,7 @@ _ENDED = _Event(
 
 def tell_asked(session: ServiceSession) -> None:
     """Tell that somebody asks, and that the operator will be asked."""
-    _tell(_ASKED, session)
+    _tell(_JOINING if session.joins_id else _ASKED, session)
 
 
 def tell_waiting(session: ServiceSession) -> None:
@@ -122,7 +128,11 @@ def _tell(event: _Event, session: ServiceSession) -> None:
 def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
     language = parse_language(contact.language)
     with translation.override(contact.language):
-        words = {"person": session.person_name, "device": session.device_id}
+        words = {
+            "country": country_name(session.person_country, language).upper(),
+            "person": session.person_name,
+            "device": session.device_id,
+        }
         subject = gettext(event.subject) % words
         lines = [
             subject + ".",
@@ -141,11 +151,21 @@ def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
                 "mode": mode_name(Mode(session.mode), language),
             },
         ]
+        if session.joins_id:
+            lines.append(_joined(session))
         if session.ending:
             lines.append(ending_sentence(Ending(session.ending), language))
         lines.append(_address(reverse("session", args=[session.pk])))
         lines.append(_("You are told because your site named you as a contact."))
     return Mail(to=contact.email, subject=subject, body="\n".join(lines))
+
+
+def _joined(session: ServiceSession) -> str:
+    host = session.joins
+    assert host is not None
+    return _(
+        "It joins the session of %(person)s, to watch it. Refused, that session goes on without it."
+    ) % {"person": host.person_name}
 
 
 def _facts(session: ServiceSession) -> dict[str, str | int | bool | None]:
@@ -161,6 +181,7 @@ def _facts(session: ServiceSession) -> dict[str, str | int | bool | None]:
         "state": session.state,
         "ending": session.ending or None,
         "break_glass": session.break_glass,
+        "joins": session.joins_id,
     }
 
 

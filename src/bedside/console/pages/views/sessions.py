@@ -74,6 +74,9 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "reads_journal": told is not None,
         "connect": f"bedside ssh {found.device_id}",
         "approvals": found.approvals.all(),
+        "host": found.joins,
+        "joined": found.joined.exclude(state=SessionState.ENDED.value),
+        "join": _join_command(user, found),
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "may_end": not over and _may_end(user, found),
@@ -92,6 +95,15 @@ def _timeline(found: ServiceSession) -> list[dict[str, object]]:
         }
         for row in found.timeline.all()
     ]
+
+
+def _join_command(user: User, found: ServiceSession) -> str:
+    """Return the command by which `user` asks to join a session of somebody else, if they may ask."""
+    joinable = SessionState(found.state) in LIVE and found.joins_id is None
+    asks = has_permission(user, Permission.SESSIONS_SESSION_REQUEST)
+    if not joinable or not asks or found.person_id == user.pk:
+        return ""
+    return f"bedside request {found.device_id} --join {found.pk} --case … --reason …"
 
 
 def _may_end(user: User, found: ServiceSession) -> bool:

@@ -258,5 +258,6 @@ def _asked(session: ServiceSession) -> RequestFacts:
         case=session.case,
         reason=session.reason,
         ticket=session.ticket,
+        joins=session.joins_id is not None,
         files=frozenset(SiteAction(action) for action in session.actions),
     )

@@ -2,7 +2,8 @@
 
 1. A step that the table of `protocol.states` does not have is not made (R3).
 2. An ending is recorded once, from the closed list; whatever comes after changes nothing (R4).
-3. With the ending the tunnel closes, orders not yet delivered are withdrawn, and the seeds of the
+3. Whoever joined a session is out when it ends (S37); a join that ends, ends nothing else.
+4. With the ending the tunnel closes, orders not yet delivered are withdrawn, and the seeds of the
    proofs are wiped.
 """
 
@@ -13,7 +14,7 @@ from bedside.console.relays.actions.tunnels import do_end_tunnel
 from bedside.console.service_sessions.models import ServiceSession, TimelineRow
 from bedside.console.service_sessions.telling import tell_ended
 from bedside.protocol.orders import Withdrawal
-from bedside.protocol.states import ENDINGS_FROM, TRANSITIONS
+from bedside.protocol.states import ENDINGS_FROM, TRANSITIONS, ending_of_join
 from bedside.vocabulary import (
     DeviceId,
     Ending,
@@ -107,7 +108,25 @@ def end(
         at_ms=at_ms,
     )
     tell_ended(session)
+    _end_joins(session, ending, at_ms=at_ms, actor=actor, tell_device=tell_device)
     return True
+
+
+def _end_joins(
+    session: ServiceSession, ending: Ending, *, at_ms: int, actor: Actor, tell_device: bool
+) -> None:
+    # Who ends many goes from the newest to the oldest, so that a join has ended before its session.
+    open_joins = session.joined.select_for_update().exclude(state=SessionState.ENDED.value)
+    for join in open_joins:
+        state = SessionState(join.state)
+        end(
+            join,
+            ending_of_join(ending, state),
+            at_ms=at_ms,
+            actor=actor,
+            # The device ends what it knows of; an order on its way it does not know yet.
+            tell_device=tell_device or state is SessionState.ROUTED,
+        )
 
 
 def _outcome(ending: Ending) -> Outcome:

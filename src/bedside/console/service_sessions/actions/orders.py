@@ -94,6 +94,7 @@ def draft_of(session: ServiceSession, *, issued_ms: int) -> SessionOrder:
         ),
         approved_until_ms=session.approved_until_ms,
         break_glass=session.break_glass,
+        joins=SessionId(session.joins_id) if session.joins_id else None,
     )
 
 
@@ -122,4 +123,5 @@ def words_of(session: ServiceSession) -> dict[str, str | int]:
         "ticket": session.ticket,
         "level": session.person_level or 0,
         "country": session.person_country,
+        **({"joins": session.joins_id} if session.joins_id else {}),
     }

@@ -16,6 +16,7 @@ from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms, record
 from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.actions.approvals import ask_site
+from bedside.console.service_sessions.actions.joins import find_host, with_join
 from bedside.console.service_sessions.actions.life import step
 from bedside.console.service_sessions.actions.orders import do_order, record_step, words_of
 from bedside.console.service_sessions.models import ServiceSession
@@ -50,8 +51,10 @@ def do_request_session(
         seen = presence(device.pk) is not None
         facts = gather_facts(acting_user, device, request.facts, seen=seen, at_ms=moment)
         facts = _with_files(facts, request)
-        decision = decide(facts, moment)
+        host = find_host(device, request, acting_user) if request.joins else None
+        decision = with_join(decide(facts, moment), request, host)
         session = _new_session(device, request, acting_user, moment)
+        session.joins = host
         _take(session, facts, decision)
         session.save()
         step(session, SessionState.REQUESTED, at_ms=moment)
@@ -68,7 +71,7 @@ def do_request_session(
 
 def _with_files(facts: Facts, request: SessionRequest) -> Facts:
     """Return the facts with the files that are asked for: by default what asks nobody more."""
-    files = request.files
+    files = frozenset() if request.joins else request.files
     if files is None:
         site = facts.site or SiteFacts(rules={})
         files = frozenset(action for action in _FILES if site.rules.get(action) in _FREE)

@@ -71,6 +71,7 @@ def _request(session: ServiceSession) -> RequestFacts:
         case=session.case,
         reason=session.reason,
         ticket=session.ticket,
+        joins=session.joins_id is not None,
     )
 
 
