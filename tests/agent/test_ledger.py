@@ -2,7 +2,7 @@
 
 import pytest
 
-from bedside.agent.ledger import Ledger
+from bedside.agent.ledger import _LOOK_BACK, Ledger
 from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, Mode, Outcome, SessionId
 
 ONE = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
@@ -104,3 +104,12 @@ def test_a_session_of_many_acts_still_gets_its_ending(ledger, acts):
     ended = ledger.end_open_sessions(Ending.FAILED, {})
     assert [(one.session, one.live) for one in ended] == [(ONE, True)]
     assert ledger.open_sessions() == []
+
+
+def test_a_session_stays_open_under_the_order_of_a_join(ledger):
+    receive(ledger, ONE)
+    for _ in range(_LOOK_BACK):
+        ledger.write(JournalAction.JOURNAL_WITNESS_RECORDED)
+    joins = {"person": "Jean", "mode": "view", "joins": ONE}
+    ledger.write(RECEIVED, session=TWO, case="C-1", detail=joins)
+    assert [one.session for one in ledger.open_sessions()] == [ONE, TWO]

@@ -88,6 +88,25 @@ CONTROLLING = dataclasses.replace(IDLE, activity=Activity.CONTROLLING, session=O
 VIEWING = dataclasses.replace(
     IDLE, activity=Activity.VIEWING, session=dataclasses.replace(OPEN, mode=Mode.VIEW)
 )
+JEAN = Person(id="p-2", name="Jean Roy", employer="Roy Service", level=Level.THREE, country="CA")
+JOIN = dataclasses.replace(
+    REQUEST,
+    session=SessionId("01JDCANARY0000000000000001"),
+    person=JEAN,
+    mode=Mode.VIEW,
+    joins=SESSION,
+)
+JOINING = dataclasses.replace(CONTROLLING, request=JOIN)
+JOINED = local.Joined(
+    session=JOIN.session, person=JEAN, since_ms=NOW_MS, watches=False, presence_code="271828"
+)
+WITH_CODE = dataclasses.replace(CONTROLLING, session=dataclasses.replace(OPEN, joined=JOINED))
+WATCHED = dataclasses.replace(
+    CONTROLLING,
+    session=dataclasses.replace(
+        OPEN, joined=dataclasses.replace(JOINED, watches=True, presence_code=None)
+    ),
+)
 VERIFY = dataclasses.replace(
     IDLE,
     verification=local.Verification(
@@ -407,3 +426,40 @@ async def test_both_buttons_are_on_the_screen_and_far_apart(
         assert panel.app.screen.region.contains_region(allow)
         assert refuse.height >= 3
         assert allow.x - refuse.right >= 8
+
+
+async def test_who_asks_to_join_is_named_by_country_first_and_refused_in_one_press(
+    tmp_path: Path,
+) -> None:
+    async with stand(tmp_path, JOINING) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        words = panel.words()
+        assert "CANADA : un spécialiste de niveau 3 demande à REJOINDRE la séance." in words
+        assert "Si vous refusez, la séance continue sans cette personne." in words
+        await panel.app.action_language()
+        await panel.see(lambda: "CANADA: a level 3 specialist asks to JOIN" in panel.words())
+        words = panel.words()
+        assert words.index("CANADA") < words.index("Jean Roy")
+        assert "Refuse, and the session goes on without them." in words
+        assert "▲ CONTROL" in words
+        assert panel.app.query_one("#stop", Button).display
+        refuse, allow = (panel.app.query_one(name, Button) for name in ("#refuse", "#allow"))
+        assert refuse.size.width >= allow.size.width
+        assert refuse.size.height == allow.size.height
+
+        await panel.pilot.click("#refuse")
+
+        heard = await panel.heard()
+        assert isinstance(heard, local.Refuse)
+        assert heard.session == JOIN.session
+
+
+async def test_who_joined_is_shown_beside_who_controls(tmp_path: Path) -> None:
+    async with stand(tmp_path, WITH_CODE) as panel:
+        await panel.see(lambda: "Lisez-lui ce code : 271828" in panel.words())
+        await panel.say(WATCHED, until=lambda: "◉ Jean Roy observe." in panel.words())
+        words = panel.words()
+        assert "Marie Tremblay" in words
+        assert "+ Jean Roy, Roy Service, Canada : observe." in words
+        await panel.app.action_language()
+        await panel.see(lambda: "◉ Jean Roy watches." in panel.words())
