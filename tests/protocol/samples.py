@@ -102,8 +102,8 @@ APPROVED = replace(
     site_policy=3,
     approvals=(APPROVAL, replace(APPROVAL, approver="p10", credential="B" * 43)),
     approved_until_ms=NOW + 600_000,
-    joins=SESSION,
 )
+JOIN = replace(ORDER, joins=SessionId("01JABCDEFGHJKMNPQRSTVWXYZ1"), mode=Mode.VIEW, actions=())
 SITE_POLICY = SitePolicy(
     site="notre-dame",
     serial=3,
@@ -171,6 +171,7 @@ CONSENT = Consent(
 DOCUMENTS = (
     ORDER,
     APPROVED,
+    JOIN,
     SITE_POLICY,
     WITHDRAWAL,
     RECEIPT,

@@ -69,7 +69,7 @@ CHANGED = {
     "specialist_key": "SHA256:" + "B" * 43,
     "approved_until_ms": samples.NOW + 1,
     "break_glass": True,
-    "joins": None,
+    "joins": samples.JOIN.joins,
 }
 
 

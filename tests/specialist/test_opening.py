@@ -155,3 +155,16 @@ def test_only_sessions_that_are_over_are_forgotten(
 
     assert not folders[0].path.exists()
     assert folders[1].path.exists()
+
+
+def test_joining_asks_to_watch_at_the_access_of_that_session(
+    scripted: Scripted, console: Console
+) -> None:
+    scripted.answers = [(200, ANSWER)]
+
+    wanted = opening.joining(console, SESSION.lower())
+
+    assert wanted == {"joins": SESSION, "access": "system", "mode": "view"}
+    assert scripted.asked[0][1] == f"/api/v1/sessions/{SESSION}"
+    with pytest.raises(ValueError, match="session id"):
+        opening.joining(console, "../devices")

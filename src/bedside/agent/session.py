@@ -82,7 +82,6 @@ class ServiceSession:
 
     def __init__(self, order: SessionOrder, digest: str, parts: SessionParts) -> None:
         self.order = order
-        self.stage = parts.stage
         self._digest = digest
         self._parts = parts
         loop = asyncio.get_running_loop()
@@ -105,6 +104,11 @@ class ServiceSession:
         self._moved = time.monotonic()
 
     # ---- what may happen to it ----
+
+    @property
+    def stage(self) -> Stage:
+        """The terminals that are seen in it."""
+        return self._parts.stage
 
     @property
     def consented(self) -> bool:
@@ -188,7 +192,7 @@ class ServiceSession:
         self._show(Activity.ASKED)
         # All that can be made ready is, while the person reads.
         self._endpoint = Endpoint(
-            self._parts.grant(order), _Hooks(self), self._parts.leash, self.stage
+            self._parts.grant(order), _Hooks(self), self._parts.leash, self._parts.stage
         )
         self._legs = self._make_legs()
         loop = asyncio.get_running_loop()
