@@ -5,9 +5,12 @@ import pytest
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.journal.proofs import holds, prove
+from bedside.console.service_sessions.models import ServiceSession
 from bedside.vocabulary import Mode
 from tests.console.pages.reader import Reader, ask
 from tests.console.pages.seed import Chain, files, live, seal
+from tests.console.service_sessions.news import go_abroad, joining, requested
+from tests.console.service_sessions.news import live as live_session
 from tests.console.world import DEVICE, FOREIGN
 
 pytestmark = pytest.mark.usefixtures("fleet")
@@ -173,3 +176,21 @@ def test_missing_tiles_are_said_not_hidden(settings):
     row = JournalRow.objects.filter(sequence__isnull=False).first()
     assert "The seal cannot be read" in Reader("Alex").text(f"/journal/{row.pk}/")
     assert Reader("Alex").get("/journal/proofs/", entry=row.pk).status_code == 503
+
+
+def test_a_session_shows_who_controls_who_joined_and_how_to_join():
+    go_abroad()
+    host = live_session(requested())
+    path = f"/sessions/{host.pk}/"
+    command = f"bedside request {DEVICE} --join {host.pk} --case"
+    assert command in Reader("Sam").text(path)
+    for name in ("Marie", "Julie"):
+        assert "--join" not in Reader(name).text(path)
+    answer = joining(host)
+    join = ServiceSession.objects.get(pk=answer.json()["id"])
+    said = Reader("Julie", "fr").text(path)
+    assert "Marie Tremblay a la prise en main" in said
+    assert "Sam Okafor · Canada · Bayard Imaging" in said
+    said = Reader("Julie").text(f"/sessions/{join.pk}/")
+    assert "Joins the session of Marie Tremblay to watch it" in said
+    assert "Refused or ended, that session goes on." in said

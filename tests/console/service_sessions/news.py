@@ -1,11 +1,13 @@
 """A device's journal, as far as a session is in it."""
 
 from bedside.audit.entry import Actor, ActorKind, Entry, Thing, time_text
+from bedside.console.access.models import ProductRight
+from bedside.console.accounts.models import User
 from bedside.console.journal.actions import now_ms
 from bedside.console.service_sessions.actions import do_apply_device_entry
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.vocabulary import ClockState, DeviceId, Gate, JournalAction, Outcome, SessionId
-from tests.console.world import DEVICE, Api, asking
+from tests.console.world import DEVICE, Api, asking, person
 
 OPERATOR = Actor(ActorKind.OPERATOR, "operator", "L. Roy")
 MACHINE = Actor(ActorKind.DEVICE, DEVICE, DEVICE)
@@ -55,3 +57,17 @@ def live(session: ServiceSession) -> ServiceSession:
         assert tell(session.pk, action), action
     session.refresh_from_db()
     return session
+
+
+def go_abroad() -> None:
+    """Make Sam a level 3 in Canada who knows the injector."""
+    User.objects.filter(name="Sam Okafor").update(level=3, country="CA")
+    right = ProductRight.objects.get(product_id="contrast-injector")
+    right.pk, right.person = None, person("Sam")
+    right.save()
+
+
+def joining(host: ServiceSession, **changed):
+    """Ask as Sam to join a session; return the console's answer."""
+    told = {"joins": host.pk, "access": host.access, "mode": "view", **changed}
+    return Api("Sam").post("/sessions", asking(**told))

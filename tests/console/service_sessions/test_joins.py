@@ -3,8 +3,7 @@
 import pytest
 
 from bedside.console.access.actions import LockTarget
-from bedside.console.access.models import ProductRight
-from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.models import Organisation
 from bedside.console.journal.actions import now_ms
 from bedside.console.notices.models import Notice
 from bedside.console.relays.models import DeviceMessage
@@ -18,7 +17,15 @@ from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import SiteContact
 from bedside.policy.facts import LockScope
 from bedside.vocabulary import Gate
-from tests.console.service_sessions.news import ASKED, ENDED, live, requested, tell
+from tests.console.service_sessions.news import (
+    ASKED,
+    ENDED,
+    go_abroad,
+    joining,
+    live,
+    requested,
+    tell,
+)
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, asking, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
@@ -26,15 +33,7 @@ pytestmark = pytest.mark.usefixtures("fleet")
 
 @pytest.fixture(autouse=True)
 def canadian(fleet):
-    User.objects.filter(name="Sam Okafor").update(level=3, country="CA")
-    right = ProductRight.objects.get(product_id="contrast-injector")
-    right.pk, right.person = None, person("Sam")
-    right.save()
-
-
-def joining(host: ServiceSession, **changed):
-    told = {"joins": host.pk, "access": host.access, "mode": "view", **changed}
-    return Api("Sam").post("/sessions", asking(**told))
+    go_abroad()
 
 
 def joined(host: ServiceSession) -> ServiceSession:
