@@ -197,3 +197,27 @@ async def test_a_worker_that_is_lost_leaves_an_ending_for_both(tmp_path):
         await asyncio.wait_for(shell.wait(), 10)
         operator.leave()
         again.leave()
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_ends_while_the_join_is_judged_is_joined_by_nobody(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        host, _, shell = await live(play, operator)
+        probed, go = play.state / "probed", play.state / "go"
+        (play.state / "safe-state").write_text(
+            f"touch {probed}; while [ ! -e {go} ]; do sleep 0.05; done; exit 0\n"
+        )
+        order = await play.ask(person=JEAN, mode=Mode.VIEW, joins=host.session)
+        await play.wait_until(probed.exists)
+        await asyncio.to_thread(operator.stop)
+        go.touch()
+        assert await ended(play, order) == ("refused", "join")
+        assert operator.status.request is None
+        assert not [
+            entry
+            for entry in play.journal()
+            if entry["session"] == order.session and entry["action"].startswith("session:consent")
+        ]
+        await asyncio.wait_for(shell.wait(), 5)
+        operator.leave()

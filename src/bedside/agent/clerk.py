@@ -213,7 +213,8 @@ class Clerk:
         self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
         self._seen.remember(order.session, order.answer_by_ms)
         self._seen.forget_old(wall_ms())
-        if order.joins is not None and self._session is not None:
+        if order.joins is not None:
+            assert self._session is not None  # the gate has seen it live
             parts = replace(self._parts(way), show=self._showing.join)
             self._joins.begin(order, digest, parts, self._session)
             return
@@ -241,6 +242,8 @@ class Clerk:
             return
 
     async def _gates(self, order: SessionOrder, *, seen: bool, asked_again: bool) -> Verdict:
+        # Asked first: nothing of the rest may change before the verdict is acted upon.
+        safe_state = await (self._watch.fresh() if asked_again else self._watch.now())
         settings = self._settings
         now_ms = wall_ms()
         facts = DeviceFacts(
@@ -253,7 +256,7 @@ class Clerk:
             joinable=self._joins.joinable(self._session, but=order.session),
             last_entry_ms=self._ledger.last_entry_ms(),
             journal_writable=self._ledger.is_writable(),
-            safe_state=await (self._watch.fresh() if asked_again else self._watch.now()),
+            safe_state=safe_state,
             fingerprint_matches=self._identity.matches_hardware(self._config.hardware_files),
             configured=settings.configured,
             second_authentication_ready=self._credential.is_ready(now_ms),

@@ -81,7 +81,7 @@ class Joins:
         `but` is the join that is judged: it does not stand in its own way.
         """
         taken = self._session is not None and self._session.order.session != but
-        if host is None or not host.live or taken:
+        if host is None or not host.live or host.over.done() or taken:
             return None
         return Joinable(host.order.session, host.order.access)
 
