@@ -7,6 +7,7 @@ from bedside.console.accounts.models import Organisation
 from bedside.console.journal.actions import now_ms
 from bedside.console.notices.models import Notice
 from bedside.console.relays.models import DeviceMessage
+from bedside.console.service_sessions import actions
 from bedside.console.service_sessions.actions import (
     do_end_due_sessions,
     do_end_session,
@@ -16,7 +17,9 @@ from bedside.console.service_sessions.actions.orders import draft_of
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import SiteContact
 from bedside.policy.facts import LockScope
-from bedside.vocabulary import Gate
+from bedside.vocabulary import Gate, SiteAction, SiteRule
+from tests.console.pages.reader import Reader
+from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import (
     ASKED,
     ENDED,
@@ -26,6 +29,7 @@ from tests.console.service_sessions.news import (
     requested,
     tell,
 )
+from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, asking, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
@@ -141,6 +145,25 @@ def test_both_past_their_end_are_ended_once():
     for session in (host, join):
         assert ending(session) == "expired"
         assert actions_of(session=session.pk).count("session:life:ended") == 1
+
+
+def test_a_site_that_asks_its_approvers_is_asked_and_refuses_the_join_alone():
+    julie, hand = person("Julie"), SiteHand()
+    approver = register_passkey(julie).approver
+    host = live(requested())
+    hand.register()
+    hand.publish(rules={SiteAction.SYSTEM_VIEW: SiteRule.ASK_SITE}, approvers=(approver,))
+    join = joined(host)
+    assert join.state == "awaiting_site"
+    assert actions.question_of(join, julie).subject["joins"] == host.pk
+    said = Reader("Julie").text(f"/sessions/{join.pk}/approve/")
+    assert "Canada : asks to join the session of Marie Tremblay, to watch it." in said
+    actions.do_refuse(join, reason="", acting_user=julie)
+    assert (ending(join), ending(host)) == ("refused", "")
+    again = joined(host)
+    do_end_session(host, acting_user=person("Marie"))
+    assert ending(again) == "by_specialist"
+    assert not DeviceMessage.objects.filter(kind="withdrawal", session=again.pk).exists()
 
 
 def test_the_site_reads_the_country_first_in_its_language():

@@ -74,6 +74,8 @@ def tell_asked(session: ServiceSession) -> None:
 def tell_waiting(session: ServiceSession) -> None:
     """Tell that the site's approvers are asked, and until when."""
     _tell(_WAITING, session)
+    if session.joins_id:
+        _tell(_JOINING, session)
 
 
 def tell_live(session: ServiceSession) -> None:
