@@ -36,6 +36,31 @@ def answer(session: str) -> str:
     return ""
 
 
+def go_abroad() -> str:
+    """Sam is a level 3 in Canada now; print the session of Marie that is live."""
+    from bedside.console.service_sessions.models import ServiceSession
+    from tests.console.service_sessions.news import go_abroad
+
+    go_abroad()
+    return ServiceSession.objects.get(state="live_control", person__name="Marie Tremblay").pk
+
+
+def join(session: str) -> str:
+    """Sam asks to join a session."""
+    from bedside.console.service_sessions.actions import do_request_session
+    from bedside.console.service_sessions.models import ServiceSession
+    from bedside.console.service_sessions.requests import SessionRequest
+    from bedside.vocabulary import AccessKind, Mode
+    from tests.console.world import person, public_key
+
+    host = ServiceSession.objects.get(pk=session)
+    request = SessionRequest(
+        access=AccessKind(host.access), mode=Mode.VIEW, duration_s=600, case="C-88213",
+        reason="Second opinion", public_key=public_key(), joins=session,
+    )  # fmt: skip
+    return str(do_request_session(host.device, request, acting_user=person("Sam")).pk)
+
+
 def leave(device: str) -> str:
     """A device polls no relay any more."""
     from bedside.console.journal.actions import now_ms
@@ -97,7 +122,9 @@ ACTS = {
     "answer": answer,
     "ask": ask,
     "begin": begin,
+    "go-abroad": go_abroad,
     "invite": invite,
+    "join": join,
     "people": people,
     "leave": leave,
 }

@@ -277,3 +277,20 @@ def test_the_language_is_chosen_and_kept(visit):
     page = visit(language="en").open("/account/login/")
     page.get_by_role("button", name="Français").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter")
+
+
+def test_a_session_that_is_joined_says_so_before_ones_eyes(visit, console):
+    host = console.run("tests.console.pages.acts", "go-abroad").strip()
+    sam = visit("Sam", viewport=PHONE)
+    page = sam.open(f"/sessions/{host}/")
+    expect(page.get_by_role("heading", name="Join to watch")).to_be_visible()
+    assert sam.faults() == []
+    join = console.run("tests.console.pages.acts", "join", host).strip()
+    for language in ("fr", "en"):
+        visitor = visit("Marie", language=language, viewport=PHONE)
+        page = visitor.open(f"/sessions/{host}/")
+        expect(page.locator("[aria-labelledby=joined]")).to_contain_text("Sam Okafor")
+        assert visitor.faults() == []
+        visitor.open(f"/sessions/{join}/")
+        assert visitor.faults() == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
