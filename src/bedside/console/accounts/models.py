@@ -23,6 +23,7 @@ __all__ = [
     "Invitation",
     "Organisation",
     "PastPassword",
+    "RepeatableCall",
     "SingleSignOn",
     "SupportContact",
     "User",
@@ -260,3 +261,16 @@ class DeviceAuthorization(models.Model):
     expires_ms = models.BigIntegerField()
     polled_ms = models.BigIntegerField(default=0)
     interval_s = models.PositiveSmallIntegerField(default=5)
+
+
+class RepeatableCall(models.Model):
+    """A call that its program named, and the answer that it got (`repeats`)."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    body = models.CharField(max_length=64)
+    at_ms = models.BigIntegerField(db_index=True)
+    status = models.PositiveSmallIntegerField(default=0)
+    """0 while it is under way."""
+    content_type = models.CharField(max_length=100, blank=True)
+    answer = models.TextField(blank=True)
+    """Encrypted."""

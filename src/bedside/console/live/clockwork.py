@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import close_old_connections, transaction
 
+from bedside.console.accounts.repeats import do_forget_calls
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
@@ -148,3 +149,4 @@ def _forget(now: int) -> None:
     with transaction.atomic():
         do_forget_old(now=now)
         do_forget_sent(now=now)
+        do_forget_calls(now=now)

@@ -20,6 +20,7 @@ from bedside.vocabulary import Role
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "ApiLimits",
     "ConfigError",
     "ConsoleConfig",
     "MailConfig",
@@ -78,6 +79,14 @@ class SessionLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiLimits:
+    """`[api]`: how often one token, or one address without a token, may call each web process."""
+
+    calls_per_second: int = 20
+    burst: int = 200
+
+
+@dataclass(frozen=True, slots=True)
 class MailConfig:
     """`[mail]`: how notices leave."""
 
@@ -132,6 +141,7 @@ class ConsoleConfig:
     sign_in: SignInLimits = SignInLimits()
     sessions: SessionLimits = SessionLimits()
     mail: MailConfig = MailConfig()
+    api: ApiLimits = ApiLimits()
 
     @property
     def secure(self) -> bool:
@@ -185,6 +195,9 @@ def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
     values = dict(tables)
     sign_in = _sign_in(values.pop("sign_in", {}), f"{where}: [sign_in]")
     sessions = _table(SessionLimits, values.pop("sessions", {}), f"{where}: [sessions]")
+    api = _table(ApiLimits, values.pop("api", {}), f"{where}: [api]")
+    if not api.calls_per_second or not api.burst:
+        raise ConfigError(f"{where}: [api]: both values must be one or more")
     mail = _table(MailConfig, values.pop("mail", {}), f"{where}: [mail]")
     if mail.security not in ("starttls", "tls", "none"):
         raise ConfigError(f"{where}: [mail]: security must be starttls, tls or none")
@@ -196,7 +209,9 @@ def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
     values["allowed_hosts"] = _names(values.get("allowed_hosts", []), f"{where}: allowed_hosts")
     values["data_dir"] = Path(str(values["data_dir"]))
     config: ConsoleConfig = _table(
-        ConsoleConfig, {**values, "sign_in": sign_in, "sessions": sessions, "mail": mail}, where
+        ConsoleConfig,
+        {**values, "sign_in": sign_in, "sessions": sessions, "mail": mail, "api": api},
+        where,
     )
     _check(config, where)
     return config

@@ -50,6 +50,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "bedside.console.project.middleware.trace_request",
     "bedside.console.project.middleware.set_security_headers",
+    "bedside.console.project.calls.limit_calls",
+    "bedside.console.project.calls.repeat_once",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,16 +1,16 @@
 """Keyset pages: a cursor is the last row's key, so a page costs the same wherever it is."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet
 
 __all__ = ["MAX_LIMIT", "CursorError", "Page", "page_after"]
 
 MAX_LIMIT = 100
+_MAX_DIGITS = 18
 _KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 _M = TypeVar("_M", bound=Model)
 
@@ -37,12 +37,21 @@ def page_after(
     """
     limit = max(1, min(limit, MAX_LIMIT))
     if cursor:
-        key = _decode(cursor)
+        key = _key_of(rows.model, _decode(cursor))
         rows = rows.filter(pk__lt=key) if newest_first else rows.filter(pk__gt=key)
     ordered = rows.order_by("-pk" if newest_first else "pk")
     found = list(ordered[: limit + 1])
     following = _encode(str(found[limit - 1].pk)) if len(found) > limit else None
     return Page(found[:limit], following)
+
+
+def _key_of(model: type[_M], text: str) -> str | int:
+    """Return the key in its own type: a number must be one, and fit into its column."""
+    if not isinstance(model._meta.pk, IntegerField):
+        return text
+    if not text.isdecimal() or len(text) > _MAX_DIGITS:
+        raise CursorError("not a cursor")
+    return int(text)
 
 
 def _encode(key: str) -> str:
@@ -55,7 +64,7 @@ def _decode(cursor: str) -> str:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         key = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError) as error:
+    except ValueError as error:  # not base64, not ASCII, not UTF-8
         raise CursorError("not a cursor") from error
     if not _KEY.fullmatch(key):
         raise CursorError("not a cursor")

@@ -5,6 +5,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from bedside.console.rest.problems import ProblemError, problem
+
 __all__ = [
     "bad_request",
     "csrf_failed",
@@ -16,10 +18,15 @@ __all__ = [
 ]
 
 
+_CODES = {400: "malformed", 403: "forbidden", 404: "not_found", 429: "too_many", 500: "failed"}
+
+
 def refused(
     request: HttpRequest, status: int, title: str, sentence: str, advice: str = ""
 ) -> HttpResponse:
-    """Return a page that says what refused, and what one can do."""
+    """Return a page that says what refused, and what one can do; to a program, as problem+json."""
+    if request.path.startswith("/api/"):
+        return problem(request, ProblemError(status, _CODES.get(status, "refused"), title))
     context = {
         "status": status,
         "title": title,
