@@ -1,11 +1,12 @@
 """Makes this Python one that any user can run, as an installed one is, for programs of a test.
 
-A Python below somebody's closed home is mounted anew in a namespace of the program's own, where its
+They have the powers of root that the agent's unit leaves it, and no others. A Python below somebody's closed home is mounted anew in a namespace of the program's own, where its
 folders are open; nothing changes for anybody else. Where that may not be done, or we are not root,
 `for_any_user` returns None, and the agent's own parts stay one user.
 """
 
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -44,6 +45,13 @@ def _script(needed: list[Path]) -> str:
     )  # fmt: skip
 
 
+def _powers() -> str:
+    """The capabilities that the unit keeps, as setpriv spells them."""
+    unit = Path(__file__).parents[2] / "deploy" / "systemd" / "bedside-agent.service"
+    (line,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit.read_text(), re.MULTILINE)
+    return ",".join("+" + name.removeprefix("CAP_").lower() for name in line.split())
+
+
 @cache
 def for_any_user() -> tuple[str, ...] | None:
     """Words before a command of this Python with which any user can run it, or None."""
@@ -53,6 +61,7 @@ def for_any_user() -> tuple[str, ...] | None:
     words: tuple[str, ...] = ()
     if any(map(_closed, needed)):
         words = ("unshare", "--mount", "sh", "-c", _script(needed), "sh")
+    words = (*words, "setpriv", f"--bounding-set=-all,{_powers()}", "--no-new-privs")
     trial = [*words, "setpriv", "--reuid=65000", "--regid=65000", "--clear-groups", sys.executable]
     try:
         subprocess.run(

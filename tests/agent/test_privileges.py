@@ -3,13 +3,12 @@
 import os
 import pwd
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.agent.reach import for_any_user
 from tests.agent.test_session_life import let_in, workers
 from tests.agent.world import world
 
@@ -26,14 +25,7 @@ def status_of(pid: int) -> dict[str, list[str]]:
 
 def another_user() -> str:
     """Whom the worker can become: `nobody`, where that user can run this Python at all."""
-    own = pwd.getpwuid(os.geteuid()).pw_name
-    if os.geteuid() != 0:
-        return own
-    try:
-        subprocess.run([sys.executable, "-c", "import ssl"], user="nobody", check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return own
-    return "nobody"
+    return "nobody" if for_any_user() is not None else pwd.getpwuid(os.geteuid()).pw_name
 
 
 @pytest.fixture
@@ -48,10 +40,11 @@ def folder():
 async def test_the_worker_becomes_its_user_and_cannot_come_back(folder):
     user = another_user()
     wanted = pwd.getpwnam(user)
-    async with world(folder, running=False) as play:
+    async with world(folder, enrolled=False) as play:
+        play.before_agent = for_any_user() or ()
         play.config_file.write_text(f'{play.config_file.read_text()}worker_user = "{user}"\n')
-        for path in (play.config.state_dir, *play.config.state_dir.rglob("*")):
-            os.chown(path, wanted.pw_uid, wanted.pw_gid, follow_symlinks=False)
+        assert (await play.enrol())[0] == 0
+        await play.set_credential()
         play.start_agent()
         await play.configure()
         await play.wait_for_entry("configuration:document:applied")

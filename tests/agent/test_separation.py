@@ -13,18 +13,21 @@ from tests.agent.world import PROFILE
 
 ROOT = os.geteuid() == 0
 SESSION = find_user(2_000_000_000)
+WORKER = find_user("daemon")
 
 
 @pytest.fixture
 def config(tmp_path):
     (tmp_path / "profile.toml").write_text(PROFILE.format(folder=tmp_path))
     (tmp_path / "state").mkdir(mode=0o700)
+    if ROOT:
+        os.chown(tmp_path / "state", WORKER.uid, WORKER.gid)
     return AgentConfig(
         state_dir=tmp_path / "state",
         run_dir=tmp_path / "run",
         profile=tmp_path / "profile.toml",
         manufacturer_key=tmp_path / "maker.pem",
-        worker_user=find_user("daemon"),
+        worker_user=WORKER,
     )
 
 
@@ -80,11 +83,23 @@ def test_a_folder_of_keys_that_others_may_enter_is_refused(config, mode):
         settle_users(replace(config, session_user=SESSION))
 
 
-def test_a_folder_of_keys_that_is_the_session_s_is_refused(config):
+@pytest.mark.parametrize("owner", [0, SESSION.uid])
+def test_a_folder_of_keys_that_is_not_the_worker_s_is_refused(config, owner):
     if ROOT:
-        os.chown(config.state_dir, SESSION.uid, SESSION.gid)
-    with pytest.raises(ConfigError, match="open to others" if ROOT else "needs an agent"):
+        os.chown(config.state_dir, owner, owner)
+    with pytest.raises(ConfigError, match="belong to daemon" if ROOT else "needs an agent"):
         settle_users(replace(config, session_user=SESSION))
+
+
+def test_without_a_worker_s_user_the_folder_is_root_s(config):
+    config = replace(config, worker_user=None)
+    if not ROOT:
+        assert settle_users(config) == config
+        return
+    with pytest.raises(ConfigError, match="belong to root"):
+        settle_users(config)
+    os.chown(config.state_dir, 0, 0)
+    assert settle_users(config) == config
 
 
 def test_before_enrolment_there_is_no_folder(config):

@@ -19,6 +19,7 @@ import pytest
 from bedside.testing.sockets import processes_with
 from bedside.vocabulary import AccessKind, Mode
 from tests.agent.reach import for_any_user
+from tests.agent.test_privileges import status_of
 from tests.agent.test_session_life import alive, ended, gone, leashes, let_in, workers
 from tests.agent.world import World, world
 
@@ -54,18 +55,14 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def set_users(play: World, *, session: bool = True) -> None:
+def set_users(play: World) -> None:
     """Write the users into the configuration, and give each what is its own."""
     text = play.config_file.read_text()
     before = for_any_user()
     if before is not None:
         play.before_agent = before
         text += f'worker_user = "{WORKER_USER.pw_name}"\n'
-        for path in (play.config.state_dir, *play.config.state_dir.rglob("*")):
-            os.chown(path, WORKER_USER.pw_uid, WORKER_USER.pw_gid, follow_symlinks=False)
-        play.maker.key_file.chmod(0o644)
-    if session:
-        text += f"session_user = {SESSION_USER}\n"
+    text += f"session_user = {SESSION_USER}\n"
     play.config_file.write_text(text)
     inbox = play.state / "inbox"
     os.chown(inbox, WORKER_USER.pw_uid if before is not None else 0, SESSION_USER)
@@ -80,14 +77,49 @@ def open_folder(play: World) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def separated(folder: Path, *, session: bool = True):
+async def separated(folder: Path):
     """A world whose agent runs as three users."""
-    async with world(folder, running=False) as play:
-        set_users(play, session=session)
-        play.start_agent()
-        await play.configure()
-        await play.wait_for_entry("configuration:document:applied")
+    async with world(folder, enrolled=False) as play:
+        set_users(play)
+        await begin(play)
         yield play
+
+
+async def begin(play: World) -> None:
+    """Enrol as root types it, and start the agent."""
+    status, out = await play.enrol()
+    assert status == 0, out
+    await play.set_credential()
+    play.start_agent()
+    await play.configure()
+    await play.wait_for_entry("configuration:document:applied")
+
+
+async def test_the_supervisor_works_as_the_worker_s_user_and_owns_nothing_there(folder):
+    """Whoever takes the worker over can lead nobody to write as root."""
+    if not is_root():
+        await check_refused(folder)
+        return
+    async with separated(folder) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        assert (await specialist.run("ssh", "device", "echo there"))[:2] == (0, "there\n")
+        await asyncio.to_thread(operator.stop)
+        assert await ended(play, order) == ("by_operator", None)
+        user = WORKER_USER.pw_uid if play.before_agent else 0
+        assert status_of(play.agent.pid)["Uid"] == ["0", str(user), "0", str(user)]
+        # What the unit leaves it: CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID.
+        assert not play.before_agent or status_of(play.agent.pid)["CapBnd"] == ["00000000000000e1"]
+        state = play.config.state_dir
+        assert {path.lstat().st_uid for path in (state, *state.rglob("*"))} == {user}
+        assert play.config.panel_socket.stat().st_uid == 0
+        await asyncio.to_thread(operator.verify, "J. Roy")
+        operator.leave()
+        status, out = await play.command("journal", "export", "--to", str(folder / "journal.zip"))
+        assert status == 0, out
+        assert play.stop_agent() == 0
+        assert not play.config.panel_socket.exists()
+        assert {path.lstat().st_uid for path in (state, *state.rglob("*"))} == {user}
 
 
 async def check_refused(folder: Path) -> None:
@@ -249,16 +281,14 @@ async def test_the_service_application_runs_as_the_user_that_the_profile_names(f
     if not is_root():
         await check_refused(folder)
         return
-    async with world(folder, running=False) as play:
+    async with world(folder, enrolled=False) as play:
         set_users(play)
         profile = play.state / "profile.toml"
         menu = '["/bin/sh", "-c", "id -u; read word"]'
         text = profile.read_text()
         old = next(line for line in text.splitlines() if "SERVICE MENU" in line)
         profile.write_text(text.replace(old, f'command = {menu}\nuser = "daemon"'))
-        play.start_agent()
-        await play.configure()
-        await play.wait_for_entry("configuration:document:applied")
+        await begin(play)
         operator = await play.operator()
         order, specialist = await let_in(play, operator, access=AccessKind.SERVICE)
         menu = await specialist.start("ssh", "-tt", "device")

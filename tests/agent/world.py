@@ -323,7 +323,8 @@ class World:
 
     async def command(self, *words: str, stdin: bytes = b"") -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bedside", "agent", *words, "--config", str(self.config_file),
+            *self.before_agent, sys.executable, "-m", "bedside", "agent", *words,
+            "--config", str(self.config_file),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT, env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         )  # fmt: skip

@@ -118,14 +118,15 @@ def _enrol(config: AgentConfig, given: argparse.Namespace, language: Language) -
     from bedside.language import gate_advice, gate_sentence
     from bedside.protocol.enrolment import parse_enrolment_code
 
-    envelope = given.bundle.read_bytes()
+    envelope, maker = given.bundle.read_bytes(), config.manufacturer_key.read_text()
+    _work_as_the_worker(config)
     try:
         code = parse_enrolment_code(given.code)
     except ValueError:
         print(say(language, N_("This is not an enrolment code.")), file=sys.stderr)
         return _UNUSABLE
     try:
-        bundle = open_bundle(envelope, config.manufacturer_key.read_text(), wall_ms())
+        bundle = open_bundle(envelope, maker, wall_ms())
         asyncio.run(enrol(config, bundle, envelope, code))
     except EnrolmentError as error:
         why = say(language, error.text, **error.fields)
@@ -187,6 +188,7 @@ def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: L
     if secret != again:
         print(say(language, N_("The two are not the same.")), file=sys.stderr)
         return _UNUSABLE
+    _work_as_the_worker(config)
     make_private_folder(config.state_dir)
     try:
         SupportCredential(config.state_dir / "support.json").set(secret)
@@ -200,8 +202,20 @@ def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: L
 def _journal(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
     from bedside.agent.journal_command import export_journal, show_journal, verify_journal
 
+    _work_as_the_worker(config)
     if given.act == "verify":
         return verify_journal(config.journal_dir, language)
     if given.act == "export":
         return export_journal(config.journal_dir, given.to, language)
     return show_journal(config.journal_dir, given.limit, language)
+
+
+def _work_as_the_worker(config: AgentConfig) -> None:
+    """Root writes into the worker's folder as the worker; a folder that is not there is made its own."""
+    from bedside.agent.raised import lower
+
+    user = config.worker_user
+    if user is not None and os.geteuid() == 0 and not config.state_dir.exists():
+        config.state_dir.mkdir(mode=0o700)
+        os.chown(config.state_dir, user.uid, user.gid)
+    lower(user)

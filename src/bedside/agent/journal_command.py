@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bedside.agent.journal import Journal, JournalError
 from bedside.agent.moment import wall_ms
+from bedside.agent.raised import raised
 from bedside.agent.words import say
 from bedside.audit.entry import time_text
 from bedside.audit.export import write_device_export
@@ -53,7 +54,9 @@ def export_journal(folder: Path, out: Path | None, language: Language) -> int:
     if out is None:
         print(say(language, N_("Say where to with --to FILE.")), file=sys.stderr)
         return 2
-    with Journal(folder) as journal, out.open("xb") as file:
+    with raised():
+        file = out.open("xb")
+    with Journal(folder) as journal, file:
         size = journal.head().size
         lines = (
             line for first in range(0, size, _BATCH) for line in journal.entries(first, _BATCH)

@@ -17,6 +17,7 @@ from typing import Any
 
 from bedside.agent.files import read_json, write_json
 from bedside.agent.lines import WORKER_LINE_LIMIT, LineBuffer, LineError, parse_line, to_line
+from bedside.agent.raised import raised
 from bedside.agent.reactor import READ, WRITE, Reactor
 from bedside.agent.tether import Tether, descriptors
 from bedside.agent.users import SessionUsers
@@ -85,7 +86,7 @@ class Keeper:
         """Start the worker; raise OSError when the system cannot."""
         assert not self.running
         ours, theirs = socket.socketpair()
-        with theirs, self._tether.start() as leash:
+        with theirs, self._tether.start() as leash, raised():
             actions, copies = descriptors({_WORKER_FD: theirs, _LEASH_FD: leash})
             pid = os.posix_spawn(
                 self._command[0],

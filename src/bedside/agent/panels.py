@@ -39,7 +39,8 @@ class SocketRights:
     """
 
     def __init__(self, users: tuple[int, ...] = (), groups: tuple[int, ...] = ()) -> None:
-        self._users = frozenset(users) | {0, os.geteuid()}
+        # Not the user that the supervisor works as (`raised`): that is the worker's.
+        self._users = frozenset(users) | {0, os.getuid()}
         self._groups = groups
 
     def allows(self, uid: int, gid: int) -> bool:

@@ -29,8 +29,7 @@ def settle_users(config: AgentConfig) -> AgentConfig:
         if service is not None:
             raise ConfigError(f"the profile's user {service.name} needs an agent that runs as root")
         return replace(config, worker_user=None)
-    if config.session_user is not None:
-        _check_closed(config, config.session_user)
+    _check_folder(config)
     return replace(config, service_user=service)
 
 
@@ -62,13 +61,14 @@ def _service_user(config: AgentConfig) -> SystemUser | None:
     return user
 
 
-def _check_closed(config: AgentConfig, user: SystemUser) -> None:
-    """The folder of keys and journal is nobody's but the agent's."""
+def _check_folder(config: AgentConfig) -> None:
+    """The folder of keys and journal is the agent's, and nobody else's."""
     try:
         found = config.state_dir.stat()
     except FileNotFoundError:
         return  # not enrolled: that is said by who reads the identity
-    if found.st_uid == user.uid or found.st_mode & _OTHERS:
-        raise ConfigError(
-            f"state_dir {config.state_dir} is open to others: chmod 700, and its owner"
-        )
+    owner = config.worker_user or SystemUser("root", 0, 0, ())
+    if found.st_uid != owner.uid:
+        raise ConfigError(f"state_dir {config.state_dir} does not belong to {owner.name}")
+    if config.session_user is not None and found.st_mode & _OTHERS:
+        raise ConfigError(f"state_dir {config.state_dir} is open to others: chmod 700 it")

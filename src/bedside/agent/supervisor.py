@@ -23,6 +23,7 @@ from bedside.agent.notify import notify
 from bedside.agent.panels import Panels, SocketRights
 from bedside.agent.poll_plan import PollPlan
 from bedside.agent.poller import Poller, PollEvents, PollState
+from bedside.agent.raised import lower, raised
 from bedside.agent.reactor import READ, Reactor
 from bedside.agent.tether import sweep
 from bedside.agent.work import Work
@@ -106,13 +107,14 @@ class Supervisor:
         swept = sweep_leftovers(self.config.state_dir / "worker.json")
         self._begin(swept=swept)
         self._watch_signals()
-        self.panels = Panels(
-            self.reactor,
-            self.config.panel_socket,
-            rights=SocketRights(self.config.panel_users, self.config.panel_groups),
-            on_hello=lambda link: link.send(self.board.status(wall_ms())),
-            on_message=self.desk.obey,
-        )
+        with raised():
+            self.panels = Panels(
+                self.reactor,
+                self.config.panel_socket,
+                rights=SocketRights(self.config.panel_users, self.config.panel_groups),
+                on_hello=lambda link: link.send(self.board.status(wall_ms())),
+                on_message=self.desk.obey,
+            )
         self.poller.start()
         self.work.tend()
         self._notify("READY=1")
@@ -143,7 +145,8 @@ class Supervisor:
         self.poller.hang_up()
         self.work.end()
         if self.panels is not None:
-            self.panels.close()
+            with raised():
+                self.panels.close()
         self.ledger.write(JournalAction.AGENT_PROCESS_STOPPED)
         self.ledger.close()
         self.reactor.close()
@@ -252,4 +255,5 @@ def main() -> None:
     """Run the supervisor with the configuration in descriptor `argv[1]`."""
     with open(int(sys.argv[1]), "rb") as file:  # noqa: PTH123 - a descriptor has no path
         config = AgentConfig.from_json(file.read())
+    lower(config.worker_user)
     Supervisor(config).run()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import bedside
+from bedside.agent.raised import raised
 from bedside.agent.reactor import READ, Reactor, Timer
 from bedside.agent.users import SessionUsers
 
@@ -162,14 +163,15 @@ def _start(name: str, argument: str, given: Mapping[int, socket.socket]) -> int:
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", program, argument]
     actions, copies = descriptors(given)
     try:
-        return os.posix_spawn(
-            command[0],
-            command,
-            _ENVIRONMENT,
-            file_actions=[*actions, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
-            setsid=True,
-            setsigdef=[signal.SIGTERM, signal.SIGPIPE],
-        )
+        with raised():
+            return os.posix_spawn(
+                command[0],
+                command,
+                _ENVIRONMENT,
+                file_actions=[*actions, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+                setsid=True,
+                setsigdef=[signal.SIGTERM, signal.SIGPIPE],
+            )
     finally:
         for copy in copies:
             os.close(copy)
