@@ -265,6 +265,15 @@ async def test_three_wrong_answers_end_it(tmp_path):
         operator.leave()
 
 
+async def test_with_nothing_to_do_the_supervisor_is_alone_and_nobody_was_lost(tmp_path):
+    async with world(tmp_path) as play:
+        for _ in range(2):
+            await play.wait_until(lambda: workers(play) and leashes(play))
+            await play.wait_until(lambda: descendants(play.agent.pid) == {play.agent.pid})
+            await play.configure()
+        assert not [one for one in play.journal() if one["action"] == "agent:worker:lost"]
+
+
 async def test_the_console_takes_it_back(tmp_path):
     async with world(tmp_path) as play:
         operator = await play.operator()

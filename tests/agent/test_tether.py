@@ -89,6 +89,21 @@ def test_the_worker_dies_and_then_all_is_gone(play):
     play.turn_until(lambda: play.ended == 2)
 
 
+def test_a_worker_that_leaves_closes_its_leash_first_and_is_not_hurried(play):
+    play.control.close()
+    play.turn_until(lambda: not alive(play.leash))
+    assert (play.lost, play.tether.busy) == (0, False)
+    play.tether.end(play._end)
+    assert (play.lost, play.ended, play.tether.busy) == (0, 1, False)
+
+
+def test_a_worker_that_stays_without_its_leash_has_to_go(play):
+    play.control.close()
+    play.turn_until(lambda: play.lost)
+    play.tether.end(play._end)
+    play.turn_until(lambda: play.ended)
+
+
 def test_the_leash_dies_and_then_the_worker_has_to_go(play):
     pid = play.escape()
     os.kill(play.leash, signal.SIGKILL)

@@ -23,6 +23,7 @@ __all__ = ["Tether", "descriptors", "start_leash", "sweep"]
 
 _LEASH_TIME_MS = 500
 _WAIT_MS = 1_500
+_LEAVE_MS = 2_000
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 _LEASH_FD = 3
 _FREE_FD = 10
@@ -47,6 +48,7 @@ class Tether:
         self._lost = lost
         self._running: dict[int, int] = {}
         self._leash: int | None = None
+        self._in_order = True
         self._ended: Callable[[], None] | None = None
         self._timers: list[Timer] = []
 
@@ -69,23 +71,27 @@ class Tether:
         """
         self._ended = ended
         self._timers.append(self._reactor.later(_WAIT_MS, self._finish))
-        if self._leash is None:
-            self._sweep()
-        else:
+        if self._leash is not None:
             self._timers.append(self._reactor.later(_LEASH_TIME_MS, self._kill_leash))
+        else:
+            self._finish_or_sweep()
 
     def _leash_died(self, status: int) -> None:
-        self._leash = None
-        if self._ended is None:
+        self._leash, self._in_order = None, status == 0
+        if self._ended is not None:
+            self._finish_or_sweep()
+        elif self._in_order:
+            # Its worker let it go: because it is about to be gone, or else it has to go as well.
+            self._timers.append(self._reactor.later(_LEAVE_MS, self._lost))
+        else:
             self._lost()
-        elif status == 0:
+
+    def _finish_or_sweep(self) -> None:
+        if self._in_order:
             self._finish()
         else:
-            self._sweep()
-
-    def _sweep(self) -> None:
-        """The leash was killed, or left something: what it held fell to us."""
-        self._watch(_start_sweep(self._users, ()), lambda _status: self._finish())
+            # The leash was killed, or left something: what it held fell to us.
+            self._watch(_start_sweep(self._users, ()), lambda _status: self._finish())
 
     def _finish(self) -> None:
         for timer in self._timers:

@@ -80,7 +80,8 @@ def main() -> int:
     """Run the worker on the sockets at descriptors 3 and 4; returns the exit status."""
     parent = os.getppid()
     die_with_parent(parent)
-    home, leash = Home(socket.socket(fileno=3)), socket.socket(fileno=4)
+    # Descriptor 4 stays open to the last, so that the leash does not leave before this process.
+    home, leash = Home(socket.socket(fileno=3)), socket.socket(fileno=os.dup(4))
     told = home.first()
     if told is None:
         return 0

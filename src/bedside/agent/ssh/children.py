@@ -190,6 +190,8 @@ class Leash:
         self._lost = True
         if self._loop is not None:
             self._loop.remove_reader(self._control)
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # whoever else has a copy of it
         self._control.close()
         gone = LeashLostError("the session's process helper is gone")
         for starting in self._starting.values():
