@@ -6,7 +6,16 @@ import pytest
 
 from bedside import language
 from bedside.language import Language
-from bedside.vocabulary import AccessKind, Ending, Gate, JournalAction, Mode, SessionState
+from bedside.vocabulary import (
+    AccessKind,
+    Ending,
+    Gate,
+    JournalAction,
+    Mode,
+    SessionState,
+    SiteAction,
+    SiteRule,
+)
 
 SENTENCES: list[tuple[type, Callable[..., str]]] = [
     (AccessKind, language.access_name),
@@ -16,6 +25,8 @@ SENTENCES: list[tuple[type, Callable[..., str]]] = [
     (JournalAction, language.action_sentence),
     (Mode, language.mode_name),
     (SessionState, language.state_sentence),
+    (SiteAction, language.site_action_name),
+    (SiteRule, language.site_rule_name),
 ]
 
 

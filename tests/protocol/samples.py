@@ -14,7 +14,7 @@ from bedside.protocol.orders import (
 )
 from bedside.protocol.poll import Message, PollReply, PollRequest
 from bedside.protocol.shapes import JournalHead, Person, Relay, Site
-from bedside.protocol.site import Approval, Approver, SitePolicy
+from bedside.protocol.site import Approval, Approver, SiteKeyHandOver, SitePolicy
 from bedside.protocol.windows import SingleWindow, WeeklyWindow
 from bedside.vocabulary import (
     AccessKind,
@@ -117,6 +117,7 @@ SITE_POLICY = SitePolicy(
     single=(SingleWindow(start_ms=NOW, end_ms=NOW + 3_600_000),),
     approvers=(APPROVER,),
 )
+HAND_OVER = SiteKeyHandOver(site="notre-dame", public_key=APPROVER.public_key, issued_ms=NOW)
 WITHDRAWAL = Withdrawal(session=SESSION, device=DEVICE, ending=Ending.BY_SPECIALIST, issued_ms=NOW)
 RECEIPT = Receipt(device=DEVICE, size=12, head=HEAD, checkpoint=NOTE, sent_ms=NOW)
 CONFIGURATION = DeviceConfiguration(
@@ -173,6 +174,7 @@ DOCUMENTS = (
     APPROVED,
     JOIN,
     SITE_POLICY,
+    HAND_OVER,
     WITHDRAWAL,
     RECEIPT,
     CONFIGURATION,

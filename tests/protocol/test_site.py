@@ -11,6 +11,7 @@ from tests.protocol import samples
 
 POLICY = samples.SITE_POLICY
 APPROVED = samples.APPROVED
+ONE_KEY_AGAIN = {**samples.APPROVER.to_dict(), "id": "p10", "credential": "B" * 43}
 
 
 def bent(**changes):
@@ -30,6 +31,7 @@ def bent(**changes):
         ({"ticket": ["paint"]}, "not_a_member"),
         ({"two_approvers": ["job"]}, "mismatch"),
         ({"approvers": [samples.APPROVER.to_dict()] * 2}, "repeated"),
+        ({"approvers": [samples.APPROVER.to_dict(), ONE_KEY_AGAIN]}, "repeated"),
         ({"approvers": [{**samples.APPROVER.to_dict(), "origin": "http://console.example"}]}, "pattern"),
         ({"approvers": [{**samples.APPROVER.to_dict(), "rp_id": "Console"}]}, "pattern"),
         ({"weekly": [{"days": [9], "from_minute": 0, "to_minute": 1}]}, "range"),

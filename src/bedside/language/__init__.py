@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         gate_sentence,
         help_name,
         mode_name,
+        site_action_name,
+        site_rule_name,
         state_sentence,
     )
 
@@ -40,6 +42,8 @@ __all__ = [
     "help_name",
     "mode_name",
     "parse_language",
+    "site_action_name",
+    "site_rule_name",
     "state_sentence",
     "translator",
 ]

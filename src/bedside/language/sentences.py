@@ -10,6 +10,8 @@ from bedside.vocabulary import (
     JournalAction,
     Mode,
     SessionState,
+    SiteAction,
+    SiteRule,
 )
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "gate_sentence",
     "help_name",
     "mode_name",
+    "site_action_name",
+    "site_rule_name",
     "state_sentence",
 ]
 
@@ -29,6 +33,22 @@ _ACCESS = {
     AccessKind.SYSTEM: N_("operating system"),
 }
 _MODES = {Mode.VIEW: N_("view"), Mode.CONTROL: N_("control")}
+_SITE_ACTIONS = {
+    SiteAction.FILES_IN: N_("files to the device"),
+    SiteAction.FILES_OUT: N_("files from the device"),
+    SiteAction.JOB: N_("jobs"),
+    SiteAction.SERVICE_CONTROL: N_("service application, control"),
+    SiteAction.SERVICE_VIEW: N_("service application, view"),
+    SiteAction.SYSTEM_CONTROL: N_("operating system, control"),
+    SiteAction.SYSTEM_VIEW: N_("operating system, view"),
+    SiteAction.UPDATE: N_("software updates"),
+}
+_SITE_RULES = {
+    SiteRule.ALLOW: N_("allowed"),
+    SiteRule.ASK_DEVICE: N_("ask the person at the device"),
+    SiteRule.ASK_SITE: N_("ask the site's approver"),
+    SiteRule.DENY: N_("denied"),
+}
 _STATES = {
     SessionState.REQUESTED: N_("Requested"),
     SessionState.AWAITING_SITE: N_("Waiting for the site's approval"),
@@ -203,6 +223,16 @@ def access_name(kind: AccessKind, language: Language) -> str:
 def mode_name(mode: Mode, language: Language) -> str:
     """Return the name of a mode, to stand inside a sentence."""
     return translator(language)(_MODES[mode])
+
+
+def site_action_name(action: SiteAction, language: Language) -> str:
+    """Return the name of what a site rules on, to stand in a list."""
+    return translator(language)(_SITE_ACTIONS[action])
+
+
+def site_rule_name(rule: SiteRule, language: Language) -> str:
+    """Return what a site's rule says, to stand beside the name of the action."""
+    return translator(language)(_SITE_RULES[rule])
 
 
 def action_sentence(action: JournalAction, language: Language) -> str:

@@ -41,7 +41,8 @@ def translator(language: Language, domain: str = "bedside") -> Callable[[str], s
 
     Args:
         language: whom to speak to.
-        domain: the catalogue: `bedside`, `bedside-panel`, `bedside-cli`, `bedside-agent`.
+        domain: the catalogue: `bedside`, `bedside-panel`, `bedside-cli`, `bedside-agent`,
+            `bedside-site`.
 
     Raises:
         CatalogueMissingError: the catalogue of that language was not compiled.

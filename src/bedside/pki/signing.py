@@ -37,6 +37,7 @@ __all__ = [
     "ORDER",
     "RECEIPT",
     "REPORT",
+    "SITE_KEY",
     "SITE_POLICY",
     "WITHDRAWAL",
     "KeySigner",
@@ -60,6 +61,7 @@ CONSENT = "application/vnd.bedside.consent+json"
 ORDER = "application/vnd.bedside.order+json"
 RECEIPT = "application/vnd.bedside.receipt+json"
 REPORT = "application/vnd.bedside.report+json"
+SITE_KEY = "application/vnd.bedside.site-key+json"
 SITE_POLICY = "application/vnd.bedside.site-policy+json"
 WITHDRAWAL = "application/vnd.bedside.withdrawal+json"
 

@@ -30,10 +30,11 @@ from bedside.protocol.shapes import (
     Person,
     Relay,
     Site,
+    parse_actions,
     parse_relays,
     parse_time,
 )
-from bedside.protocol.site import MAX_APPROVALS, Approval, parse_actions, subject_digest
+from bedside.protocol.site import MAX_APPROVALS, Approval, subject_digest
 from bedside.vocabulary import (
     AccessKind,
     DeviceId,

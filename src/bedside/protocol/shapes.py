@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bedside.language import Language
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire
 from bedside.protocol.errors import MalformedError
-from bedside.vocabulary import Level, RelayName, parse_relay_name
+from bedside.vocabulary import Level, RelayName, SiteAction, parse_relay_name
 
 __all__ = [
     "CERTIFICATE_LINE",
@@ -20,6 +20,7 @@ __all__ = [
     "Site",
     "check_host",
     "check_time_zone",
+    "parse_actions",
     "parse_message_id",
     "parse_relays",
     "parse_time",
@@ -38,6 +39,18 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ADDRESS_6 = re.compile(r"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}")
 _TIME_ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}")
+
+
+def parse_actions(fields: Fields, name: str) -> tuple[SiteAction, ...]:
+    """Return a list of actions, each once, sorted."""
+    actions = fields.texts(name, max=len(SiteAction), each=32)
+    try:
+        members = tuple(SiteAction(action) for action in actions)
+    except ValueError:
+        raise MalformedError("not_a_member", name) from None
+    if list(members) != sorted(set(members)):
+        raise MalformedError("order", name)
+    return members
 
 
 def parse_message_id(text: str) -> str:

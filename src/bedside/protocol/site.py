@@ -7,7 +7,8 @@ The clauses of `docs/protocol/site.md`:
 11.3 The policy with the highest serial applies; a lower or equal one is refused.
 11.4 What two must approve is asked of the site.
 11.5 An approver is one person with one passkey: its credential, its public key, and the page that
-     it belongs to.
+     it belongs to. Neither stands twice: one key is not two people.
+11.6 A site gives its devices to another key by a document that its old key signs.
 12.1 An approval is a WebAuthn assertion whose challenge is the digest of what is approved.
 12.2 The digest covers every field of the order that a person reads, and none that carries it.
 12.3 An approval counts once for each approver.
@@ -22,7 +23,7 @@ from typing import Any
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, to_json
 from bedside.protocol.document import Document
 from bedside.protocol.errors import MalformedError
-from bedside.protocol.shapes import check_host, check_time_zone, parse_time
+from bedside.protocol.shapes import check_host, check_time_zone, parse_actions, parse_time
 from bedside.protocol.windows import MAX_WINDOWS, SingleWindow, WeeklyWindow, open_until_ms
 from bedside.vocabulary import SiteAction, SiteRule
 
@@ -31,8 +32,8 @@ __all__ = [
     "MAX_APPROVERS",
     "Approval",
     "Approver",
+    "SiteKeyHandOver",
     "SitePolicy",
-    "parse_actions",
     "subject_digest",
 ]
 
@@ -41,18 +42,6 @@ MAX_APPROVALS = 4
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_-]{16,512}")
 _ORIGIN = re.compile(r"https://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?")
 _LOCAL_ORIGIN = re.compile(r"http://localhost(?::[0-9]{1,5})?")
-
-
-def parse_actions(fields: Fields, name: str) -> tuple[SiteAction, ...]:
-    """Return a list of actions, each once, sorted."""
-    actions = fields.texts(name, max=len(SiteAction), each=32)
-    try:
-        members = tuple(SiteAction(action) for action in actions)
-    except ValueError:
-        raise MalformedError("not_a_member", name) from None
-    if list(members) != sorted(set(members)):
-        raise MalformedError("order", name)
-    return members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +140,9 @@ class SitePolicy(Document):
             policy.rules[each] is not SiteRule.ASK_SITE for each in policy.two_approvers
         ):  # 11.4
             raise MalformedError("mismatch", "two_approvers")
-        credentials = [each.credential for each in policy.approvers]
-        if len(set(credentials)) != len(credentials):  # 11.5
-            raise MalformedError("repeated", "approvers")
+        for once in ("credential", "public_key"):  # 11.5
+            if len({getattr(each, once) for each in policy.approvers}) != len(policy.approvers):
+                raise MalformedError("repeated", "approvers")
         return policy
 
     def to_dict(self) -> dict[str, Any]:
@@ -178,6 +167,23 @@ class SitePolicy(Document):
             if each.id == approval.approver and each.credential == approval.credential:
                 return each
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteKeyHandOver(Document):
+    """The site's word, by its old key, that `public_key` (PEM) is its key from now on (11.6)."""
+
+    site: str
+    public_key: str
+    issued_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> "SiteKeyHandOver":
+        return cls(
+            site=fields.text("site", max=64),
+            public_key=fields.text("public_key", max=1024, lines=True),
+            issued_ms=parse_time(fields, "issued_ms"),
+        )
 
 
 def subject_digest(subject: dict[str, Any]) -> bytes:
