@@ -2,7 +2,7 @@
 
 Which catalogue holds a sentence:
 - a console app's sentences are in `console/APP/locale/fr/LC_MESSAGES/django.po`;
-- those of panel, specialist and agent in `locale/fr/LC_MESSAGES/bedside-{panel,cli,agent}.po`;
+- those of panel, specialist, agent and site in `locale/fr/LC_MESSAGES/bedside-{panel,cli,agent,site}.po`;
 - all others in `locale/fr/LC_MESSAGES/bedside.po`.
 English is the language of the sources and needs no catalogue; one that exists is compiled.
 """
@@ -24,6 +24,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "bedside"
 DOMAIN_OF_PROGRAM = {
     "agent": "bedside-agent",
     "panel": "bedside-panel",
+    "site": "bedside-site",
     "specialist": "bedside-cli",
 }
 SOURCES = ("*.py", "templates/**/*.html", "templates/**/*.txt")

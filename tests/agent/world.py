@@ -82,6 +82,7 @@ from bedside.vocabulary import (
     PollMode,
     RelayName,
     SessionId,
+    SiteAction,
 )
 
 DEVICE = DeviceId("CI-20417")
@@ -370,6 +371,10 @@ class World:
         self, document, kind: MessageKind, payload_type: str, *, signer=None, device=DEVICE
     ):
         sealed = self.maker.seal(document, payload_type, self.sealing_key, signer=signer)
+        return await self.carry(sealed, kind, device=device)
+
+    async def carry(self, sealed: bytes, kind: MessageKind, *, device=DEVICE) -> MessageOffered:
+        """Hand the device what is sealed to it, whoever made it."""
         message = MessageOffered(
             device=device,
             id=new_id(),
@@ -379,6 +384,11 @@ class World:
         )
         await self.live.push(message)
         return message
+
+    async def carry_policy(self, envelope: bytes) -> None:
+        """A site's policy as the console carries it: the signed envelope, sealed to the device."""
+        sealed = seal(self.sealing_key, envelope, info=message_info(DEVICE))
+        await self.carry(sealed, MessageKind.SITE_POLICY)
 
     async def configure(self, **changes) -> None:
         self.serial += 1
@@ -425,11 +435,14 @@ class World:
             proof_seed=secrets.token_bytes(32),
             max_bytes=2**40,
             checkpoint=checkpoint(0),
+            actions=() if changes.get("joins") else (SiteAction.FILES_IN, SiteAction.FILES_OUT),
         )
         return replace(order, **changes)
 
     async def ask(self, *, signer=None, **changes) -> SessionOrder:
-        order = self.order(**changes)
+        return await self.ask_for(self.order(**changes), signer=signer)
+
+    async def ask_for(self, order: SessionOrder, *, signer=None) -> SessionOrder:
         await self.open_tunnel(order)
         await self.send(order, MessageKind.ORDER, ORDER, signer=signer)
         return order

@@ -8,7 +8,7 @@ import base64
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,11 +26,12 @@ from bedside.pki.delegated import delegated_key
 from bedside.pki.device_keys import load_device_keys
 from bedside.pki.keystore import FileKeyStore
 from bedside.pki.sealing import message_info, seal
-from bedside.pki.signing import ORDER, sign_envelope
+from bedside.pki.signing import ORDER, SITE_POLICY, sign_envelope
 from bedside.pki.ssh_certificates import fingerprint, issue_user_certificate, ssh_key_line
 from bedside.protocol.feed import MessageOffered, TunnelOffered
 from bedside.protocol.orders import SessionOrder
 from bedside.protocol.shapes import Person
+from bedside.protocol.site import SitePolicy
 from bedside.protocol.tunnel import proof_digests
 from bedside.relay.server import wall_ms
 from bedside.specialist import keys, ssh_config
@@ -60,8 +61,17 @@ class KeyHolder:
         )
         self._folder = folder
 
-    def order(self, session: SessionId, *, answer_s: int = 60) -> OpenSsh:
-        """Send the device an order of our own, and return an `ssh` with every right paper."""
+    def order(
+        self,
+        session: SessionId,
+        *,
+        answer_s: int = 60,
+        finish: Callable[[SessionOrder], SessionOrder] = lambda order: order,
+    ) -> OpenSsh:
+        """Send the device an order of our own, and return an `ssh` with every right paper.
+
+        `finish` makes of the order what it likes before it is signed.
+        """
         now = wall_ms()
         private, public = keys.new_key()
         order = SessionOrder(
@@ -89,9 +99,8 @@ class KeyHolder:
             max_bytes=2**30,
             checkpoint="none",
         )
+        order = finish(order)
         envelope = sign_envelope(order.to_bytes(), ORDER, self._store.signer("order"))
-        identity = load_identity(self._world.device.agent_state / "identity")
-        sealing = load_device_keys(identity.current.folder).sealing.public_key()
         self._attacker.pretend(
             TunnelOffered(
                 session=session,
@@ -102,15 +111,29 @@ class KeyHolder:
                 idle_s=300,
                 max_bytes=2**30,
             ),
-            MessageOffered(
-                device=order.device,
-                id=session,
-                message_kind=MessageKind.ORDER,
-                sealed=seal(sealing, envelope, info=message_info(order.device)),
-                expires_ms=order.answer_by_ms,
-            ),
+            self._message(session, MessageKind.ORDER, envelope),
         )
         return self._papers(session, private, public)
+
+    def policy(self, message: SessionId, envelope: bytes) -> None:
+        """Send the device what is said to be its site's policy."""
+        self._attacker.pretend(self._message(message, MessageKind.SITE_POLICY, envelope))
+
+    def sign_policy(self, policy: SitePolicy) -> bytes:
+        """Return a policy of our own, signed with the best key that we have."""
+        return sign_envelope(policy.to_bytes(), SITE_POLICY, self._store.signer("order"))
+
+    def _message(self, message: SessionId, kind: MessageKind, envelope: bytes) -> MessageOffered:
+        identity = load_identity(self._world.device.agent_state / "identity")
+        sealing = load_device_keys(identity.current.folder).sealing.public_key()
+        device = DeviceId(DEVICE)
+        return MessageOffered(
+            device=device,
+            id=message,
+            message_kind=kind,
+            sealed=seal(sealing, envelope, info=message_info(device)),
+            expires_ms=wall_ms() + MINUTE_MS,
+        )
 
     def _papers(self, session: SessionId, private: bytes, public: str) -> OpenSsh:
         now = wall_ms()

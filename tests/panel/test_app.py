@@ -34,6 +34,7 @@ from bedside.vocabulary import (
     Mode,
     RelayName,
     SessionId,
+    SiteAction,
 )
 
 NOW_MS = 1_795_449_600_000
@@ -189,6 +190,64 @@ async def test_a_request_says_who_why_what_and_how_long(tmp_path: Path) -> None:
         assert "Pressure fault E12 [after] power cut" in words
         assert "Dossier : C-88213 · Demande de changement : CHG-4471" in words
         assert "Au plus 30 minutes." in words
+
+
+async def test_a_request_says_who_of_the_site_approved_it_and_what_comes_with_it(
+    tmp_path: Path,
+) -> None:
+    request = dataclasses.replace(
+        REQUEST,
+        actions=(SiteAction.FILES_IN, SiteAction.FILES_OUT),
+        approved_by=("Julie Gagnon", "Ahmed [b]Diallo"),
+    )
+    async with stand(tmp_path, dataclasses.replace(ASKED, request=request)) as panel:
+        await panel.see(lambda: "Julie Gagnon" in panel.words())
+
+        words = panel.words()
+        assert "Avec elle : fichiers vers l’appareil, fichiers de l’appareil." in words
+        assert "✓ Approuvée par Julie Gagnon (clé d’accès)" in words
+        assert "✓ Approuvée par Ahmed [b]Diallo (clé d’accès)" in words
+        await panel.pilot.press("f3")
+        await panel.see(lambda: "✓ Approved by Julie Gagnon (passkey)" in panel.words())
+        assert "With it: files to the device, files from the device." in panel.words()
+        alone = dataclasses.replace(request, session=SessionId("0" * 26), actions=())
+        await panel.say(
+            dataclasses.replace(ASKED, request=alone),
+            until=lambda: "No files go in or out." in panel.words(),
+        )
+
+
+async def test_broken_glass_is_loud_from_the_question_to_the_end(tmp_path: Path) -> None:
+    loud = "▲▲ BRIS DE GLACE, accès d’urgence : l’établissement lui-même a ouvert cet appareil. ▲▲"
+    broken = dataclasses.replace(REQUEST, break_glass=True)
+    inside = dataclasses.replace(OPEN, break_glass=True)
+    async with stand(tmp_path, dataclasses.replace(ASKED, request=broken)) as panel:
+        await panel.see(lambda: loud in panel.words())
+        await panel.say(
+            dataclasses.replace(CODE, session=inside),
+            until=lambda: panel.shows(Code) and loud in panel.words(),
+        )
+        await panel.say(
+            dataclasses.replace(CONTROLLING, session=inside),
+            until=lambda: panel.shows(Live) and loud in panel.words(),
+        )
+        await panel.say(CONTROLLING, until=lambda: loud not in panel.words())
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (None, "· L’établissement n’a pas mis de clé sur cet appareil : tout se demande ici."),
+        (0, "✖ La clé de l’établissement est ici, mais sans politique encore"),
+        (7, "✓ La politique no 7 de l’établissement s’applique."),
+    ],
+)
+async def test_idle_says_which_policy_of_the_site_applies(
+    tmp_path: Path, number: int | None, words: str
+) -> None:
+    site = dataclasses.replace(IDLE.site, policy=number)
+    async with stand(tmp_path, dataclasses.replace(IDLE, site=site)) as panel:
+        await panel.see(lambda: words in panel.words())
 
 
 async def test_allowing_takes_a_name(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from bedside.language import Language
 from bedside.protocol import local
 from bedside.protocol.codec import to_json
 from bedside.protocol.errors import LimitError, LocalMisuseError, ProtocolError
-from bedside.vocabulary import AccessKind, Activity, Gate, Mode, RelayName
+from bedside.vocabulary import AccessKind, Activity, Gate, Mode, RelayName, SiteAction
 from tests.protocol.samples import DEVICE, NOW, PERSON, SESSION
 
 IDLE = local.Status(
@@ -26,7 +28,7 @@ IDLE = local.Status(
 BUSY = local.Status(
     activity=Activity.CONTROLLING,
     device=IDLE.device,
-    site=IDLE.site,
+    site=replace(IDLE.site, policy=3),
     connection=local.Connection(relay=RelayName("a"), last_poll_ms=NOW, console_ms=NOW),
     request=local.AskedRequest(
         session=SESSION,
@@ -38,6 +40,9 @@ BUSY = local.Status(
         ticket="CHG-4471",
         duration_s=1800,
         answer_by_ms=NOW,
+        actions=(SiteAction.FILES_IN,),
+        approved_by=("Julie Gagnon", "Ahmed Diallo"),
+        break_glass=True,
     ),
     session=local.OpenSession(
         session=SESSION,
@@ -47,6 +52,7 @@ BUSY = local.Status(
         since_ms=NOW,
         until_ms=NOW,
         doing="",
+        break_glass=True,
     ),
     presence_code="123456",
     host_key="SHA256:" + "A" * 43,

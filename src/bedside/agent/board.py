@@ -33,6 +33,7 @@ class Board:
         settings: the last configuration.
         verification: the file that says a person must verify the device before clinical use; it
             survives every restart until a name clears it (R11).
+        policy: tells the number of the site's policy, as `protocol.local.SiteWords` has it.
         changed: tells the panels.
     """
 
@@ -42,9 +43,11 @@ class Board:
         settings: Settings,
         *,
         verification: Path,
+        policy: Callable[[], int | None],
         changed: Callable[[], None],
     ) -> None:
         self._identity = identity
+        self._policy = policy
         self._verification = verification
         self._changed = changed
         self.settings = settings
@@ -70,7 +73,7 @@ class Board:
                 name=self.settings.display_name,
                 product=self._identity.product,
             ),
-            site=SiteWords(name=site.name, language=site.language),
+            site=SiteWords(name=site.name, language=site.language, policy=self._policy()),
             connection=Connection(
                 relay=self.relay, last_poll_ms=self.last_poll_ms, console_ms=self.console_ms
             ),

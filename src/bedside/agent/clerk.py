@@ -28,6 +28,10 @@ from bedside.agent.reports import Reporter
 from bedside.agent.safe_state import SafeStateWatch
 from bedside.agent.seen import SeenOrders
 from bedside.agent.session import Over, ServiceSession, SessionParts
+from bedside.agent.site.book import SiteBook, SitePolicyError
+from bedside.agent.site.entries import write_policy_applied
+from bedside.agent.site.plan import SiteFacts
+from bedside.agent.site.state import SiteFiles
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.stage import Stage
@@ -53,6 +57,11 @@ from bedside.vocabulary import (
 )
 
 __all__ = ["Clerk"]
+
+_REFUSED = {
+    MessageKind.CONFIGURATION: JournalAction.CONFIGURATION_DOCUMENT_REFUSED,
+    MessageKind.SITE_POLICY: JournalAction.SITE_POLICY_REFUSED,
+}
 
 
 class Clerk:
@@ -82,6 +91,7 @@ class Clerk:
         self._ledger = Ledger(config.journal_dir, self._identity.device)
         self._seen = SeenOrders(config.state_dir / "seen")
         self._credential = SupportCredential(config.state_dir / "support.json")
+        self._site = SiteBook(SiteFiles(config))
         self._keys = load_device_keys(self._identity.current.folder)
         trust = self._identity.trust
         order_keys = [load_public_key(pem) for pem in trust["order_keys"]]
@@ -170,11 +180,16 @@ class Clerk:
         kind = MessageKind(told["kind"])
         sealed = a2b_base64(told["sealed"])
         try:
-            opened = self._opener.open(kind, sealed)
+            if kind is MessageKind.SITE_POLICY:
+                self._adopt(self._opener.unseal(sealed))
+            else:
+                opened = self._opener.open(kind, sealed)
+                relay = Relay.from_fields(Fields(told["relay"]))
+                await self._apply(opened, relay, int(told["port"]))
         except OpeningError as error:
             self._refuse_document(kind, error.gate, str(told["id"]))
-        else:
-            await self._apply(opened, Relay.from_fields(Fields(told["relay"])), int(told["port"]))
+        except SitePolicyError as error:
+            self._refuse_document(kind, error.gate, str(told["id"]), code=error.code)
         self._tell({"do": "handled", "id": told["id"]})
 
     async def _apply(self, opened: Opened, relay: Relay, port: int) -> None:
@@ -189,15 +204,15 @@ class Clerk:
             case DeviceConfiguration() as configuration:
                 self._configure(configuration, opened)
 
-    def _refuse_document(self, kind: MessageKind, gate: Gate, message: str) -> None:
-        action = (
-            JournalAction.CONFIGURATION_DOCUMENT_REFUSED
-            if kind is MessageKind.CONFIGURATION
-            else JournalAction.ORDER_DOCUMENT_REFUSED
-        )
+    def _refuse_document(
+        self, kind: MessageKind, gate: Gate, message: str, *, code: str = ""
+    ) -> None:
+        action = _REFUSED.get(kind, JournalAction.ORDER_DOCUMENT_REFUSED)
         if self._ledger.has_told_enough(action, wall_ms()):
             return
         detail = {"kind": str(kind), "message": short(message, 40)}
+        if code:
+            detail["reason_code"] = code
         self._ledger.write(action, outcome=Outcome.REFUSED, gate=gate, detail=detail)
         self._reporter.tell()
 
@@ -205,20 +220,20 @@ class Clerk:
 
     async def _consider(self, order: SessionOrder, digest: str, way: Way) -> None:
         seen = self._seen.knows(order.session) or self._ledger.knows(order.session)
-        verdict = await self._gates(order, seen=seen, asked_again=False)
+        verdict, site = await self._gates(order, seen=seen, asked_again=False)
         if not verdict.allowed:
             self._refuse_order(order, verdict, seen=seen)
             return
         # In this order: killed between the two, the journal still knows the order, and ends it.
         self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
-        self._seen.remember(order.session, order.answer_by_ms)
+        self._seen.remember(order.session, _last_ms(order))
         self._seen.forget_old(wall_ms())
         if order.joins is not None:
             assert self._session is not None  # the gate has seen it live
             parts = replace(self._parts(way), show=self._showing.join)
-            self._joins.begin(order, digest, parts, self._session)
+            self._joins.begin(order, digest, parts, self._session, approvers=site.approvers)
             return
-        session = ServiceSession(order, digest, self._parts(way))
+        session = ServiceSession(order, digest, self._parts(way), approvers=site.approvers)
         self._session = session
         self._session_task = asyncio.get_running_loop().create_task(self._live(session))
 
@@ -241,10 +256,12 @@ class Clerk:
         except OSError:
             return
 
-    async def _gates(self, order: SessionOrder, *, seen: bool, asked_again: bool) -> Verdict:
+    async def _gates(
+        self, order: SessionOrder, *, seen: bool, asked_again: bool
+    ) -> tuple[Verdict, SiteFacts]:
         # Asked first: nothing of the rest may change before the verdict is acted upon.
         safe_state = await (self._watch.fresh() if asked_again else self._watch.now())
-        settings = self._settings
+        settings, site = self._settings, self._site.facts(order)
         now_ms = wall_ms()
         facts = DeviceFacts(
             device=self._identity.device,
@@ -260,15 +277,16 @@ class Clerk:
             fingerprint_matches=self._identity.matches_hardware(self._config.hardware_files),
             configured=settings.configured,
             second_authentication_ready=self._credential.is_ready(now_ms),
+            site=site,
         )
-        return check_order(order, facts, now_ms)
+        return check_order(order, facts, now_ms), site
 
     def _refuse_order(self, order: SessionOrder, verdict: Verdict, *, seen: bool) -> None:
         try:
             self._write_order(order, JournalAction.ORDER_DOCUMENT_REFUSED, verdict.gate)
             if not seen:
                 # A replay ends nothing: its session had, or will have, its own ending.
-                self._seen.remember(order.session, order.answer_by_ms)
+                self._seen.remember(order.session, _last_ms(order))
                 self._ledger.write_ending(
                     order.session, Ending.REFUSED, case=order.case, gate=verdict.gate
                 )
@@ -293,7 +311,11 @@ class Clerk:
                 "country": person.country,
                 "access": str(order.access),
                 "mode": str(order.mode),
+                "actions": " ".join(order.actions),
                 "reason": order.reason,
+                "ticket": order.ticket or "",
+                "break_glass": order.break_glass,
+                "site_policy": order.site_policy,
                 "checkpoint": order.checkpoint,
                 **({"joins": order.joins} if order.joins else {}),
             },
@@ -310,7 +332,7 @@ class Clerk:
             self._reply(told, None)
         else:
             # What stood open when the person was asked may have closed since.
-            verdict = await self._gates(session.order, seen=False, asked_again=True)
+            verdict, _ = await self._gates(session.order, seen=False, asked_again=True)
             if verdict.allowed:
                 refusal = session.accept(str(told["name"]))
                 self._reply(told, refusal)
@@ -378,6 +400,14 @@ class Clerk:
         self._tell({"do": "configured"})
         self._reporter.tell()
 
+    def _adopt(self, envelope: bytes) -> None:
+        applied = self._site.adopt(
+            envelope, lambda policy: write_policy_applied(self._ledger, policy, source="console")
+        )
+        if applied is not None:
+            self._tell({"do": "configured"})
+            self._reporter.tell()
+
     # ---- parts ----
 
     @property
@@ -408,6 +438,7 @@ class Clerk:
             require_verification=self._require_verification,
             news=self._reporter.tell,
             news_soon=self._reporter.tell_soon,
+            site=self._site.say,
             now_ms=wall_ms,
             stage=Stage(),
         )
@@ -432,6 +463,7 @@ class Clerk:
             ),
             host_certificate=self._settings.ssh_host_certificate,
             profile=self._profile,
+            actions=frozenset(order.actions),
             watcher=self._watcher(order),
         )
 
@@ -440,3 +472,8 @@ class Clerk:
             return ""
         country = country_name(order.person.country, self._settings.site.language)
         return f"{order.person.name}, {country}"
+
+
+def _last_ms(order: SessionOrder) -> int:
+    """Until when this order, or its approvals under another order of the session, could count."""
+    return max(order.answer_by_ms, order.approved_until_ms or 0)

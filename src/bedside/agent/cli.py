@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import bedside
 from bedside.agent.config import (
@@ -27,6 +28,8 @@ __all__ = ["main", "supervisor_command"]
 _DEFAULT_CONFIG = Path("/etc/bedside/agent.toml")
 _REFUSED = 4
 _UNUSABLE = 2
+
+Acts: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _BOOTSTRAP = (
     "import sys; sys.path.insert(0, {source!r}); import bedside.agent.lean; "
@@ -90,12 +93,31 @@ def _parser(language: Language) -> argparse.ArgumentParser:
     journal.add_argument("--to", type=Path, help=tell(N_("where to export to")))
     journal.add_argument("--limit", type=int, default=50, help=tell(N_("how many entries to show")))
     journal.set_defaults(run=_journal)
+    acts = _site_words(words, tell)
     # argparse takes an option of the parser before the word only; people write it after as well.
-    for subparser in words.choices.values():
+    for subparser in (*words.choices.values(), *acts.choices.values()):
         subparser.add_argument(
             "--config", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
     return parser
+
+
+def _site_words(words: Acts, tell: Callable[[str], str]) -> Acts:
+    site = words.add_parser("site", help=tell(N_("what the site itself allows on this device")))
+    acts = site.add_subparsers(dest="act", required=True)
+    trust = acts.add_parser("trust", help=tell(N_("take the site's policies from this key")))
+    trust.add_argument("file", type=Path, help=tell(N_("the site's public key")))
+    trust.add_argument("--fingerprint", help=tell(N_("its words, instead of being asked")))
+    trust.add_argument("--name", help=tell(N_("who does this, for the journal")))
+    trust.add_argument("--statement", type=Path, help=tell(N_("the old key's word for it")))
+    trust.add_argument(
+        "--replace", action="store_true", help=tell(N_("replace the old key without its word"))
+    )
+    install = acts.add_parser("install", help=tell(N_("apply a policy that the site signed")))
+    install.add_argument("file", type=Path, help=tell(N_("the signed policy")))
+    acts.add_parser("show", help=tell(N_("say what the site allows here")))
+    site.set_defaults(run=_site)
+    return acts
 
 
 def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -> int:
@@ -208,6 +230,15 @@ def _journal(config: AgentConfig, given: argparse.Namespace, language: Language)
     if given.act == "export":
         return export_journal(config.journal_dir, given.to, language)
     return show_journal(config.journal_dir, given.limit, language)
+
+
+def _site(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
+    from bedside.agent.site.command import SiteDesk
+
+    _work_as_the_worker(config)
+    desk = SiteDesk(config, language)
+    acts = {"trust": desk.trust, "install": desk.install, "show": desk.show}
+    return acts[given.act](given)
 
 
 def _work_as_the_worker(config: AgentConfig) -> None:

@@ -42,6 +42,7 @@ class AgentConfig:
         session_user: the user that a session's processes become, nobody else's; None where the
             agent runs as one user for all.
         service_user: the user that the product's service application needs, if it needs another.
+        site_trust: where the site's own key stands (`bedside agent site trust`); root's to write.
         hardware_files: what makes this machine itself; a copy on another machine is refused.
     """
 
@@ -55,6 +56,7 @@ class AgentConfig:
     worker_user: SystemUser | None = None
     session_user: SystemUser | None = None
     service_user: SystemUser | None = None
+    site_trust: Path = Path("/etc/bedside/site.json")
     hardware_files: tuple[Path, ...] = (Path("/etc/machine-id"),)
 
     @property
@@ -91,6 +93,7 @@ class AgentConfig:
                 "worker_user": self.worker_user,
                 "session_user": self.session_user,
                 "service_user": self.service_user,
+                "site_trust": str(self.site_trust),
                 "hardware_files": [str(path) for path in self.hardware_files],
             }
         )
@@ -108,6 +111,7 @@ class AgentConfig:
             worker_user=SystemUser.from_json(obj["worker_user"]),
             session_user=SystemUser.from_json(obj["session_user"]),
             service_user=SystemUser.from_json(obj["service_user"]),
+            site_trust=Path(obj["site_trust"]),
             hardware_files=tuple(Path(path) for path in obj["hardware_files"]),
         )
 
@@ -164,6 +168,7 @@ def _from_table(table: _Table, folder: Path) -> AgentConfig:
         worker_user=_system_user(table, "worker_user", str),
         session_user=_system_user(table, "session_user", str, int),
         service_user=None,  # the profile names it: `separation` looks
+        site_trust=(folder / table.take("site_trust", str, default="site.json")).resolve(),
         hardware_files=tuple(folder / str(name) for name in files),
     )
     table.end()

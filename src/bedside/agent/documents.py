@@ -72,13 +72,13 @@ class Opener:
         self._order_keys = order_keys
 
     def open(self, kind: MessageKind, sealed: bytes) -> Opened:
-        """Return the document in `sealed`, or raise OpeningError with the gate.
+        """Return the console's document in `sealed`, or raise OpeningError with the gate.
 
         What cannot be unsealed or is signed by another key fails as ORDER_SIGNATURE, what is
         signed but malformed as ORDER_MALFORMED, another device's as ORDER_DEVICE.
         """
         payload_type, document_class = _KINDS[kind]
-        envelope = self._unseal(sealed)
+        envelope = self.unseal(sealed)
         try:
             payload = open_envelope(envelope, payload_type, self._order_keys, limit=MAX_DOCUMENT)
         except SignatureError as error:
@@ -91,7 +91,11 @@ class Opener:
             raise OpeningError(Gate.ORDER_DEVICE)
         return Opened(document, sha256(payload).hexdigest())
 
-    def _unseal(self, sealed: bytes) -> bytes:
+    def unseal(self, sealed: bytes) -> bytes:
+        """Return the envelope in `sealed`, unread, or raise OpeningError (ORDER_SIGNATURE).
+
+        That it was sealed to this device says nothing of who did: what signed it is to be asked.
+        """
         info = message_info(self._device)
         for key in self._sealing_keys:
             try:

@@ -13,6 +13,7 @@ from typing import Any
 from bedside.agent.plan import Joinable
 from bedside.agent.session import Over, ServiceSession, SessionParts
 from bedside.protocol.orders import SessionOrder
+from bedside.protocol.site import Approver
 from bedside.protocol.states import ending_of_join
 from bedside.vocabulary import Activity, SessionId, SessionState
 
@@ -86,11 +87,20 @@ class Joins:
         return Joinable(host.order.session, host.order.access)
 
     def begin(
-        self, order: SessionOrder, digest: str, parts: SessionParts, host: ServiceSession
+        self,
+        order: SessionOrder,
+        digest: str,
+        parts: SessionParts,
+        host: ServiceSession,
+        *,
+        approvers: tuple[Approver, ...],
     ) -> None:
-        """Ask whether `order` may join `host`, and let it (rules 1 and 2)."""
+        """Ask whether `order` may join `host`, and let it (rules 1 and 2).
+
+        `approvers` of the site verifiably approved the order.
+        """
         joined = replace(parts, stage=host.stage)
-        join = self._session = ServiceSession(order, digest, joined)
+        join = self._session = ServiceSession(order, digest, joined, approvers=approvers)
         host.over.add_done_callback(lambda over: _end_with(join, over.result()))
         self._task = asyncio.get_running_loop().create_task(join.run())
         self._task.add_done_callback(self._gone)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bedside.agent.site.plan import NOT_KNOWN, SITE_GATES, SiteFacts
+from bedside.agent.site.plan import Question as SiteQuestion
 from bedside.protocol.orders import SessionOrder
 from bedside.vocabulary import AccessKind, Gate, SessionId
 
@@ -52,6 +54,7 @@ class DeviceFacts:
     `seen` tells whether this session's order has been met before, in any state.
     `joinable` is the live session, where nobody has joined it or is asked about.
     `last_entry_ms` is the time of the journal's last entry: the clock may not lie far before it.
+    `site` is what the site's policy says, and who of the site verifiably approved.
     """
 
     opening: Gate | None = None
@@ -68,6 +71,7 @@ class DeviceFacts:
     fingerprint_matches: bool = False
     configured: bool = False
     second_authentication_ready: bool = False
+    site: SiteFacts = NOT_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,10 @@ def _may_be_joined(order: SessionOrder, facts: DeviceFacts, _: int) -> bool:
     return order.joins is None or facts.joinable == Joinable(order.joins, order.access)
 
 
+def _of_the_site(question: SiteQuestion) -> Question:
+    return lambda order, facts, now_ms: question(order, facts.site, now_ms)
+
+
 GATES: tuple[tuple[Gate, Question], ...] = (
     (Gate.ORDER_DEVICE, lambda order, facts, _: order.device == facts.device),
     (Gate.ORDER_PRODUCT, lambda order, facts, _: order.product == facts.product),
@@ -117,6 +125,7 @@ GATES: tuple[tuple[Gate, Question], ...] = (
     (Gate.INSTANCE, lambda _, facts, __: facts.fingerprint_matches),
     (Gate.DEVICE_STATE, lambda _, facts, __: facts.configured),
     (Gate.SECOND_AUTHENTICATION_LOCKED, lambda _, facts, __: facts.second_authentication_ready),
+    *((gate, _of_the_site(question)) for gate, question in SITE_GATES),
 )
 """Each gate with the question that opens it, in the order in which they are asked (rule 1)."""
 

@@ -18,6 +18,8 @@ from bedside.agent.dial import OpenLeg
 from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
 from bedside.agent.legs import CUT_OFF, LegEvents, Legs, Way
+from bedside.agent.site.entries import write_approval
+from bedside.agent.site.plan import SiteFacts, closes_ms, ending_gate
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.server import Endpoint, Visit
@@ -26,6 +28,7 @@ from bedside.audit.entry import Actor, ActorKind, DetailValue, Thing
 from bedside.pki.signing import CONSENT, Signer, sign_envelope
 from bedside.protocol.local import AskedRequest, OpenSession, Verification
 from bedside.protocol.orders import Consent, SessionOrder
+from bedside.protocol.site import Approver
 from bedside.vocabulary import (
     AccessKind,
     Activity,
@@ -67,6 +70,7 @@ class SessionParts:
     require_verification: Callable[[Verification], None]
     news: Callable[[], None]
     news_soon: Callable[[], None]
+    site: Callable[[], SiteFacts]
     now_ms: Callable[[], int]
     stage: Stage
 
@@ -78,12 +82,21 @@ class ServiceSession:
         order: the grant.
         digest: the hash of the order's signed bytes, which the consent names.
         parts: what it needs.
+        approvers: who of the site verifiably approved the order.
     """
 
-    def __init__(self, order: SessionOrder, digest: str, parts: SessionParts) -> None:
+    def __init__(
+        self,
+        order: SessionOrder,
+        digest: str,
+        parts: SessionParts,
+        *,
+        approvers: tuple[Approver, ...] = (),
+    ) -> None:
         self.order = order
         self._digest = digest
         self._parts = parts
+        self._approvers = approvers
         loop = asyncio.get_running_loop()
         self.over: asyncio.Future[Over] = loop.create_future()
         self._consented: asyncio.Future[str] = loop.create_future()
@@ -93,6 +106,7 @@ class ServiceSession:
         self._since_ms = 0
         self._until_ms = 0
         self._deadline = 0.0
+        self._at_its_end = Over(ending=Ending.EXPIRED)
         self._doing = ""
         self._live = False
         self._changes: list[str] = []
@@ -130,9 +144,12 @@ class ServiceSession:
             return self.over.result().gate or Gate.DEVICE_STATE
         if self._consented.done() or now_ms >= self.order.answer_by_ms:
             return Gate.CONSENT_SILENCE
-        self._until_ms = now_ms + self.order.duration_s * 1000
-        # Whoever turns the clock back does not stay longer for it.
-        self._deadline = time.monotonic() + self.order.duration_s
+        site = self._parts.site()
+        closed = ending_gate(self.order, site, now_ms)
+        if closed is not None:
+            self.finish(Over(ending=Ending.REFUSED, gate=closed))
+            return closed
+        self._set_end(site, now_ms)
         consent = Consent(
             session=self.order.session,
             device=self.order.device,
@@ -155,6 +172,16 @@ class ServiceSession:
             return Gate.JOURNAL
         self._consented.set_result(name)
         return None
+
+    def _set_end(self, site: SiteFacts, now_ms: int) -> None:
+        """The session lasts as ordered, or until the site's window closes."""
+        closes = closes_ms(self.order, site, now_ms)
+        self._until_ms = now_ms + self.order.duration_s * 1000
+        if closes is not None and closes < self._until_ms:
+            self._until_ms = closes
+            self._at_its_end = Over(ending=Ending.SITE_TERMINATED, gate=Gate.SITE_WINDOW)
+        # Whoever turns the clock back does not stay longer for it.
+        self._deadline = time.monotonic() + (self._until_ms - now_ms) / 1000
 
     def refuse(self) -> None:
         """The operator says no."""
@@ -188,6 +215,8 @@ class ServiceSession:
 
     async def _ask(self) -> None:
         order = self.order
+        for approver in self._approvers:
+            write_approval(self._parts.ledger, order, approver)
         self._write(JournalAction.SESSION_CONSENT_ASKED, detail=self._terms())
         self._show(Activity.ASKED)
         # All that can be made ready is, while the person reads.
@@ -284,12 +313,14 @@ class ServiceSession:
         loop.call_later(2.0, self.finish, Over(ending=ending, gate=gate))
 
     async def _watch_limits(self) -> None:
-        """Absolute and idle limit (R5), and partners that never came or were lost."""
+        """Absolute and idle limit (R5), the site's own say, and partners that never came."""
         while True:
             await asyncio.sleep(0.5)
-            now = time.monotonic()
-            if self._parts.now_ms() >= self._until_ms or now >= self._deadline:
-                self.finish(Over(ending=Ending.EXPIRED))
+            now, now_ms = time.monotonic(), self._parts.now_ms()
+            if now_ms >= self._until_ms or now >= self._deadline:
+                self.finish(self._at_its_end)
+            elif (gate := ending_gate(self.order, self._parts.site(), now_ms)) is not None:
+                self.finish(Over(ending=Ending.SITE_TERMINATED, gate=gate))
             elif self._live and now - self._moved >= self.order.idle_s:
                 self.finish(Over(ending=Ending.IDLE))
             elif (
@@ -409,6 +440,13 @@ class ServiceSession:
             changes=tuple(self._changes),
         )
 
+    def _longest_s(self) -> int:
+        """How long it can last if it is allowed now."""
+        now_ms = self._parts.now_ms()
+        closes = closes_ms(self.order, self._parts.site(), now_ms)
+        left_s = self.order.duration_s if closes is None else (closes - now_ms) // 1000
+        return max(0, min(left_s, self.order.duration_s))
+
     def _show(self, activity: Activity) -> None:
         order = self.order
         asked = open_session = None
@@ -421,9 +459,12 @@ class ServiceSession:
                 reason=order.reason,
                 case=order.case,
                 ticket=order.ticket,
-                duration_s=order.duration_s,
+                duration_s=self._longest_s(),
                 answer_by_ms=order.answer_by_ms,
                 joins=order.joins,
+                actions=order.actions,
+                approved_by=tuple(approver.name for approver in self._approvers),
+                break_glass=order.break_glass,
             ).to_dict()
         else:
             open_session = OpenSession(
@@ -434,6 +475,7 @@ class ServiceSession:
                 since_ms=self._since_ms,
                 until_ms=self._until_ms,
                 doing=self._doing,
+                break_glass=order.break_glass,
             ).to_dict()
         # The code stays until the first connection is in, and is of no use without the credential.
         code = self._code if activity is not Activity.ASKED else None

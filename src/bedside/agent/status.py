@@ -59,8 +59,19 @@ def status_lines(status: Status, language: Language) -> list[str]:
         lines.append(say(language, N_("No relay answers.")))
     else:
         lines.append(say(language, N_("Relay {relay} answers."), relay=relay))
+    lines.append(_policy(status.site.policy, language))
     if status.verification is not None:
         lines.append(say(language, N_("Service was performed. Verify before clinical use.")))
     if status.fault is not None:
         lines.append(gate_sentence(status.fault, language))
     return lines
+
+
+def _policy(number: int | None, language: Language) -> str:
+    if number is None:
+        return say(
+            language, N_("The site has put no key of its own here: everything is asked here.")
+        )
+    if number == 0:
+        return say(language, N_("The site's key is here, but no policy yet: nobody comes in."))
+    return say(language, N_("The site's policy no. {number} applies."), number=number)

@@ -20,11 +20,12 @@ from bedside.agent.keeper import Keeper, sweep_leftovers, worker_command
 from bedside.agent.ledger import Ledger
 from bedside.agent.moment import wall_ms
 from bedside.agent.notify import notify
-from bedside.agent.panels import Panels, SocketRights
+from bedside.agent.panels import PanelLink, Panels, SocketRights
 from bedside.agent.poll_plan import PollPlan
 from bedside.agent.poller import Poller, PollEvents, PollState
 from bedside.agent.raised import lower, raised
 from bedside.agent.reactor import READ, Reactor
+from bedside.agent.site.state import SiteFiles
 from bedside.agent.tether import sweep
 from bedside.agent.work import Work
 from bedside.protocol.poll import Message
@@ -60,6 +61,7 @@ class Supervisor:
             self.identity,
             settings,
             verification=config.state_dir / "verification.json",
+            policy=SiteFiles(config).number,
             changed=self._tell_panels,
         )
         self.work = Work(
@@ -112,7 +114,7 @@ class Supervisor:
                 self.reactor,
                 self.config.panel_socket,
                 rights=SocketRights(self.config.panel_users, self.config.panel_groups),
-                on_hello=lambda link: link.send(self.board.status(wall_ms())),
+                on_hello=self._hello,
                 on_message=self.desk.obey,
             )
         self.poller.start()
@@ -240,6 +242,12 @@ class Supervisor:
         if self.board.settings.relays != before.relays:
             self.poller.use_plan(PollPlan(self.board.settings.relays, _any_share))
         self._tell_panels()
+
+    def _hello(self, _link: PanelLink) -> None:
+        # Who changes something here by a command says hello after it: it concerns every panel,
+        # and is in the journal.
+        self._tell_panels()
+        self.work.tend()
 
     def _tell_panels(self) -> None:
         if self.panels is not None:

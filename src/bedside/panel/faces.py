@@ -12,7 +12,15 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Digits, Input, Label, ProgressBar, Static
 
-from bedside.language import N_, Language, access_name, country_name, gate_sentence, translator
+from bedside.language import (
+    N_,
+    Language,
+    access_name,
+    country_name,
+    gate_sentence,
+    site_action_name,
+    translator,
+)
 from bedside.language.spelling import spell
 from bedside.protocol import local
 from bedside.vocabulary import Activity, Mode
@@ -89,6 +97,16 @@ class Face(Vertical):
     def tick(self, now_ms: int) -> None:
         """Let time pass on this face (unix milliseconds by the agent's clock)."""
 
+    def glass(self) -> ComposeResult:
+        """Draw the words of broken glass, where the site itself opened the device (R42)."""
+        status = self.sight.status
+        asked, live = status.request, status.session
+        if (asked and asked.break_glass) or (live and live.break_glass):
+            words = self.sight.say(
+                N_("BREAK-GLASS, emergency access: the site itself opened this device.")
+            )
+            yield Label(f"▲▲ {words} ▲▲", classes="glass")
+
 
 class Lost(Vertical):
     """The agent does not answer: say so, and what that means."""
@@ -131,7 +149,18 @@ class Idle(Face):
             lines.append("✖ " + say(N_("No relay answers. Nobody can ask to connect.")))
         else:
             lines.append("✓ " + say(N_("Relay {relay} answers."), relay=connection.relay))
+        lines.append(self._policy())
         return "\n".join(lines)
+
+    def _policy(self) -> str:
+        say, number = self.sight.say, self.sight.status.site.policy
+        if number is None:
+            return "· " + say(
+                N_("The site has put no key of its own here: everything is asked here.")
+            )
+        if number == 0:
+            return "✖ " + say(N_("The site's key is here, but no policy yet: nobody comes in."))
+        return "✓ " + say(N_("The site's policy no. {number} applies."), number=number)
 
 
 class Asked(Face):
@@ -151,6 +180,7 @@ class Asked(Face):
     def compose(self) -> ComposeResult:
         """Draw the face."""
         say, asked = self.sight.say, self.request
+        yield from self.glass()
         with VerticalScroll(classes="facts"):
             if asked.joins is not None:
                 yield Label(self._joins(), classes="what view", id="joins")
@@ -158,6 +188,7 @@ class Asked(Face):
             yield Label(self._what(), classes=f"what {asked.mode.value}")
             yield Static(say(N_("Why: {reason}"), reason=asked.reason), markup=False)
             yield Static(self._references(), markup=False)
+            yield Static(self._also(), markup=False)
             yield Static(
                 say(N_("At most {minutes} minutes."), minutes=asked.duration_s // 60),
                 markup=False,
@@ -212,6 +243,16 @@ class Asked(Face):
             words = f"{words} · {ticket}"
         return words
 
+    def _also(self) -> str:
+        asked, say = self.request, self.sight.say
+        names = [site_action_name(each, self.sight.language) for each in asked.actions]
+        words = say(N_("With it: {actions}."), actions=", ".join(names)) if names else ""
+        lines = [words or say(N_("No files go in or out."))]
+        lines += [
+            say(N_("✓ Approved by {name} (passkey)"), name=name) for name in asked.approved_by
+        ]
+        return "\n".join(lines)
+
     def tick(self, now_ms: int) -> None:
         """Show how long is left; when nothing is left the answer is no."""
         left_ms = max(0, self.request.answer_by_ms - now_ms)
@@ -234,6 +275,7 @@ class Code(Face):
 
     def compose(self) -> ComposeResult:
         """Draw the face."""
+        yield from self.glass()
         code = self.sight.status.presence_code or ""
         yield Digits(f"{code[:3]} {code[3:]}", id="code")
         yield Label(self.sight.say(N_("Read this to the specialist on the telephone.")))
@@ -250,11 +292,13 @@ class Live(Face):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Viewing and controlling look different."""
-        return (*super().key, self.sight.status.activity)
+        """Viewing and controlling look different, and so does broken glass."""
+        live = self.sight.status.session
+        return (*super().key, self.sight.status.activity, live is not None and live.break_glass)
 
     def compose(self) -> ComposeResult:
         """Draw the face."""
+        yield from self.glass()
         yield Static(self._words(self.sight.status.now_ms), id="words", markup=False)
 
     def renew(self, sight: Sight) -> None:

@@ -11,18 +11,21 @@ from typing import Any, ClassVar, TypeVar
 from bedside.language import Language
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
 from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError
-from bedside.protocol.shapes import FINGERPRINT, Person, parse_time
+from bedside.protocol.shapes import FINGERPRINT, parse_time
+from bedside.protocol.shown import (
+    AskedRequest,
+    Connection,
+    Device,
+    Joined,
+    OpenSession,
+    SiteWords,
+    Verification,
+)
 from bedside.vocabulary import (
-    AccessKind,
     Activity,
-    DeviceId,
     Gate,
     HelpTopic,
-    Mode,
-    RelayName,
     SessionId,
-    parse_device_id,
-    parse_relay_name,
     parse_session_id,
 )
 
@@ -59,160 +62,6 @@ Value = TypeVar("Value")
 
 MAX_LINE = 64 * 1024
 MAX_JOURNAL_PAGE = 100
-_MAX_CHANGES = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device(Wire):
-    """Which device this is."""
-
-    id: DeviceId
-    name: str
-    product: str
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "Device":
-        """Read a device."""
-        return cls(
-            id=fields.parsed("id", parse_device_id),
-            name=fields.text("name", max=120),
-            product=fields.text("product", max=64),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteWords(Wire):
-    """Where it stands, and in which language people there read."""
-
-    name: str
-    language: Language
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "SiteWords":
-        """Read a site."""
-        return cls(name=fields.text("name", max=120), language=fields.enum("language", Language))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection(Wire):
-    """When a relay last answered, and when the console was last heard of."""
-
-    relay: RelayName | None
-    last_poll_ms: int | None
-    console_ms: int | None
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "Connection":
-        """Read a connection."""
-        return cls(
-            relay=fields.optional("relay", fields.parsed, parse=parse_relay_name),
-            last_poll_ms=_optional_time(fields, "last_poll_ms"),
-            console_ms=_optional_time(fields, "console_ms"),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedRequest(Wire):
-    """Somebody asks to come in; the answer is no when `answer_by_ms` has passed."""
-
-    session: SessionId
-    person: Person
-    access: AccessKind
-    mode: Mode
-    reason: str
-    case: str
-    ticket: str | None
-    duration_s: int
-    answer_by_ms: int
-    joins: SessionId | None = None
-    """The live session that this person asks to join; refused, that session goes on."""
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "AskedRequest":
-        """Read a request."""
-        return cls(
-            session=fields.parsed("session", parse_session_id),
-            person=Person.from_fields(fields.object("person")),
-            access=fields.enum("access", AccessKind),
-            mode=fields.enum("mode", Mode),
-            reason=fields.text("reason", max=500),
-            case=fields.text("case", max=64),
-            ticket=fields.optional("ticket", fields.text, max=64),
-            duration_s=fields.integer("duration_s", low=0, high=86_400),
-            answer_by_ms=parse_time(fields, "answer_by_ms"),
-            joins=fields.optional("joins", fields.parsed, parse=parse_session_id),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joined(Wire):
-    """Somebody was allowed to join an open session: they watch once they have authenticated."""
-
-    session: SessionId
-    person: Person
-    since_ms: int
-    watches: bool
-    presence_code: str | None
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "Joined":
-        """Read who joined."""
-        return cls(
-            session=fields.parsed("session", parse_session_id),
-            person=Person.from_fields(fields.object("person")),
-            since_ms=parse_time(fields, "since_ms"),
-            watches=fields.boolean("watches"),
-            presence_code=fields.optional("presence_code", fields.text, max=12),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSession(Wire):
-    """Somebody was allowed in; `doing` is what they do now, in the site's language, or empty."""
-
-    session: SessionId
-    person: Person
-    access: AccessKind
-    mode: Mode
-    since_ms: int
-    until_ms: int
-    doing: str
-    joined: Joined | None = None
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "OpenSession":
-        """Read a session."""
-        joined = fields.optional("joined", fields.object)
-        return cls(
-            session=fields.parsed("session", parse_session_id),
-            person=Person.from_fields(fields.object("person")),
-            access=fields.enum("access", AccessKind),
-            mode=fields.enum("mode", Mode),
-            since_ms=parse_time(fields, "since_ms"),
-            until_ms=parse_time(fields, "until_ms"),
-            doing=fields.text("doing", min=0, max=200),
-            joined=Joined.from_fields(joined) if joined else None,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification(Wire):
-    """Service was performed; a person must verify the device before clinical use (R11)."""
-
-    session: SessionId
-    person: str
-    at_ms: int
-    changes: tuple[str, ...]
-
-    @classmethod
-    def from_fields(cls, fields: Fields) -> "Verification":
-        """Read a verification that is due."""
-        return cls(
-            session=fields.parsed("session", parse_session_id),
-            person=fields.text("person", max=120),
-            at_ms=parse_time(fields, "at_ms"),
-            changes=fields.texts("changes", max=_MAX_CHANGES, each=300),
-        )
 
 
 # ---- Agent to panel ----
@@ -258,7 +107,7 @@ class Status(Wire):
             locked=fields.boolean("locked"),
             fault=fields.optional("fault", fields.enum, members=Gate),
             now_ms=parse_time(fields, "now_ms"),
-            help_ms=_optional_time(fields, "help_ms"),
+            help_ms=fields.optional("help_ms", fields.integer, low=0, high=MAX_INTEGER),
         )
 
 
@@ -512,10 +361,6 @@ def _name(fields: Fields) -> str:
     if not name.strip():
         raise MalformedError("empty", "name")
     return name
-
-
-def _optional_time(fields: Fields, name: str) -> int | None:
-    return fields.optional(name, fields.integer, low=0, high=MAX_INTEGER)
 
 
 _FROM_AGENT: dict[str, Callable[[Fields], FromAgent]] = {

@@ -39,6 +39,7 @@ from bedside.vocabulary import (
     Mode,
     Outcome,
     SessionId,
+    SiteAction,
 )
 
 SESSION = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
@@ -221,6 +222,7 @@ def make_grant(profile: ProductProfile, **changes: Any) -> SessionGrant:
         "host_key": KEYS.host.export_private_key(),
         "host_certificate": host_certificate.export_certificate().decode(),
         "profile": profile,
+        "actions": frozenset({SiteAction.FILES_IN, SiteAction.FILES_OUT}),
         "limits": SessionLimits(),
     }
     return SessionGrant(**(values | changes))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
-from bedside.vocabulary import AccessKind, Gate, Mode
+from bedside.vocabulary import AccessKind, Gate, Mode, SiteAction
 from tests.agent.ssh.kit import make_grant, make_profile
 
 PROFILE = make_profile(Path("/srv"), port=5900, view_port=8080)
@@ -46,6 +46,15 @@ def test_the_table(row):
         assert decision.refusal is refusal, (access, mode)
         assert decision.allowed is (refusal is None)
         assert decision.allowed or not (decision.command or decision.endpoint)
+
+
+def test_without_files_in_the_order_there_is_no_sftp():
+    for grant in GRANTS.values():
+        for action in (SiteAction.FILES_IN, SiteAction.FILES_OUT):
+            assert check_channel(SFTP, replace(grant, actions=frozenset({action}))).allowed
+        refused = check_channel(SFTP, replace(grant, actions=frozenset())).refusal
+        assert refused is Refusal.FILES_NOT_ORDERED
+        assert refused.gate is Gate.SITE_POLICY
 
 
 def test_what_runs():
@@ -143,6 +152,7 @@ def test_every_refusal_names_a_gate():
     assert {refusal.gate for refusal in Refusal} == {
         Gate.CHANNEL,
         Gate.FORWARD,
+        Gate.SITE_POLICY,
         Gate.USER_CERTIFICATE,
         Gate.VIEW_ONLY,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.vocabulary import Gate, JournalAction, Mode, Outcome
+from bedside.vocabulary import Gate, JournalAction, Mode, Outcome, SiteAction
 from tests.agent.ssh.kit import Device, device
 
 pytestmark = pytest.mark.asyncio
@@ -73,6 +73,24 @@ async def test_in_view_items_are_read_and_the_inbox_is_closed(tmp_path):
         assert "in observation the inbox is closed" in result.err
         assert names(tmp_path / "inbox") == []
         assert file_entries(play)[-1].gate is Gate.VIEW_ONLY
+
+
+IN, OUT = SiteAction.FILES_IN, SiteAction.FILES_OUT
+
+
+@pytest.mark.parametrize("covered", [IN, OUT])
+async def test_files_go_only_where_the_order_covers_it(tmp_path, covered):
+    (tmp_path / "fix.bin").write_bytes(b"fix")
+    async with device(tmp_path, actions=frozenset({covered})) as play:
+        sent = await play.run("scp", str(tmp_path / "fix.bin"), "device:inbox/")
+        got = await play.run("scp", "device:items/events.log", str(tmp_path / "copy"))
+        refused = {IN: got, OUT: sent}[covered]
+        assert (sent.status == 0, got.status == 0) == (covered is IN, covered is OUT)
+        assert "are not part of this session" in refused.err
+        assert names(tmp_path / "inbox") == (["fix.bin"] if covered is IN else [])
+        assert (tmp_path / "copy").exists() is (covered is OUT)
+        [gate] = {entry.gate for entry in file_entries(play) if entry.action is REFUSED}
+        assert gate is Gate.SITE_POLICY
 
 
 PATHS = [

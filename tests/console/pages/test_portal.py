@@ -9,6 +9,8 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.service_sessions.actions import question_of
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import BreakGlass, SitePolicyVersion, SiteWindow
+from bedside.pki.fingerprints import fingerprint_words
+from bedside.pki.signing import load_public_key
 from bedside.vocabulary import SiteAction, SiteRule
 from tests.console.pages.reader import Reader, ask, words
 from tests.console.passkeys import register_passkey
@@ -209,3 +211,6 @@ def test_an_approver_s_passkeys_are_given_as_the_policy_names_them(passkey):
     assert found.pop("passkey") == "Test key"
     assert found == passkey.approver.to_dict()
     assert Reader("Marie").get("/sites/notre-dame/approver/").status_code == 403
+    words = fingerprint_words(load_public_key(passkey.approver.public_key))
+    assert words in Reader("Julie").get("/sites/notre-dame/").content.decode()
+    assert words not in Reader("Marie").get("/sites/notre-dame/").content.decode()

@@ -7,7 +7,16 @@ from typing import Protocol
 from bedside.audit.entry import DetailValue, Thing
 from bedside.language import Language
 from bedside.protocol.profile import ProductProfile
-from bedside.vocabulary import AccessKind, DeviceId, Gate, JournalAction, Mode, Outcome, SessionId
+from bedside.vocabulary import (
+    AccessKind,
+    DeviceId,
+    Gate,
+    JournalAction,
+    Mode,
+    Outcome,
+    SessionId,
+    SiteAction,
+)
 
 __all__ = ["SessionGrant", "SessionHooks", "SessionLimits"]
 
@@ -46,6 +55,8 @@ class SessionGrant:
     host_certificate: str
     """The host certificate for that key, one line."""
     profile: ProductProfile
+    actions: frozenset[SiteAction]
+    """What the order covers beside the session itself: files in, files out, both or neither."""
     watcher: str = ""
     """Who joined to watch, in the words that the others read; empty for whoever started it."""
     limits: SessionLimits = SessionLimits()

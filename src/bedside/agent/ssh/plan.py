@@ -5,8 +5,9 @@
 3. `view` lets nothing be written: no shell, no inbox, only commands the profile calls read-only (R11).
 4. A forward reaches the device itself, at an endpoint that the profile names; names are never
    resolved, so no name can lead to another machine (S33).
-5. Agent, X11, reverse and socket forwards are never granted.
-6. Whoever joined to watch gets the session's own terminal to look at, and nothing else (S37).
+5. Files go in or out only where the order covers it; covering neither, there is no sftp (R2).
+6. Agent, X11, reverse and socket forwards are never granted.
+7. Whoever joined to watch gets the session's own terminal to look at, and nothing else (S37).
 """
 
 import re
@@ -16,7 +17,7 @@ from enum import StrEnum
 
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.protocol.profile import Endpoint
-from bedside.vocabulary import AccessKind, Gate, Mode
+from bedside.vocabulary import AccessKind, Gate, Mode, SiteAction
 
 __all__ = [
     "ChannelDecision",
@@ -56,6 +57,7 @@ class Refusal(StrEnum):
     CERTIFICATE = "certificate"
     EXEC_IN_SERVICE = "exec_in_service"
     EXEC_IN_VIEW = "exec_in_view"
+    FILES_NOT_ORDERED = "files_not_ordered"
     FORWARD = "forward"
     FORWARD_IN_VIEW = "forward_in_view"
     NO_FILES = "no_files"
@@ -79,6 +81,7 @@ class Refusal(StrEnum):
 _GATES = {
     Refusal.CERTIFICATE: Gate.USER_CERTIFICATE,
     Refusal.EXEC_IN_VIEW: Gate.VIEW_ONLY,
+    Refusal.FILES_NOT_ORDERED: Gate.SITE_POLICY,
     Refusal.FORWARD: Gate.FORWARD,
     Refusal.FORWARD_IN_VIEW: Gate.VIEW_ONLY,
     Refusal.NO_SERVICE_VIEW: Gate.VIEW_ONLY,
@@ -124,7 +127,7 @@ _STARTS = frozenset(
 
 def check_channel(request: ChannelRequest, grant: SessionGrant) -> ChannelDecision:
     """Return what `grant` says to `request`; clause 1: what has no rule is refused."""
-    if grant.watcher and request.kind in _STARTS:  # clause 6
+    if grant.watcher and request.kind in _STARTS:  # clause 7
         return _ALLOWED if request.kind is ChannelKind.SHELL else ChannelDecision(Refusal.WATCHER)
     match request.kind:
         case ChannelKind.SHELL:
@@ -142,7 +145,7 @@ def check_channel(request: ChannelRequest, grant: SessionGrant) -> ChannelDecisi
     return ChannelDecision(_NEVER.get(request.kind, Refusal.OTHER))
 
 
-_NEVER = {  # clause 5
+_NEVER = {  # clause 6
     ChannelKind.AGENT: Refusal.AGENT,
     ChannelKind.DIRECT_STREAMLOCAL: Refusal.SOCKET,
     ChannelKind.REMOTE_FORWARD: Refusal.REVERSE,
@@ -190,6 +193,8 @@ def _subsystem(name: str, grant: SessionGrant) -> ChannelDecision:
         return ChannelDecision(Refusal.SUBSYSTEM)
     if not grant.profile.data_items and grant.profile.inbox is None:
         return ChannelDecision(Refusal.NO_FILES)
+    if not grant.actions & {SiteAction.FILES_IN, SiteAction.FILES_OUT}:  # clause 5
+        return ChannelDecision(Refusal.FILES_NOT_ORDERED)
     return _ALLOWED
 
 

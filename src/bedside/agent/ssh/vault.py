@@ -8,6 +8,7 @@
    and on disk. It never follows a link: names are opened in the inbox folder's own descriptor. It is
    the worker's, and its group's to read: what the journal says of it stays true.
 4. The profile's size limits hold for both.
+5. Reading is files out, writing is files in: each only where the order covers it (R2).
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from enum import StrEnum
 
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.walk import open_parent
-from bedside.vocabulary import Gate, Mode
+from bedside.vocabulary import Gate, Mode, SiteAction
 
 __all__ = [
     "FileRefusal",
@@ -42,6 +43,8 @@ _READ_AGAIN = 1024 * 1024
 class FileRefusal(StrEnum):
     """Why a file is refused."""
 
+    FILES_IN = "files_in"
+    FILES_OUT = "files_out"
     INBOX_IN_VIEW = "inbox_in_view"
     INBOX_NAME = "inbox_name"
     INBOX_SIZE = "inbox_size"
@@ -57,6 +60,8 @@ class FileRefusal(StrEnum):
 
 
 _GATES = {
+    FileRefusal.FILES_IN: Gate.SITE_POLICY,
+    FileRefusal.FILES_OUT: Gate.SITE_POLICY,
     FileRefusal.INBOX_IN_VIEW: Gate.VIEW_ONLY,
     FileRefusal.ITEM: Gate.DATA_ITEM,
     FileRefusal.ITEM_SIZE: Gate.DATA_ITEM,
@@ -204,6 +209,7 @@ class Vault:
         self._items = {item.name: item for item in grant.profile.data_items}
         self._inbox = grant.profile.inbox
         self._may_write = grant.mode is Mode.CONTROL
+        self._actions = grant.actions
 
     def names(self, place: Place) -> list[str]:
         """Return the names in a folder; raises FileNotFoundError where there is none."""
@@ -233,6 +239,8 @@ class Vault:
 
     def open_to_read(self, place: Place) -> ItemFile:
         """Open a data item (clause 2); raises FileRefusedError for anything else, or OSError."""
+        if SiteAction.FILES_OUT not in self._actions:  # clause 5
+            raise FileRefusedError(FileRefusal.FILES_OUT)
         item = self._items.get(place.name) if place.folder == "items" else None
         if item is None:
             raise FileRefusedError(FileRefusal.ITEM)
@@ -246,6 +254,8 @@ class Vault:
 
     def open_to_write(self, place: Place) -> InboxFile:
         """Begin a file for the inbox; raises FileRefusedError or OSError."""
+        if SiteAction.FILES_IN not in self._actions:  # clause 5
+            raise FileRefusedError(FileRefusal.FILES_IN)
         if place.folder != "inbox":
             raise FileRefusedError(FileRefusal.READ_ONLY)
         if self._inbox is None:

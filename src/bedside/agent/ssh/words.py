@@ -38,6 +38,9 @@ _REFUSALS = {
         "refused by the device: in observation only the commands that the product calls read-only may run. "
         "Request control to run this one."
     ),
+    Refusal.FILES_NOT_ORDERED: N_(
+        "refused by the device: files are not part of this session. Request a session with files in or files out."
+    ),
     Refusal.FORWARD: N_(
         "refused by the device: a forward reaches only what the product names on the device itself ({endpoints}). "
         "No other machine can be reached."
@@ -79,6 +82,12 @@ _REFUSALS = {
 }
 
 _FILE_REFUSALS = {
+    FileRefusal.FILES_IN: N_(
+        "refused by the device: files to the device are not part of this session. Request a session with files in."
+    ),
+    FileRefusal.FILES_OUT: N_(
+        "refused by the device: files from the device are not part of this session. Request a session with files out."
+    ),
     FileRefusal.INBOX_IN_VIEW: N_(
         "refused by the device: in observation the inbox is closed. Request control to send a file."
     ),

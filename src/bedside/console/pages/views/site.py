@@ -18,6 +18,8 @@ from bedside.console.sites.queries import (
     unreviewed_glass,
     windows_of,
 )
+from bedside.pki.fingerprints import fingerprint_words
+from bedside.pki.signing import load_public_key
 from bedside.protocol.states import LIVE
 from bedside.vocabulary import Permission, SessionState
 
@@ -65,7 +67,10 @@ def portal(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "may_plan": has_permission(user, Permission.SITES_WINDOW_MANAGE),
         "may_review": has_permission(user, Permission.CASES_REVIEW_CLOSE),
         "mine": user.site == site.pk,
-        "passkeys": passkeys_of(user) if user.site else [],
+        "passkeys": [
+            (name, fingerprint_words(load_public_key(passkey.public_key)))
+            for name, passkey in (passkeys_of(user) if user.site else [])
+        ],
         "stream": stream("/live/fleet/events"),
     }
     return render(request, "pages/site.html", context)

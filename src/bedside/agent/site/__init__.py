@@ -1,0 +1,1 @@
+"""The site's own say on this device: whose key is trusted, which policy applies, what it refuses."""
