@@ -2,6 +2,7 @@
 
 import pytest
 
+from bedside.console.accounts.models import Organisation
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.journal.proofs import holds, prove
@@ -194,3 +195,21 @@ def test_a_session_shows_who_controls_who_joined_and_how_to_join():
     said = Reader("Julie").text(f"/sessions/{join.pk}/")
     assert "Joins the session of Marie Tremblay to watch it" in said
     assert "Refused or ended, that session goes on." in said
+
+
+def test_of_many_sites_one_is_named_and_not_chosen_from_a_list():
+    reader = Reader("Alex")
+    assert "<select" in reader.get("/").content.decode().partition('name="site"')[0][-200:]
+    for number in range(45):
+        Organisation.objects.create(
+            key=f"clinic-{number}", name=f"Clinic {number:02d}", kind="site", country="CA"
+        )
+    page = reader.get("/").content.decode()
+    assert 'type="text" name="site"' in page
+    assert "Clinic 07" not in page
+    assert DEVICE in reader.text("/", site="notre")
+    assert DEVICE not in reader.text("/", site="Clinic")
+    assert DEVICE in reader.text("/", q=DEVICE.lower())
+    assert DEVICE not in reader.text("/", q="CI-99")
+    assert 'type="text" name="organisation"' in reader.get("/people/").content.decode()
+    assert "Julie Gagnon" in reader.text("/people/", organisation="notre")

@@ -31,6 +31,7 @@ __all__ = [
     "has_permission",
     "open_invitation",
     "organisations",
+    "organisations_named",
     "role_of",
     "scoped_permissions",
     "state_of",
@@ -43,6 +44,8 @@ __all__ = [
 ]
 
 _USE_MS = 60_000
+_MOST_NAMED = 200
+
 Acting = User | Actor
 """Who changes something: a signed-in person, or the console's own hand (a command, the worker)."""
 
@@ -137,6 +140,12 @@ def support_contacts(country: str = "") -> QuerySet[SupportContact]:
     contacts = SupportContact.objects.filter(organisation__kind=kind)
     own = contacts.filter(country=country)
     return own if country and own.exists() else contacts
+
+
+def organisations_named(text: str) -> list[str]:
+    """Return the keys of the organisations that a filter means: this very key, or names with it."""
+    found = Organisation.objects.filter(Q(pk=text) | Q(name__icontains=text)).order_by("name")
+    return list(found.values_list("pk", flat=True)[:_MOST_NAMED])
 
 
 def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:

@@ -1,5 +1,6 @@
 """Which devices a person may see, and what is told of one: every guarded door of this app."""
 
+import re
 from functools import lru_cache
 
 from django.core.exceptions import PermissionDenied
@@ -7,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import has_permission
+from bedside.console.accounts.queries import has_permission, organisations_named
 from bedside.console.devices.models import Device, Product
 from bedside.console.enrolment.facts import DeviceFacts
 from bedside.language import Language
@@ -17,6 +18,8 @@ from bedside.protocol.shapes import Site
 from bedside.vocabulary import DeviceId, Permission, PollMode
 
 __all__ = ["access_device", "device_facts", "find_devices", "profile_of", "visible_devices"]
+
+_NAME_OF_A_DEVICE = re.compile(r"[A-Z][A-Z0-9]{0,7}-[A-Z0-9]{0,20}\Z")
 
 
 def visible_devices(user: User) -> QuerySet[Device]:
@@ -52,8 +55,13 @@ def find_devices(
     if state is not None:
         devices = devices.filter(state=state)
     if site:
-        devices = devices.filter(site_id=site)
+        devices = devices.filter(site_id__in=organisations_named(site))
     for word in search.split()[:5]:
+        name = word.upper()
+        if _NAME_OF_A_DEVICE.match(name):
+            # The name printed on it: a range of the key, whatever the size of the fleet.
+            devices = devices.filter(id__gte=name, id__lt=name + "~")
+            continue
         devices = devices.filter(
             Q(id__istartswith=word)
             | Q(display_name__icontains=word)

@@ -5,9 +5,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from bedside.console.accounts.models import User
+from bedside.console.accounts.models import Organisation, User
 from bedside.console.pages.queries import sites
 from bedside.console.pages.words import (
     ACCESS_HELP,
@@ -25,6 +26,7 @@ __all__ = ["FleetFilters", "JournalFilters", "LockForm", "RequestForm", "Session
 
 DURATIONS = (15, 30, 60, 120, 240)
 _ALL = ("", _("All"))
+_MOST_CHOICES = 40
 
 
 class FilterForm(forms.Form):
@@ -37,6 +39,26 @@ class FilterForm(forms.Form):
         """Return what can be used of what was given, by name."""
         self.is_valid()
         return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+
+
+def name_organisation(form: forms.Form, name: str, known: QuerySet[Organisation]) -> None:
+    """Let a filter choose among few organisations, name one of many, and vanish where there is one.
+
+    A list of a thousand choices is no choice, and costs more than the page around it.
+    """
+    few = list(known.values_list("pk", "name")[: _MOST_CHOICES + 1])
+    field = form.fields[name]
+    if len(few) < 2:
+        del form.fields[name]
+    elif len(few) > _MOST_CHOICES:
+        form.fields[name] = forms.CharField(
+            label=field.label,
+            required=False,
+            max_length=120,
+            widget=forms.TextInput(attrs={"placeholder": _("Name"), "autocomplete": "off"}),
+        )
+    else:
+        field.choices = [_ALL, *few]  # type: ignore[attr-defined]
 
 
 class FleetFilters(FilterForm):
@@ -69,10 +91,7 @@ class FleetFilters(FilterForm):
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data)
-        known = [(site.pk, site.name) for site in sites(user)]
-        self.fields["site"].choices = [_ALL, *known]  # type: ignore[attr-defined]
-        if len(known) < 2:
-            del self.fields["site"]
+        name_organisation(self, "site", sites(user))
 
 
 class SessionFilters(FilterForm):

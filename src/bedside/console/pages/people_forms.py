@@ -8,13 +8,14 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.actions import ContactDetails, PersonDetails
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.texts import check_country, check_telephone, check_text
 from bedside.console.devices.models import Product
-from bedside.console.pages.forms import FilterForm
+from bedside.console.pages.forms import FilterForm, name_organisation
 from bedside.console.pages.words import PERMISSIONS, PERSON_STATES, ROLES
 from bedside.policy.facts import Interval
 from bedside.vocabulary import Level, Permission, Role
@@ -93,12 +94,9 @@ class PeopleFilters(FilterForm):
         label=_("State"), required=False, choices=[_ALL, *PERSON_STATES.items()]
     )
 
-    def __init__(self, data: Any, *, organisations: Iterable[Organisation]) -> None:
+    def __init__(self, data: Any, *, organisations: QuerySet[Organisation]) -> None:
         super().__init__(data)
-        known = [(each.pk, each.name) for each in organisations]
-        self.fields["organisation"].choices = [_ALL, *known]  # type: ignore[attr-defined]
-        if len(known) < 2:
-            del self.fields["organisation"]
+        name_organisation(self, "organisation", organisations)
 
 
 class ReviewFilters(FilterForm):

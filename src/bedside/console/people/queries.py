@@ -9,7 +9,12 @@ from django.db.models import Q, QuerySet
 
 from bedside.console.access.models import ProductRight
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.accounts.queries import check_permission, state_of, visible_people
+from bedside.console.accounts.queries import (
+    check_permission,
+    organisations_named,
+    state_of,
+    visible_people,
+)
 from bedside.console.devices.models import Product
 from bedside.console.journal.actions import now_ms
 from bedside.console.service_sessions.models import ServiceSession
@@ -79,7 +84,7 @@ def find_people(
     check_permission(user, Permission.ACCOUNTS_PERSON_READ)
     people = visible_people(user)
     if organisation:
-        people = people.filter(organisation_id=organisation)
+        people = people.filter(organisation_id__in=organisations_named(organisation))
     if role is not None:
         people = people.filter(role=role.value)
     if state in _STATES:
