@@ -87,7 +87,12 @@ async def whole_life(play: World) -> None:
     status, out, errors = await specialist.run("ssh", "device", "echo hello")
     assert (status, out) == (0, "hello\n"), errors
     assert operator.status.activity is Activity.CONTROLLING
-    await play.wait_for_entry("session:life:live", session=order.session)
+    live = await play.wait_for_entry("session:life:live", session=order.session)
+    passed = play.entries[play.entries.index(live) - 1]
+    assert (passed["action"], passed["actor"]) == (
+        "session:authentication:succeeded",
+        live["actor"],
+    )
     shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
     assert await shell.stdout.readline() == b"up\n"
     started = time.monotonic()

@@ -24,7 +24,7 @@ from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.server import Endpoint, Visit
 from bedside.agent.ssh.stage import Stage
-from bedside.audit.entry import Actor, ActorKind, DetailValue, Thing
+from bedside.audit.entry import Actor, ActorKind, Deed, DetailValue, Thing
 from bedside.pki.signing import CONSENT, Signer, sign_envelope
 from bedside.protocol.local import AskedRequest, OpenSession, Verification
 from bedside.protocol.orders import Consent, SessionOrder
@@ -355,12 +355,17 @@ class ServiceSession:
     # ---- what the SSH end point tells ----
 
     def went_live(self) -> None:
-        """Somebody passed both authentications; the first time, the session is live."""
+        """Somebody passed both authentications; the first time, the session is live.
+
+        Both entries are on the disk together; raises JournalError, and ends the session then.
+        """
         self._moved = time.monotonic()
+        passed = self._deed(JournalAction.SESSION_AUTHENTICATION_SUCCEEDED, {})
         if self._live:
+            self._append(passed)
             return
-        runs_as = self._parts.runs_as(self.order.access)
-        self._write(JournalAction.SESSION_LIFE_LIVE, detail={**self._terms(), "runs_as": runs_as})
+        terms = {**self._terms(), "runs_as": self._parts.runs_as(self.order.access)}
+        self._append(passed, self._deed(JournalAction.SESSION_LIFE_LIVE, terms))
         self._live = True
         if self.order.mode is Mode.CONTROL:
             # Before the first key is pressed: a crash must not forget it (R11).
@@ -424,6 +429,24 @@ class ServiceSession:
             actor=actor or self._specialist,
             detail=detail,
         )
+        self._parts.news_soon()
+
+    def _deed(self, action: JournalAction, detail: Mapping[str, DetailValue]) -> Deed:
+        return Deed(
+            actor=self._specialist,
+            action=action,
+            object=Thing("session", self.order.session),
+            session=self.order.session,
+            case=self.order.case,
+            detail=detail,
+        )
+
+    def _append(self, *deeds: Deed) -> None:
+        try:
+            self._parts.ledger.journal.append(*deeds)
+        except JournalError:
+            self.finish(Over(ending=Ending.FAILED, gate=Gate.JOURNAL))
+            raise
         self._parts.news_soon()
 
     def _terms(self) -> dict[str, DetailValue]:

@@ -136,6 +136,10 @@ class Hooks:
         self.activities.append(text)
 
     def authenticated(self) -> None:
+        if self.journal_full:
+            raise OSError(28, "No space left on device")
+        succeeded = JournalAction.SESSION_AUTHENTICATION_SUCCEEDED
+        self.entries.append(Entry(succeeded, Outcome.SUCCESS, None, {}))
         self.live += 1
 
     def session_bytes(self, count: int) -> None:

@@ -90,7 +90,7 @@ class SessionHooks(Protocol):
         ...
 
     def authenticated(self) -> None:
-        """Note that a connection passed both authentications."""
+        """Write that a connection passed both authentications; durable on return, or raises."""
         ...
 
     def session_bytes(self, count: int) -> None:

