@@ -11,6 +11,7 @@ from bedside.console.journal.device_journals import Verdict, known_head
 from bedside.console.journal.models import JournalRow
 from bedside.console.journal.queries import device_entries, device_witness
 from bedside.console.live.reports import do_receive_report
+from bedside.console.relays.models import DeviceMessage
 from bedside.pki.sealing import report_info
 from bedside.pki.signing import (
     RECEIPT,
@@ -21,8 +22,16 @@ from bedside.pki.signing import (
     verify,
 )
 from bedside.protocol.orders import Receipt
-from bedside.vocabulary import DeviceId, Gate, JournalAction, MessageKind, SessionState
+from bedside.vocabulary import (
+    DeviceId,
+    Gate,
+    JournalAction,
+    MessageKind,
+    Outcome,
+    SessionState,
+)
 from tests.console.live.world import LiveDevice, ask_for_session
+from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, FOREIGN
 
 pytestmark = pytest.mark.django_db
@@ -185,3 +194,25 @@ def test_its_own_witness_alone_gets_no_receipt(device):
     device.write(JournalAction.JOURNAL_WITNESS_RECORDED)
     assert receive(device, device.report()).verdict is Verdict.RECEIVED
     assert receipts(device) == []
+
+
+def test_a_device_that_trusts_its_site_s_key_is_sent_the_site_s_policy(device):
+    def policies() -> int:
+        found = [m for m in device.waiting() if m.message_kind is MessageKind.SITE_POLICY]
+        return len(found)
+
+    device.write(JournalAction.SITE_KEY_TRUSTED)
+    receive(device, device.report())
+    assert policies() == 0  # the site has published none
+    hand = SiteHand()
+    hand.register()
+    hand.publish()
+    DeviceMessage.objects.filter(kind=MessageKind.SITE_POLICY).delete()  # it was refused there
+    device.write(
+        JournalAction.SITE_KEY_TRUSTED, outcome=Outcome.REFUSED, gate=Gate.SITE_POLICY_SIGNATURE
+    )
+    receive(device, device.report(1))
+    assert policies() == 0
+    device.write(JournalAction.SITE_KEY_TRUSTED)
+    receive(device, device.report(2))
+    assert policies() == 1

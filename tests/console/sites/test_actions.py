@@ -2,6 +2,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 
+from bedside.console.accounts.models import Organisation
 from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import DeviceMessage
@@ -18,6 +19,7 @@ from bedside.console.sites.queries import (
 from bedside.pki.signing import SITE_POLICY, open_envelope
 from bedside.policy.facts import HOUSE_SITE
 from bedside.protocol.windows import SingleWindow
+from bedside.site.cli import main as site_command
 from bedside.vocabulary import Permission, SiteAction, SiteRule
 from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, FOREIGN, actions_of, person
@@ -55,6 +57,23 @@ def test_a_published_policy_is_shown_and_sent_to_every_enrolled_device_as_it_was
     assert actions_of(action="site:policy:applied") == ["site:policy:applied"]
     hand.publish()
     assert DeviceMessage.objects.filter(kind="site_policy", closed_ms=None).count() == 1
+
+
+def test_what_the_hospital_s_own_commands_sign_is_its_policy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in (
+        "key new site.key",
+        "policy new policy.toml --site notre-dame --timezone America/Toronto",
+        "policy sign policy.toml --key site.key -o policy.signed --yes",
+    ):
+        assert site_command(command.split()) == 0
+    site = Organisation.objects.get(pk="notre-dame")
+    actions.do_register_key(
+        site, (tmp_path / "site.key.pub").read_text(), acting_user=person("Julie")
+    )
+    signed = (tmp_path / "policy.signed").read_bytes()
+    assert actions.do_publish_policy(site, signed, acting_user=person("Julie")).serial == 1
+    assert set(policy_of("notre-dame").rules.values()) == {SiteRule.ASK_DEVICE}
 
 
 def test_what_the_site_did_not_sign_is_no_policy_of_it(hand):

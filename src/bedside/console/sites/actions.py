@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bedside.audit.entry import Thing, short
+from bedside.audit.entry import Entry, Thing, short
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.devices.models import Device
@@ -42,7 +42,7 @@ from bedside.policy.facts import DeviceState
 from bedside.protocol.document import MAX_DOCUMENT
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.site import SitePolicy
-from bedside.vocabulary import DeviceId, JournalAction
+from bedside.vocabulary import DeviceId, JournalAction, Outcome
 
 __all__ = [
     "Window",
@@ -51,6 +51,7 @@ __all__ = [
     "do_break_glass",
     "do_close_window",
     "do_end_glass",
+    "do_follow_trust",
     "do_open_window",
     "do_publish_policy",
     "do_register_key",
@@ -152,6 +153,17 @@ def do_send_policy(device: Device, *, now: int) -> bool:
         return False
     enrolment.do_send_site_policy(DeviceId(device.pk), bytes(row.envelope), now=now)
     return True
+
+
+def do_follow_trust(device_id: str, entry: Entry, *, now: int) -> bool:
+    """Send a device its site's policy once somebody there has it trust the site's key.
+
+    `entry` is of the device's journal; the policy that came before was refused there. Returns
+    whether something was sent.
+    """
+    if entry.action is not JournalAction.SITE_KEY_TRUSTED or entry.outcome is not Outcome.SUCCESS:
+        return False
+    return do_send_policy(Device.objects.get(pk=device_id), now=now)
 
 
 def do_arrange(site: Organisation, kind: SiteArrangement.Kind, *, acting_user: User) -> None:
