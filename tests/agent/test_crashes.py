@@ -5,6 +5,7 @@ session lives, and the session has exactly one ending.
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from bedside.agent.ledger import Ledger
 from bedside.audit.chain import verify
+from bedside.protocol.orders import SessionOrder
+from bedside.vocabulary import Ending, Gate, JournalAction, Outcome
 from tests.agent.test_session_life import alive, asked, let_in, workers
-from tests.agent.world import World, world
+from tests.agent.world import DEVICE, World, world
 
 pytestmark = [
     pytest.mark.asyncio,
@@ -22,23 +26,16 @@ pytestmark = [
 ]
 
 
-async def play_until_killed(play: World, victim: str, moment: float, marker: str) -> None:
+async def play_until_killed(play: World, victim: str, moment: float, marker: str) -> SessionOrder:
     """Begin a session and kill `victim` a moment after it began, whatever it is doing then."""
+    order = play.order()
 
     async def session() -> None:
         operator = await play.operator()
-        try:
-            _order, specialist = await let_in(play, operator)
-            shell = await specialist.start("ssh", "device", f"echo up; exec sleep {marker}")
-            try:
-                await shell.stdout.readline()
-                await shell.wait()
-            finally:
-                if shell.returncode is None:
-                    shell.kill()
-                await shell.communicate()
-        finally:
-            operator.leave()
+        _order, specialist = await let_in(play, operator, order)
+        shell = await specialist.start("ssh", "device", f"echo up; exec sleep {marker}")
+        await shell.stdout.readline()
+        await shell.wait()
 
     playing = asyncio.get_running_loop().create_task(session())
     await asyncio.sleep(moment)
@@ -53,6 +50,9 @@ async def play_until_killed(play: World, victim: str, moment: float, marker: str
     assert len(play.journal()) >= before
     if victim == "supervisor":
         play.start_agent()
+    # Whoever asked has gone: what the kill kept from the device must not wait there for an answer.
+    await play.withdraw(order, Ending.BY_SPECIALIST)
+    return order
 
 
 def sleepers(marker: str) -> list[int]:
@@ -69,17 +69,14 @@ def sleepers(marker: str) -> list[int]:
 
 
 def unfinished(play: World) -> set[str]:
-    """The sessions that were received and have no ending, and those that have two."""
-    received, ended = [], []
-    for entry in play.journal():
-        if entry["action"] == "order:document:received":
-            received.append(entry["session"])
-        if entry["action"] == "session:life:ended":
-            ended.append(entry["session"])
-    return set(received) ^ set(ended) | {one for one in ended if ended.count(one) > 1}
+    """The sessions that the device met, and that have no ending, or two."""
+    met = (JournalAction.ORDER_DOCUMENT_RECEIVED, JournalAction.ORDER_DOCUMENT_REFUSED)
+    sessions = {entry["session"] for entry in play.journal() if entry["action"] in met}
+    return {one for one in sessions if one is not None and len(play.endings(one)) != 1}
 
 
-async def check_after(play: World, marker: str) -> None:
+async def check_after(play: World, order: SessionOrder, marker: str) -> None:
+    await play.wait_until(lambda: len(play.endings(order.session)) == 1, within_s=60)
     await play.wait_until(lambda: not unfinished(play), within_s=30)
     await play.wait_until(lambda: not sleepers(marker), within_s=10)
     text = (play.config.journal_dir / "journal.jsonl").read_bytes()
@@ -96,8 +93,8 @@ async def rounds(play: World, count: int, seed: int) -> None:
     for number in range(count):
         victim = source.choice(["supervisor", "worker"])
         marker = f"{900_000_000 + seed * 1000 + number}"
-        await play_until_killed(play, victim, source.uniform(0, 2.5), marker)
-        await check_after(play, marker)
+        order = await play_until_killed(play, victim, source.uniform(0, 2.5), marker)
+        await check_after(play, order, marker)
     operator = await play.operator()
     order = await asked(play, operator)
     await asyncio.to_thread(operator.refuse)
@@ -130,5 +127,38 @@ async def test_a_dead_worker_ends_its_session_as_failed_and_control_stays_to_be_
         play.start_agent()
         operator = await play.operator()
         assert operator.status.verification.session == order.session
-        await check_after(play, "987654321")
+        await check_after(play, order, "987654321")
         operator.leave()
+
+
+@pytest.mark.parametrize("word", ["refused", "withdrawn"])
+async def test_what_a_killed_worker_began_to_refuse_gets_its_ending_when_it_comes_again(
+    tmp_path, word
+):
+    """Killed between the entry that speaks of the session and the one that ends it."""
+    async with world(tmp_path, running=False) as play:
+        order = play.order(product="workstation")
+        with contextlib.closing(Ledger(play.config.journal_dir, DEVICE)) as ledger:
+            if word == "refused":
+                action = JournalAction.ORDER_DOCUMENT_REFUSED
+                ledger.write(
+                    action,
+                    session=order.session,
+                    outcome=Outcome.REFUSED,
+                    gate=Gate.ORDER_PRODUCT,
+                )
+            else:
+                ledger.write(JournalAction.SESSION_REQUEST_WITHDRAWN, session=order.session)
+        play.start_agent()
+        await play.configure()
+        for _ in range(2):
+            if word == "refused":
+                await play.ask_for(order)
+            else:
+                await play.withdraw(order, Ending.BY_SPECIALIST)
+        # What comes behind has been dealt with after both.
+        last = await play.ask(product="workstation")
+        await play.wait_until(lambda: play.endings(last.session))
+        (ending,) = play.endings(order.session)
+        expected = {"refused": "refused", "withdrawn": "by_specialist"}
+        assert ending["detail"]["ending"] == expected[word]

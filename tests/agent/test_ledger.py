@@ -23,6 +23,18 @@ def receive(ledger, session, mode=Mode.CONTROL):
     ledger.write(RECEIVED, session=session, case="C-1", detail=detail)
 
 
+def end(ledger, ending):
+    """End what is open; return which sessions, and that nothing was written before its turn."""
+    ended = []
+
+    def before(opened):
+        assert opened in ledger.open_sessions()
+        ended.append(opened.session)
+
+    ledger.end_open_sessions(ending, {}, before=before)
+    return ended
+
+
 def test_a_session_is_open_from_its_order_to_its_ending(ledger):
     assert ledger.open_sessions() == []
     receive(ledger, ONE)
@@ -42,13 +54,25 @@ def test_a_session_is_open_from_its_order_to_its_ending(ledger):
 def test_what_is_open_is_ended_once(ledger):
     receive(ledger, ONE)
     receive(ledger, TWO, Mode.VIEW)
-    ended = ledger.end_open_sessions(Ending.DEVICE_LOST, {"found": "at start"})
-    assert [one.session for one in ended] == [ONE, TWO]
-    assert ledger.end_open_sessions(Ending.DEVICE_LOST, {}) == []
+    assert end(ledger, Ending.DEVICE_LOST) == [ONE, TWO]
+    assert end(ledger, Ending.DEVICE_LOST) == []
     entries, more = ledger.page(None, 2)
     assert more
     assert [entry["detail"]["ending"] for entry in entries] == ["device_lost", "device_lost"]
     assert {entry["case"] for entry in entries} == {"C-1"}
+
+
+def test_endings_that_were_interrupted_go_on_with_those_that_are_left(ledger):
+    receive(ledger, ONE)
+    receive(ledger, TWO)
+
+    def interrupt(opened):
+        if opened.session == TWO:
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        ledger.end_open_sessions(Ending.FAILED, {}, before=interrupt)
+    assert end(ledger, Ending.FAILED) == [TWO]
 
 
 def test_a_refused_order_opens_nothing(ledger):
@@ -56,6 +80,15 @@ def test_a_refused_order_opens_nothing(ledger):
     assert ledger.open_sessions() == []
     assert ledger.knows(ONE)
     assert not ledger.knows(TWO)
+
+
+def test_it_knows_whether_a_session_it_speaks_of_has_its_ending(ledger):
+    assert ledger.has_ended(ONE) is None
+    ledger.write(REFUSED, session=ONE, outcome=Outcome.REFUSED, gate=Gate.CLOCK)
+    assert ledger.has_ended(ONE) is False
+    ledger.write_ending(ONE, Ending.REFUSED, case=None)
+    assert ledger.has_ended(ONE) is True
+    assert ledger.has_ended(TWO) is None
 
 
 def test_a_witness_alone_is_no_news(ledger):
@@ -101,8 +134,8 @@ def test_a_session_of_many_acts_still_gets_its_ending(ledger, acts):
     ledger.write(JournalAction.SESSION_LIFE_LIVE, session=ONE)
     for _ in range(acts):
         ledger.write(JournalAction.SESSION_CHANNEL_OPENED, session=ONE)
-    ended = ledger.end_open_sessions(Ending.FAILED, {})
-    assert [(one.session, one.live) for one in ended] == [(ONE, True)]
+    assert ledger.open_sessions()[0].live
+    assert end(ledger, Ending.FAILED) == [ONE]
     assert ledger.open_sessions() == []
 
 

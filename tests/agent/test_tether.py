@@ -76,6 +76,16 @@ def play():
     made.close()
 
 
+def test_the_next_one_does_not_start_before_the_last_one_is_gone(play):
+    with pytest.raises(OSError, match="busy"):
+        play.tether.start()
+    play.worker_dies()
+    play.turn_until(lambda: play.ended)
+    play.control = play.tether.start()
+    play.worker_dies()
+    play.turn_until(lambda: play.ended == 2)
+
+
 def test_the_worker_dies_and_then_all_is_gone(play):
     pid = play.escape()
     play.worker_dies()

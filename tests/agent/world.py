@@ -215,6 +215,8 @@ class World:
         self.agent: subprocess.Popen | None = None
         self.before_agent: tuple[str, ...] = ()
         """Words before the agent's own command (`reach`)."""
+        self.operators: list[Operator] = []
+        self.clients: list[asyncio.subprocess.Process] = []
         self.agent_log = (folder / "agent.log").open("ab")
 
     # ---- relays ----
@@ -357,8 +359,14 @@ class World:
     async def operator(self) -> Operator:
         """A person at the panel, once the agent has its socket."""
         await self.wait_until(self._panel_answers)
-        operator = await asyncio.to_thread(Operator, self.config.panel_socket)
+        operator = await asyncio.to_thread(self._take_a_seat)
         await self.wait_until(lambda: operator.status)
+        return operator
+
+    def _take_a_seat(self) -> Operator:
+        # In the thread: a test that is cancelled meanwhile still leaves nobody behind.
+        operator = Operator(self.config.panel_socket)
+        self.operators.append(operator)
         return operator
 
     def _panel_answers(self) -> bool:
@@ -568,6 +576,7 @@ class Specialist:
         self.folder = world.folder / f"specialist-{secrets.token_hex(4)}"
         self.folder.mkdir()
         self.order = order
+        self._clients = world.clients
         place = world.places[relay]
         (self.folder / "leg.json").write_text(
             json.dumps(
@@ -631,11 +640,13 @@ class Specialist:
             "DISPLAY": ":97",
             "PYTHONPATH": str(Path(__file__).parents[2] / "src"),
         }
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             program, "-F", str(self.folder / "config"), *arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE, env=environment, cwd=self.folder,
         )  # fmt: skip
+        self._clients.append(process)
+        return process
 
     async def run(self, program: str, *arguments: str, stdin: bytes = b"", within_s: float = 30):
         """Return exit status, output and errors of ssh, scp or sftp."""
@@ -678,7 +689,19 @@ async def world(
         if play.agent is not None and play.agent.poll() is None:
             play.agent.kill()
             play.agent.wait(10)
+        for operator in play.operators:
+            operator.leave()
+        for client in play.clients:
+            await end_client(client)
         for name in list(play.relays):
             await play.stop_relay(name)
         await play.live.stop()
         play.agent_log.close()
+
+
+async def end_client(client: asyncio.subprocess.Process) -> None:
+    """Leave nothing of an ssh that a test did not wait for: the next test would be told of it."""
+    if client.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            client.kill()
+    await asyncio.wait_for(client.communicate(), 30)

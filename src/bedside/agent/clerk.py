@@ -119,53 +119,64 @@ class Clerk:
         self._session_task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._working = False
-        self._answers: set[asyncio.Task[None]] = set()
+        self._renewal: asyncio.Task[None] | None = None
+        self._tasks = asyncio.TaskGroup()
+        self.ready = asyncio.Event()
+        """Set when `obey` may be called."""
 
     @property
     def busy(self) -> bool:
         """Whether something is under way that must not be left."""
-        return (
-            self._working
-            or self._session_task is not None
-            or not self._queue.empty()
-            or not self._reporter.quiet.is_set()
-        )
+        return not self.waits_for_receipt_only or not self._reporter.quiet.is_set()
 
     @property
     def waits_for_receipt_only(self) -> bool:
         """Whether nothing is left but news that no relay takes: the supervisor comes back to it."""
-        return not self._working and self._session_task is None and self._queue.empty()
+        under_way = self._working or self._session_task or self._renewal
+        return not under_way and self._queue.empty()
 
     def obey(self, told: dict[str, Any]) -> None:
         """Take what the supervisor says; what can wait is done in `run`, in order."""
         match told["do"]:
             case "accept" | "refuse":
-                answering = asyncio.get_running_loop().create_task(self._answer(told))
-                self._answers.add(answering)
-                answering.add_done_callback(self._answers.discard)
+                self._tasks.create_task(self._answer(told))
             case "stop":
                 self._stop(told)
+            case "news":
+                self._reporter.tell()
             case "sync":
                 self._reporter.again()
+            case "renew":
+                # By itself: it keeps the relays' pace, and no order waits for that.
+                self._renewal = self._tasks.create_task(self._renew())
             case _:
                 self._queue.put_nowait(told)
 
     async def run(self) -> None:
-        """Do what was told, in order, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._reporter.run())
+        """Do what was told, in order, until cancelled.
+
+        An error that nobody expected, in a session too, ends the worker: its leash ends what runs,
+        the supervisor writes the ending.
+        """
+        async with self._tasks:
+            self._tasks.create_task(self._reporter.run())
+            self.ready.set()
             while True:
                 told = await self._queue.get()
                 self._working = True
                 try:
-                    if told["do"] == "renew":
-                        if await renew(self._identity, self._config):
-                            self._tell({"do": "renewed"})
-                    else:
-                        await self._deal_with(told)
+                    await self._deal_with(told)
                 finally:
                     self._working = False
                     self._touched()
+
+    async def _renew(self) -> None:
+        try:
+            if await renew(self._identity, self._config):
+                self._tell({"do": "renewed"})
+        finally:
+            self._renewal = None
+            self._touched()
 
     async def leave(self) -> None:
         """End what is open because the agent stops."""
@@ -235,7 +246,7 @@ class Clerk:
             return
         session = ServiceSession(order, digest, self._parts(way), approvers=site.approvers)
         self._session = session
-        self._session_task = asyncio.get_running_loop().create_task(self._live(session))
+        self._session_task = self._tasks.create_task(self._live(session))
 
     async def _live(self, session: ServiceSession) -> None:
         watch = self._watching = asyncio.get_running_loop().create_task(self._watch.run())
@@ -283,9 +294,9 @@ class Clerk:
 
     def _refuse_order(self, order: SessionOrder, verdict: Verdict, *, seen: bool) -> None:
         try:
+            owed = self._owes_ending(order.session, seen=seen)
             self._write_order(order, JournalAction.ORDER_DOCUMENT_REFUSED, verdict.gate)
-            if not seen:
-                # A replay ends nothing: its session had, or will have, its own ending.
+            if owed:
                 self._seen.remember(order.session, _last_ms(order))
                 self._ledger.write_ending(
                     order.session, Ending.REFUSED, case=order.case, gate=verdict.gate
@@ -293,6 +304,17 @@ class Clerk:
         except JournalError:
             return
         self._reporter.tell()
+
+    def _owes_ending(self, session: SessionId, *, seen: bool) -> bool:
+        """Whether a session that will not open (any more) still needs its one ending.
+
+        A replay ends nothing: its session had, or will have, its own ending. But a worker that was
+        killed between two entries may have left one that speaks of a session and does not end it.
+        """
+        if self._session_of(session) is not None:
+            return False
+        ended = self._ledger.has_ended(session)
+        return not seen if ended is None else not ended
 
     def _write_order(self, order: SessionOrder, action: JournalAction, gate: Gate | None) -> None:
         person = order.person
@@ -362,6 +384,7 @@ class Clerk:
 
     def _withdraw(self, withdrawal: Withdrawal) -> None:
         session = withdrawal.session
+        owed = self._owes_ending(session, seen=self._seen.knows(session))
         self._ledger.write(
             JournalAction.SESSION_REQUEST_WITHDRAWN,
             object=Thing("session", session),
@@ -370,7 +393,7 @@ class Clerk:
         )
         if (open_session := self._session_of(session)) is not None:
             open_session.finish(Over(ending=withdrawal.ending))
-        elif not self._seen.knows(session):
+        elif owed:
             # It overtook its order: the order is not asked any more.
             self._seen.remember(session, withdrawal.issued_ms)
             self._ledger.write_ending(session, withdrawal.ending, case=None)

@@ -223,13 +223,19 @@ def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: L
 
 def _journal(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
     from bedside.agent.journal_command import export_journal, show_journal, verify_journal
+    from bedside.agent.journal_lock import JournalHeldError
 
     _work_as_the_worker(config)
-    if given.act == "verify":
-        return verify_journal(config.journal_dir, language)
-    if given.act == "export":
-        return export_journal(config.journal_dir, given.to, language)
-    return show_journal(config.journal_dir, given.limit, language)
+    try:
+        if given.act == "verify":
+            return verify_journal(config.journal_dir, language)
+        if given.act == "export":
+            return export_journal(config.journal_dir, given.to, language)
+        return show_journal(config.journal_dir, given.limit, language)
+    except JournalHeldError:
+        text = N_("Another program has the journal in its hand. Try again in a moment.")
+        print(say(language, text), file=sys.stderr)
+        return 1
 
 
 def _site(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from bedside.agent.board import Board
-from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
 from bedside.agent.moment import wall_ms
 from bedside.agent.panels import PanelLink
+from bedside.agent.scribe import Scribe
 from bedside.agent.work import Work
 from bedside.audit.entry import Actor, ActorKind, Thing
 from bedside.language import Language
@@ -35,12 +35,14 @@ class Desk:
     Args:
         work: the supervisor's hold on the worker.
         ledger: the journal.
+        scribe: reads and writes it as soon as it is free.
         board: what panels show.
     """
 
-    def __init__(self, work: Work, ledger: Ledger, board: Board) -> None:
+    def __init__(self, work: Work, ledger: Ledger, scribe: Scribe, board: Board) -> None:
         self._work = work
         self._ledger = ledger
+        self._scribe = scribe
         self._board = board
 
     def obey(self, link: PanelLink, message: FromPanel) -> None:
@@ -80,25 +82,21 @@ class Desk:
         }
         if self._board.fault is not None:
             detail["state"] = str(self._board.fault)
-        try:
-            self._ledger.write(
-                JournalAction.DEVICE_HELP_ASKED,
-                actor=Actor(ActorKind.OPERATOR, "operator", message.name.strip() or "-"),
-                detail=detail,
-            )
-        except (JournalError, OSError):
-            _fail(link, message.id, Gate.JOURNAL)
-            return
-        self._board.asked_help(wall_ms())
-        link.send(Done(message.id))
-        self._work.tend()
+        operator = Actor(ActorKind.OPERATOR, "operator", message.name.strip() or "-")
+
+        def act() -> None:
+            self._ledger.write(JournalAction.DEVICE_HELP_ASKED, actor=operator, detail=detail)
+            self._board.asked_help(wall_ms())
+
+        self._write(link, message.id, act)
 
     def _verify(self, link: PanelLink, message: Verified) -> None:
         due = self._board.verification
         if due is None or due.session != message.session or self._board.session is not None:
             _fail(link, message.id, None)
             return
-        try:
+
+        def act() -> None:
             self._ledger.write(
                 JournalAction.DEVICE_SERVICE_VERIFIED,
                 session=message.session,
@@ -106,28 +104,37 @@ class Desk:
                 actor=Actor(ActorKind.OPERATOR, "operator", message.name),
             )
             self._board.clear_verification()
-        except (JournalError, OSError):
-            _fail(link, message.id, Gate.JOURNAL)
-            return
-        link.send(Done(message.id))
-        self._work.tend()
+
+        self._write(link, message.id, act)
+
+    def _write(self, link: PanelLink, number: int, act: Callable[[], None]) -> None:
+        """Do what a person did, in the journal first, and answer."""
+
+        def act_and_answer() -> None:
+            act()
+            link.send(Done(number))
+            self._work.wrote()
+
+        self._scribe.do(act_and_answer, failed=lambda: _fail(link, number, Gate.JOURNAL))
 
     def _show_journal(self, link: PanelLink, message: JournalQuery) -> None:
+        self._scribe.do(
+            lambda: link.send(self._page(message)),
+            failed=lambda: _fail(link, message.id, Gate.JOURNAL),
+        )
+
+    def _page(self, message: JournalQuery) -> JournalPage:
         limit = message.limit
-        try:
-            while True:
-                entries, more = self._ledger.page(message.before, limit)
-                page = JournalPage(entries=tuple(entries), more=more)
-                try:
-                    to_line(page)
-                except LocalMisuseError:
-                    # Long entries: fewer of them fit in a line; the panel asks on from there.
-                    limit = max(limit // 2, 1)
-                    continue
-                link.send(page)
-                return
-        except JournalError:
-            _fail(link, message.id, Gate.JOURNAL)
+        while True:
+            entries, more = self._ledger.page(message.before, limit)
+            page = JournalPage(entries=tuple(entries), more=more)
+            try:
+                to_line(page)
+            except LocalMisuseError:
+                # Long entries: fewer of them fit in a line; the panel asks on from there.
+                limit = max(limit // 2, 1)
+            else:
+                return page
 
     def _reply(self, link: PanelLink, number: int) -> Callable[[Gate | None], None]:
         def reply(gate: Gate | None) -> None:

@@ -6,13 +6,9 @@
    key and this device's name.
 """
 
-import asyncio
 import os
-import ssl
 import time
-from binascii import Error as Base64Error
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from bedside.agent.config import AgentConfig
-from bedside.agent.dial import DialError, Question, open_connection
+from bedside.agent.est import EnrolmentError, ask_relays, est_answer, targets_of
 from bedside.agent.files import make_private_folder, write_bytes, write_json
 from bedside.agent.hardware import hardware_fingerprint
 from bedside.agent.ledger import Ledger
-from bedside.agent.link import Target
 from bedside.agent.moment import wall_ms
-from bedside.agent.proxy import Proxy
 from bedside.language import N_
 from bedside.pki.contexts import enrolment_client_context, enrolment_name
 from bedside.pki.device_keys import CertificateError, create_device_keys, open_certificate
@@ -34,32 +28,12 @@ from bedside.pki.requests import build_enrolment_request
 from bedside.pki.signing import BUNDLE, SignatureError, key_id, load_public_key, open_envelope
 from bedside.protocol.enrolment import EnrolmentCode
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.http import Response
 from bedside.protocol.orders import EnrolmentBundle
-from bedside.protocol.poll import parse_refusal
-from bedside.protocol.shapes import Relay
 from bedside.vocabulary import Gate, JournalAction, Outcome
 
-__all__ = ["EnrolmentError", "enrol", "est_answer", "open_bundle", "point_to", "store_certificate"]
+__all__ = ["EnrolmentError", "enrol", "open_bundle", "point_to", "store_certificate"]
 
 _PATH = "/.well-known/est/simpleenroll"
-_MAX_ANSWER = 32 * 1024
-_PACE_S = 1.5
-"""A relay carries one request a second for each address, and a hospital may be one address."""
-
-
-class EnrolmentError(RuntimeError):
-    """The device was not enrolled.
-
-    `text` is a marked sentence with `fields` for it; `gate` names what refused, None when nothing
-    could be asked.
-    """
-
-    def __init__(self, text: str, gate: Gate | None = None, **fields: object) -> None:
-        super().__init__(text.format(**fields))
-        self.text = text
-        self.fields = fields
-        self.gate = gate
 
 
 def open_bundle(data: bytes, manufacturer_key: str, now_ms: int) -> EnrolmentBundle:
@@ -126,7 +100,11 @@ async def _request_certificate(
     make_private_folder(folder)
     keys = create_device_keys(folder)
     request = build_enrolment_request(keys.request, bundle.device, code)
-    answer = await _ask_relays(bundle.relays, bundle.ca, request, config.proxy)
+    targets = [
+        replace(target, server_name=enrolment_name(target.server_name))
+        for target in targets_of(bundle.relays, config.proxy)
+    ]
+    answer = await ask_relays(targets, enrolment_client_context(bundle.ca), _PATH, request)
     try:
         certificate = open_certificate(
             est_answer(answer),
@@ -139,54 +117,6 @@ async def _request_certificate(
         raise EnrolmentError(N_("the answer is not a certificate for this device")) from error
     store_certificate(folder, certificate)
     return folder
-
-
-async def _ask_relays(
-    relays: Sequence[Relay], ca: str, request: bytes, proxy: Proxy | None
-) -> Response:
-    context = enrolment_client_context(ca)
-    body = b2a_base64(request, newline=False)
-    last = "-"
-    for relay in relays:
-        for port in relay.ports:
-            name = enrolment_name(relay.server_name)
-            target = Target(host=relay.host, port=port, server_name=name, proxy=proxy)
-            try:
-                answer = await _ask(target, context, body)
-                if answer.status == 429:
-                    await asyncio.sleep(_PACE_S)
-                    answer = await _ask(target, context, body)
-            except DialError as error:
-                last = f"{relay.host}:{port}: {error}"
-                continue
-            if answer.status < 500:
-                return answer
-            last = f"{relay.host}:{port}: {answer.status}"
-    raise EnrolmentError(N_("no relay could be asked; the last was {last}"), last=last)
-
-
-async def _ask(target: Target, context: ssl.SSLContext, body: bytes) -> Response:
-    _, line = await open_connection(target, context, Question)
-    try:
-        return await line.ask(
-            "POST", _PATH, target.server_name, content_type="application/pkcs10", body=body
-        )
-    finally:
-        line.close()
-
-
-def est_answer(answer: Response) -> bytes:
-    """Return the certificates (PKCS#7, DER) in an answer, or raise EnrolmentError with its gate."""
-    if answer.status != 200:
-        try:
-            gate: Gate | None = parse_refusal(answer.body).gate
-        except ProtocolError:
-            gate = None
-        raise EnrolmentError(N_("refused ({status})"), gate, status=answer.status)
-    try:
-        return a2b_base64(b"".join(answer.body[:_MAX_ANSWER].split()), strict_mode=True)
-    except (Base64Error, ValueError) as error:
-        raise EnrolmentError(N_("the answer is not a certificate for this device")) from error
 
 
 def store_certificate(folder: Path, certificate: x509.Certificate) -> None:

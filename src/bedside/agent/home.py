@@ -7,7 +7,10 @@ from typing import Any
 
 from bedside.agent.lines import WORKER_LINE_LIMIT, LineBuffer, parse_line, to_line
 
-__all__ = ["Home"]
+__all__ = ["SUPERVISOR_LIMIT_S", "Home"]
+
+SUPERVISOR_LIMIT_S = 10.0
+"""A supervisor that is silent, or deaf, for so long hangs: whoever is here could not stop a session."""
 
 
 class Home:
@@ -15,10 +18,12 @@ class Home:
 
     Args:
         sock: connected to the supervisor.
+        on_gone: called when the supervisor is gone, or hears nothing for ten seconds.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, on_gone: Callable[[], None]) -> None:
         self._socket = sock
+        self._on_gone = on_gone
         self._lines = LineBuffer(WORKER_LINE_LIMIT)
         self._waiting: list[dict[str, Any]] = []
 
@@ -31,10 +36,8 @@ class Home:
             self._waiting += map(parse_line, self._lines.feed(data))
         return self._waiting.pop(0)
 
-    def listen(
-        self, on_line: Callable[[dict[str, Any]], None], on_gone: Callable[[], None]
-    ) -> None:
-        """Call `on_line` for every line from now on, and `on_gone` when the supervisor is gone."""
+    def listen(self, on_line: Callable[[dict[str, Any]], None]) -> None:
+        """Call `on_line` for every line from now on."""
         self._socket.setblocking(False)
         loop = asyncio.get_running_loop()
 
@@ -47,7 +50,7 @@ class Home:
                 data = b""
             if not data:
                 loop.remove_reader(self._socket)
-                on_gone()
+                self._on_gone()
                 return
             for line in self._lines.feed(data):
                 on_line(parse_line(line))
@@ -60,15 +63,17 @@ class Home:
     def tell(self, said: dict[str, Any]) -> None:
         """Say `said` to the supervisor.
 
-        It reads at once and the lines are short: waiting for it is waiting for nothing. When it
-        is gone, the kernel ends this process (`worker`), so a broken line is not an error here.
+        It reads at once and the lines are short: waiting for it is waiting for nothing. One that
+        does not read for ten seconds hangs, and can stop no session either.
         """
         view = memoryview(to_line(said))
-        while view:
-            try:
-                view = view[self._socket.send(view) :]
-            except BlockingIOError:
-                self._socket.setblocking(True)
-            except OSError:
-                return
-        self._socket.setblocking(False)
+        try:
+            while view:
+                try:
+                    view = view[self._socket.send(view) :]
+                except BlockingIOError:
+                    self._socket.settimeout(SUPERVISOR_LIMIT_S)
+        except OSError:
+            self._on_gone()
+        finally:
+            self._socket.setblocking(False)

@@ -4,7 +4,7 @@ Rules held here:
 
 1. `append` returns after the line is written and synced; before that nobody may act on it.
 2. Supervisor and worker both write: each append holds the folder's lock, reads what the other
-   wrote, and continues that chain.
+   wrote, and continues that chain. Who cannot have the lock in time is told so (`journal_lock`).
 3. A torn tail (power cut, kill) loses no acknowledged entry: a whole line is completed, the rest is
    moved to a `torn-…` file beside the journal, and an entry says so. Nothing is destroyed.
 4. A journal that cannot be continued (broken chain, entries missing that the console acknowledged,
@@ -16,10 +16,8 @@ library is imported: the idle supervisor loads this module.
 """
 
 import errno
-import fcntl
 import json
 import os
-from _thread import allocate_lock  # `threading` around it costs the idle agent memory
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -27,20 +25,17 @@ from pathlib import Path
 from typing import Self
 
 from bedside.agent.clock import Stamp, read_stamp
+from bedside.agent.journal_lock import PATIENCE_MS, JournalError, JournalHeldError, JournalLock
 from bedside.agent.line_file import Disk, LineFile
 from bedside.audit.chain import GENESIS, ChainHead, Fault, Verdict, extend, line_hash, verify
 from bedside.audit.entry import SYSTEM, Deed, EntryError, Thing
 from bedside.audit.form import read_place
 from bedside.vocabulary import JournalAction
 
-__all__ = ["Journal", "JournalError"]
+__all__ = ["Journal", "JournalError", "JournalHeldError"]
 
 VERIFY_AT_OPEN = 4 * 1024 * 1024
 RESERVE_BYTES = 256 * 1024
-
-
-class JournalError(Exception):
-    """The journal cannot be continued; no session may be opened (gate `journal`)."""
 
 
 class Journal:
@@ -52,9 +47,11 @@ class Journal:
             the entries and their times agree.
         disk: the file system; another one in tests only.
         verify_at_open: how many bytes at the end are verified now; `verify` reads all.
+        patience_ms: how long each method waits for the lock; see `lock`.
 
     Raises:
         JournalError: when the journal that is there cannot be continued.
+        JournalHeldError: when another program has it; so do all methods that take the lock.
     """
 
     def __init__(
@@ -64,24 +61,28 @@ class Journal:
         stamp: Callable[[], Stamp] = read_stamp,
         disk: Disk | None = None,
         verify_at_open: int = VERIFY_AT_OPEN,
+        patience_ms: int = PATIENCE_MS,
     ) -> None:
         self._folder = folder
         self._stamp = stamp
         self._disk = disk or Disk()
         self._verify_at_open = verify_at_open
-        self._threads = allocate_lock()
         self._end = 0
         self._head = GENESIS
         self._failed = False
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.lock = JournalLock(folder / "lock", patience_ms=patience_ms)
             self._file = os.open(
                 self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
             self._lines = LineFile(self._file)
-            with self._held():
-                self._open()
+            try:
+                with self._held():
+                    self._open()
+            except BaseException:
+                self.close()
+                raise
         except OSError as error:
             raise JournalError(f"the journal cannot be opened: {error.strerror}") from error
 
@@ -93,7 +94,7 @@ class Journal:
     def close(self) -> None:
         """Release the files; the journal is as it was."""
         os.close(self._file)
-        os.close(self._lock)
+        self.lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -160,8 +161,8 @@ class Journal:
     def acknowledge(self, head: ChainHead) -> bool:
         """Move the cursor to a head from a receipt; say whether it moved.
 
-        A head that is not after the cursor moves nothing; one that this journal never had raises
-        JournalError.
+        A head that is not after the cursor moves nothing; one that this journal never had, or that
+        cannot be kept, raises JournalError.
         """
         if head.size <= self.acknowledged().size:
             return False
@@ -169,22 +170,36 @@ class Journal:
         if not line or line_hash(line[0]) != head.hash:
             raise JournalError("the receipt is for another journal")
         text = json.dumps({"head": head.hash, "size": head.size}, sort_keys=True)
-        with self._held():
-            self._replace("cursor", text.encode())
+        try:
+            with self._held():
+                self._replace("cursor", text.encode())
+        except OSError as error:
+            raise JournalError(f"the receipt cannot be kept: {error.strerror}") from error
         return True
+
+    def recover(self) -> None:
+        """Read the journal again if it failed before: what stands in the file counts, nothing else.
+
+        Raises JournalError when it cannot be continued.
+        """
+        if not self._failed:
+            return
+        try:
+            with self.lock.held():
+                self._end, self._head = 0, GENESIS
+                self._open()
+                self._failed = False
+        except OSError as error:
+            raise JournalError(f"the journal cannot be opened: {error.strerror}") from error
 
     # ---- under the lock ----
 
     @contextmanager
     def _held(self) -> Iterator[None]:
-        with self._threads:
+        with self.lock.held():
             if self._failed:
                 raise JournalError("the journal failed before and must be opened again")
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
+            yield
 
     def _open(self) -> None:
         size = os.fstat(self._file).st_size

@@ -1,10 +1,13 @@
-"""The device's journal for who stands before it: read, verify, export, without the maker (S27)."""
+"""The device's journal for who stands before it: read, verify, export, without the maker (S27).
+
+Each of the three raises JournalHeldError where another program has the journal for two seconds.
+"""
 
 import json
 import sys
 from pathlib import Path
 
-from bedside.agent.journal import Journal, JournalError
+from bedside.agent.journal import Journal, JournalError, JournalHeldError
 from bedside.agent.moment import wall_ms
 from bedside.agent.raised import raised
 from bedside.agent.words import say
@@ -16,11 +19,12 @@ from bedside.vocabulary import Gate, JournalAction
 __all__ = ["export_journal", "show_journal", "verify_journal"]
 
 _BATCH = 200
+_PATIENCE_MS = 2_000
 
 
 def show_journal(folder: Path, limit: int, language: Language) -> int:
     """Print the last `limit` entries, newest last; returns the exit code."""
-    with Journal(folder) as journal:
+    with Journal(folder, patience_ms=_PATIENCE_MS) as journal:
         size = journal.head().size
         first = max(size - limit, 0)
         for line in journal.entries(first, limit, max_bytes=limit * 8192):
@@ -34,8 +38,10 @@ def show_journal(folder: Path, limit: int, language: Language) -> int:
 def verify_journal(folder: Path, language: Language) -> int:
     """Verify every entry; returns 0, or 4 with the first bad entry named."""
     try:
-        with Journal(folder) as journal:
+        with Journal(folder, patience_ms=_PATIENCE_MS) as journal:
             verdict = journal.verify()
+    except JournalHeldError:
+        raise
     except JournalError as error:
         print(say(language, N_("The journal is damaged: {why}"), why=error), file=sys.stderr)
         return 4
@@ -56,7 +62,7 @@ def export_journal(folder: Path, out: Path | None, language: Language) -> int:
         return 2
     with raised():
         file = out.open("xb")
-    with Journal(folder) as journal, file:
+    with Journal(folder, patience_ms=_PATIENCE_MS) as journal, file:
         size = journal.head().size
         lines = (
             line for first in range(0, size, _BATCH) for line in journal.entries(first, _BATCH)

@@ -7,10 +7,11 @@ worker counts as running until that is done.
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = ["Keeper", "sweep_leftovers", "worker_command"]
 
 _WORKER_FD = 3
 _LEASH_FD = 4
+_GONE_S = 1.0
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -86,18 +88,12 @@ class Keeper:
         """Start the worker; raise OSError when the system cannot."""
         assert not self.running
         ours, theirs = socket.socketpair()
-        with theirs, self._tether.start() as leash, raised():
-            actions, copies = descriptors({_WORKER_FD: theirs, _LEASH_FD: leash})
-            pid = os.posix_spawn(
-                self._command[0],
-                self._command,
-                _ENVIRONMENT,
-                file_actions=[*actions, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
-                setsid=True,
-                setsigdef=[signal.SIGTERM, signal.SIGPIPE],
-            )
-            for copy in copies:
-                os.close(copy)
+        try:
+            with theirs, self._tether.start() as leash, raised():
+                pid = self._spawn({_WORKER_FD: theirs, _LEASH_FD: leash})
+        except OSError:
+            ours.close()
+            raise
         ours.setblocking(False)
         process = _Process(
             pid, os.pidfd_open(pid), ours, LineBuffer(WORKER_LINE_LIMIT), bytearray()
@@ -107,6 +103,21 @@ class Keeper:
         self._note()
         self._reactor.watch(ours, READ, self._ready)
         self._reactor.watch(process.pidfd, READ, self._died)
+
+    def _spawn(self, given: Mapping[int, socket.socket]) -> int:
+        actions, copies = descriptors(given)
+        try:
+            return os.posix_spawn(
+                self._command[0],
+                self._command,
+                _ENVIRONMENT,
+                file_actions=[*actions, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+                setsid=True,
+                setsigdef=[signal.SIGTERM, signal.SIGPIPE],
+            )
+        finally:
+            for copy in copies:
+                os.close(copy)
 
     def tell(self, message: dict[str, Any]) -> None:
         """Say `message` to the worker; nothing happens when there is none."""
@@ -202,7 +213,8 @@ class Keeper:
 def sweep_leftovers(record: Path) -> bool:
     """Kill the process group that an earlier supervisor left behind; return whether there was one.
 
-    A pid that was reused since is recognised by its start time and spared.
+    A pid that was reused since is recognised by its start time and spared. On return the worker is
+    gone, and with it its hold on the journal, unless the kernel keeps it for longer than a second.
     """
     try:
         noted = read_json(record) or {}
@@ -212,8 +224,19 @@ def sweep_leftovers(record: Path) -> bool:
     record.unlink(missing_ok=True)
     if not pid or started is None or _start_time(pid) != started:
         return False
-    _kill_group(pid)
+    with contextlib.suppress(OSError), _pidfd(pid) as pidfd:
+        _kill_group(pid)
+        select.select([pidfd], [], [], _GONE_S)
     return True
+
+
+@contextlib.contextmanager
+def _pidfd(pid: int) -> Iterator[int]:
+    pidfd = os.pidfd_open(pid)
+    try:
+        yield pidfd
+    finally:
+        os.close(pidfd)
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:

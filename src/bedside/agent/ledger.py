@@ -7,12 +7,13 @@ the next start when the supervisor was (S26).
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bedside.agent.journal import RESERVE_BYTES, Journal, JournalError
+from bedside.agent.journal_lock import PATIENCE_MS
 from bedside.audit.chain import ChainHead
 from bedside.audit.entry import Actor, ActorKind, Deed, DetailValue, Thing, time_ms
 from bedside.vocabulary import (
@@ -52,11 +53,16 @@ class OpenedSession:
 class Ledger:
     """The device's journal as supervisor and worker write it.
 
+    Args:
+        folder: the journal's.
+        device: the actor where no other is named.
+        patience_ms: how long it waits for another writer (`journal_lock`).
+
     Raises JournalError when the journal in `folder` cannot be continued.
     """
 
-    def __init__(self, folder: Path, device: DeviceId) -> None:
-        self.journal = Journal(folder)
+    def __init__(self, folder: Path, device: DeviceId, *, patience_ms: int = PATIENCE_MS) -> None:
+        self.journal = Journal(folder, patience_ms=patience_ms)
         self.device = Actor(ActorKind.DEVICE, device, device)
 
     def head(self) -> ChainHead:
@@ -134,17 +140,29 @@ class Ledger:
         return list(opened.values())
 
     def end_open_sessions(
-        self, ending: Ending, detail: Mapping[str, DetailValue]
-    ) -> list[OpenedSession]:
-        """Give every open session its ending; return them."""
-        opened = self.open_sessions()
-        for one in opened:
+        self,
+        ending: Ending,
+        detail: Mapping[str, DetailValue],
+        *,
+        before: Callable[[OpenedSession], None] = lambda _: None,
+    ) -> None:
+        """Give every open session its ending; `before` is called with each, then it is written.
+
+        Called again after an error, it goes on with those that have none yet.
+        """
+        for one in self.open_sessions():
+            before(one)
             self.write_ending(one.session, ending, case=one.case, detail=detail)
-        return opened
 
     def knows(self, session: SessionId) -> bool:
         """Whether the recent journal speaks of `session`: its order was met before."""
         return any(json.loads(line)["session"] == session for line in self._last(_LOOK_BACK))
+
+    def has_ended(self, session: SessionId) -> bool | None:
+        """Whether `session` has its ending; None when the recent journal does not speak of it."""
+        entries = [json.loads(line) for line in self._last(_LOOK_BACK)]
+        actions = {entry["action"] for entry in entries if entry["session"] == session}
+        return _ENDED in actions if actions else None
 
     def has_told_enough(self, action: JournalAction, now_ms: int) -> bool:
         """Whether this action, without a session, fills the end of the journal already.

@@ -17,6 +17,7 @@ __all__ = ["Link", "Target", "reason_of"]
 
 OPEN_LIMIT_MS = 8_000
 _READ_BYTES = 64 * 1024
+_READS_AT_ONCE = 16
 _MAX_ADDRESSES = 4
 
 Address = tuple[int, tuple[str, int]]
@@ -65,6 +66,7 @@ class Link:
         self._open = False
         self._reply: ProxyReply | None = None
         self._start: Timer | None = None
+        self._again: Timer | None = None
         self._timer = reactor.later(OPEN_LIMIT_MS, lambda: self._fail("timeout"))
         self._resolve()
 
@@ -82,8 +84,9 @@ class Link:
     def close(self) -> None:
         """Close it now; no callback follows."""
         self._timer.cancel()
-        if self._start is not None:
-            self._start.cancel()
+        for timer in (self._start, self._again):
+            if timer is not None:
+                timer.cancel()
         self._open = False
         for sock in (self._socket, self._wake):
             if sock is not None:
@@ -163,7 +166,11 @@ class Link:
         elif self._target.proxy:
             self._reply = ProxyReply()
             request = self._target.proxy.request(self._target.host, self._target.port)
-            self._socket.send(request)
+            try:
+                self._socket.send(request)
+            except OSError as error:
+                self._fail(reason_of(error))
+                return
             self._reactor.watch(self._socket, READ, self._proxy_answered)
         else:
             self._start_tls()
@@ -232,7 +239,12 @@ class Link:
             self._receive()
 
     def _receive(self) -> None:
-        while self._open and self._socket is not None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        for _ in range(_READS_AT_ONCE):
+            if not self._open or self._socket is None:
+                return
             try:
                 data = self._socket.recv(_READ_BYTES)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -244,6 +256,8 @@ class Link:
                 self._fail("closed")
                 return
             self._on_data(data)
+        # A relay that never stops talking delays nobody: the others have their turn first.
+        self._again = self._reactor.later(0, self._receive)
 
     def _flush(self) -> None:
         assert self._socket is not None

@@ -94,6 +94,7 @@ class Poller:
         self._acks: list[str] = []
         self._handled: dict[str, None] = {}
         self._next_in_ms = 0
+        self._asked = False
 
     def start(self) -> None:
         """Poll as soon as the plan says."""
@@ -126,10 +127,12 @@ class Poller:
             self._go_on()
 
     def _schedule(self) -> None:
+        self._set_timer(self._plan.attempt.at_ms - self._reactor.now_ms(), self._ask)
+
+    def _set_timer(self, delay_ms: int, callback: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        delay = self._plan.attempt.at_ms - self._reactor.now_ms()
-        self._timer = self._reactor.later(delay, self._ask)
+        self._timer = self._reactor.later(delay_ms, callback)
 
     def _ask(self) -> None:
         attempt = self._plan.attempt
@@ -170,11 +173,16 @@ class Poller:
             configuration=state.configuration,
         ).to_json()
         headers = {"content-type": "application/json"}
-        self._link.send(request("POST", "/v1/poll", self._linked[0].server_name, headers, body))
         limit = (_HOLD_MS if state.mode is PollMode.HELD else 0) + _ANSWER_GRACE_MS
-        self._timer = self._reactor.later(limit, lambda: self._fail("timeout"))
+        self._asked = True
+        # Before it is sent: a connection that breaks there sets the timer of what follows.
+        self._set_timer(limit, lambda: self._fail("timeout"))
+        self._link.send(request("POST", "/v1/poll", self._linked[0].server_name, headers, body))
 
     def _receive(self, data: bytes) -> None:
+        if not self._asked:
+            self._fail("malformed")
+            return
         self._reader.receive(data)
         response = self._reader.next()
         if self._reader.error is not None:
@@ -184,6 +192,7 @@ class Poller:
 
     def _answer(self, response: Response) -> None:
         assert self._linked is not None
+        self._asked = False
         if self._timer is not None:
             self._timer.cancel()
         relay, port = self._linked
@@ -240,12 +249,16 @@ class Poller:
 
     def _fail(self, reason: str) -> None:
         relay = self._plan.attempt.relay
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
         self._drop()
         self._plan.failed(self._reactor.now_ms())
         self._events.failed(relay, reason)
         self._schedule()
 
     def _drop(self) -> None:
+        self._asked = False
         if self._link is not None:
             self._link.close()
             self._link = None

@@ -5,14 +5,12 @@ first poll that it carries makes it `current`.
 """
 
 import os
-from binascii import b2a_base64
 
 from bedside.agent.config import AgentConfig
-from bedside.agent.dial import DialError, Question, open_connection
-from bedside.agent.enrolment import EnrolmentError, est_answer, point_to, store_certificate
+from bedside.agent.enrolment import point_to, store_certificate
+from bedside.agent.est import EnrolmentError, ask_relays, est_answer, targets_of
 from bedside.agent.files import make_private_folder
 from bedside.agent.identity import Identity, load_settings
-from bedside.agent.link import Target
 from bedside.agent.moment import wall_ms
 from bedside.pki.device_keys import (
     CertificateError,
@@ -21,7 +19,6 @@ from bedside.pki.device_keys import (
     open_certificate,
 )
 from bedside.pki.requests import build_renewal_request
-from bedside.protocol.http import Response
 
 __all__ = ["renew"]
 
@@ -38,8 +35,10 @@ async def renew(identity: Identity, config: AgentConfig) -> bool:
     make_private_folder(folder)
     keys = create_device_keys(folder, keep=old)
     request = build_renewal_request(keys.request, identity.device, old.identity)
+    relays = load_settings(config.state_dir / "configuration.json", identity).relays
+    context = identity.context(identity.current)
     try:
-        answer = await _ask(identity, config, request)
+        answer = await ask_relays(targets_of(relays, config.proxy), context, _PATH, request)
         certificate = open_certificate(
             est_answer(answer),
             identity.ca,
@@ -47,7 +46,7 @@ async def renew(identity: Identity, config: AgentConfig) -> bool:
             device=identity.device,
             now_ms=wall_ms(),
         )
-    except (EnrolmentError, CertificateError, DialError):
+    except (EnrolmentError, CertificateError):
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
@@ -55,26 +54,3 @@ async def renew(identity: Identity, config: AgentConfig) -> bool:
     store_certificate(folder, certificate)
     point_to(identity.folder / "next", folder)
     return True
-
-
-async def _ask(identity: Identity, config: AgentConfig, request: bytes) -> Response:
-    settings = load_settings(config.state_dir / "configuration.json", identity)
-    context = identity.context(identity.current)
-    last = DialError("no relay")
-    for relay in settings.relays:
-        for port in relay.ports:
-            target = Target(
-                host=relay.host, port=port, server_name=relay.server_name, proxy=config.proxy
-            )
-            try:
-                _, line = await open_connection(target, context, Question)
-                return await line.ask(
-                    "POST",
-                    _PATH,
-                    relay.server_name,
-                    content_type="application/pkcs10",
-                    body=b2a_base64(request, newline=False),
-                )
-            except DialError as error:
-                last = error
-    raise last

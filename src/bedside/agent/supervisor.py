@@ -4,18 +4,21 @@ Standard library only, one thread, under 20 MiB. What it decides is in `poll_pla
 what it holds is built in `Supervisor.__init__`, which can be read aloud.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import ssl
 import sys
 from pathlib import Path
+from typing import Any
 
 from bedside import __version__
 from bedside.agent.board import Board
 from bedside.agent.config import AgentConfig, notify_socket
 from bedside.agent.desk import Desk
 from bedside.agent.identity import Identity, load_identity, load_settings
+from bedside.agent.journal import JournalError
 from bedside.agent.keeper import Keeper, sweep_leftovers, worker_command
 from bedside.agent.ledger import Ledger
 from bedside.agent.moment import wall_ms
@@ -25,6 +28,7 @@ from bedside.agent.poll_plan import PollPlan
 from bedside.agent.poller import Poller, PollEvents, PollState
 from bedside.agent.raised import lower, raised
 from bedside.agent.reactor import READ, Reactor
+from bedside.agent.scribe import Scribe
 from bedside.agent.site.state import SiteFiles
 from bedside.agent.tether import sweep
 from bedside.agent.work import Work
@@ -36,6 +40,8 @@ __all__ = ["Supervisor", "main"]
 
 _NOTIFY_MS = 10_000
 _DISTRUST_MS = 10 * 60_000
+_START_MS = 5_000
+_STOP_MS = 500
 
 
 class Supervisor:
@@ -56,7 +62,16 @@ class Supervisor:
         self.identity: Identity = load_identity(config.identity_dir)
         self.settings_path = config.state_dir / "configuration.json"
         settings = load_settings(self.settings_path, self.identity)
-        self.ledger = Ledger(config.journal_dir, self.identity.device)
+        # A worker that an earlier supervisor left behind may have the journal in its hand.
+        self._swept = sweep_leftovers(config.state_dir / "worker.json")
+        self.ledger = Ledger(config.journal_dir, self.identity.device, patience_ms=_START_MS)
+        self._head = self.ledger.head()
+        self.scribe = Scribe(
+            self.reactor,
+            self.ledger.journal,
+            faulty=self._journal_refuses,
+            settled=lambda: self.work.tend(),  # noqa: PLW0108 - made below
+        )
         self.board = Board(
             self.identity,
             settings,
@@ -77,13 +92,14 @@ class Supervisor:
             config=config,
             identity=self.identity,
             ledger=self.ledger,
+            scribe=self.scribe,
             board=self.board,
             handled=lambda message_id: self.poller.handled(message_id),  # noqa: PLW0108 - made below
             configured=self._configured,
             renewed=self._renewed,
             now_ms=wall_ms,
         )
-        self.desk = Desk(self.work, self.ledger, self.board)
+        self.desk = Desk(self.work, self.ledger, self.scribe, self.board)
         self.poller = Poller(
             self.reactor,
             PollPlan(settings.relays, _any_share),
@@ -106,8 +122,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        swept = sweep_leftovers(self.config.state_dir / "worker.json")
-        self._begin(swept=swept)
+        self._begin()
         self._watch_signals()
         with raised():
             self.panels = Panels(
@@ -125,23 +140,23 @@ class Supervisor:
         finally:
             self._end()
 
-    def _begin(self, *, swept: bool) -> None:
+    def _begin(self) -> None:
         users = self.config.session_users
         left = sweep(users, [one.session for one in self.ledger.open_sessions()])
-        detail: dict[str, str | int | bool] = {"found": "at start", "swept": swept}
+        detail: dict[str, str | int | bool] = {"found": "at start", "swept": self._swept}
         if left:
             detail["processes_left"] = left
-        for one in self.ledger.end_open_sessions(Ending.DEVICE_LOST, detail):
-            self.work.after_session(one)
-        self.ledger.write(
+        self.work.endings.close(Ending.DEVICE_LOST, detail)
+        self._note(
             JournalAction.AGENT_PROCESS_STARTED,
             detail={"version": __version__, "runs_as": users.words(service=False)},
         )
         if not self.identity.matches_hardware(self.config.hardware_files):
             self.board.set_fault(Gate.INSTANCE)
-            self.ledger.write(
+            self._note(
                 JournalAction.DEVICE_CLONE_DETECTED, outcome=Outcome.REFUSED, gate=Gate.INSTANCE
             )
+        self.scribe.begin()
 
     def _end(self) -> None:
         self.poller.hang_up()
@@ -149,9 +164,25 @@ class Supervisor:
         if self.panels is not None:
             with raised():
                 self.panels.close()
-        self.ledger.write(JournalAction.AGENT_PROCESS_STOPPED)
+        self._note(JournalAction.AGENT_PROCESS_STOPPED)
+        self.scribe.settle(_STOP_MS)
         self.ledger.close()
         self.reactor.close()
+
+    def _note(self, action: JournalAction, **facts: Any) -> None:
+        """Write an entry of what is so whether or not it can be written."""
+
+        def act() -> None:
+            self.ledger.write(action, **facts)
+            self.work.wrote()
+
+        self.scribe.do(act)
+
+    def _journal_refuses(self, refused: bool) -> None:  # noqa: FBT001 - the one fact of a round
+        if refused:
+            self.board.set_fault(Gate.JOURNAL)
+        elif self.board.fault is Gate.JOURNAL and self.ledger.is_writable():
+            self.board.set_fault(None)
 
     def _watch_signals(self) -> None:
         ours, theirs = socket.socketpair()
@@ -183,7 +214,10 @@ class Supervisor:
         return self._contexts[folder]
 
     def _poll_state(self) -> PollState:
-        head = self.ledger.head()
+        # Where somebody has the journal at this moment, the head of before is as true.
+        with contextlib.suppress(JournalError):
+            self._head = self.ledger.head()
+        head = self._head
         settings = self.board.settings
         # While somebody is asked or inside, news comes at once whatever the mode.
         held = settings.poll_mode is PollMode.HELD or self.board.activity is not Activity.IDLE
@@ -204,13 +238,13 @@ class Supervisor:
         if self._polled_with_next:
             self.identity.promote_next()
             self._polled_with_next = False
-            self.ledger.write(JournalAction.DEVICE_CERTIFICATE_RENEWED)
+            self._note(JournalAction.DEVICE_CERTIFICATE_RENEWED)
         self._told_failures.clear()
         self.board.polled(relay.name, wall_ms())
 
     def _refused(self, relay: Relay, gate: Gate) -> None:
         if self.board.set_fault(gate):
-            self.ledger.write(
+            self._note(
                 JournalAction.RELAY_CONNECTION_REFUSED,
                 outcome=Outcome.REFUSED,
                 gate=gate,
@@ -221,7 +255,7 @@ class Supervisor:
         self.board.unreachable()
         if reason == "certificate" and (relay.name, reason) not in self._told_failures:
             self._told_failures.add((relay.name, reason))
-            self.ledger.write(
+            self._note(
                 JournalAction.RELAY_CONNECTION_REFUSED,
                 outcome=Outcome.REFUSED,
                 gate=Gate.CERTIFICATE,

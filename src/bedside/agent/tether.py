@@ -5,6 +5,7 @@ worker never has it. A leash lives and dies with its worker: when one of them go
 other, and nothing new starts before what the session started is gone.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -24,6 +25,7 @@ __all__ = ["Tether", "descriptors", "start_leash", "sweep"]
 _LEASH_TIME_MS = 500
 _WAIT_MS = 1_500
 _LEAVE_MS = 2_000
+_AGAIN_MS = 100
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 _LEASH_FD = 3
 _FREE_FD = 10
@@ -51,6 +53,7 @@ class Tether:
         self._in_order = True
         self._ended: Callable[[], None] | None = None
         self._timers: list[Timer] = []
+        self._sweeping = self._worker_gone = False
 
     @property
     def busy(self) -> bool:
@@ -58,8 +61,13 @@ class Tether:
         return self._ended is not None
 
     def start(self) -> socket.socket:
-        """Start a leash and return the worker's end of its socket; raises OSError."""
-        assert self._leash is None
+        """Start a leash and return the worker's end of its socket.
+
+        Raises OSError: the system cannot, or what the last session started is still being ended.
+        """
+        if self._running or self._sweeping:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        self._worker_gone = False
         self._leash, control = start_leash(self._users)
         self._watch(self._leash, self._leash_died)
         return control
@@ -70,6 +78,7 @@ class Tether:
         It is called after a second and a half in any case, for processes that the kernel holds.
         """
         self._ended = ended
+        self._worker_gone = True
         self._timers.append(self._reactor.later(_WAIT_MS, self._finish))
         if self._leash is not None:
             self._timers.append(self._reactor.later(_LEASH_TIME_MS, self._kill_leash))
@@ -80,6 +89,10 @@ class Tether:
         self._leash, self._in_order = None, status == 0
         if self._ended is not None:
             self._finish_or_sweep()
+        elif self._worker_gone:
+            # It was given up: what it left is swept before another one starts.
+            if not self._in_order:
+                self._sweep()
         elif self._in_order:
             # Its worker let it go: because it is about to be gone, or else it has to go as well.
             self._timers.append(self._reactor.later(_LEAVE_MS, self._lost))
@@ -90,8 +103,22 @@ class Tether:
         if self._in_order:
             self._finish()
         else:
-            # The leash was killed, or left something: what it held fell to us.
-            self._watch(_start_sweep(self._users, ()), lambda _status: self._finish())
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """The leash was killed, or left something: what it held fell to us."""
+        self._sweeping = True
+        try:
+            sweeper = _start_sweep(self._users, ())
+        except OSError:
+            # No process can be made: what is to be swept may be why.
+            self._reactor.later(_AGAIN_MS, self._sweep)
+        else:
+            self._watch(sweeper, self._swept)
+
+    def _swept(self, _status: int) -> None:
+        self._sweeping = False
+        self._finish()
 
     def _finish(self) -> None:
         for timer in self._timers:

@@ -1,16 +1,19 @@
 """What the supervisor has its worker do: messages, consent, stop, sync, renewal; and its loss.
 
 Every ending that the worker cannot write any more is written here: a session never stays half open
-(S26), and Stop takes effect within a second whatever the worker does (R13).
+(S26), and Stop takes effect within a second whatever the worker does (R13). The journal is the
+scribe's: while something waits to be written, no worker starts, or it would write behind it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bedside.agent.board import Board
 from bedside.agent.config import AgentConfig
+from bedside.agent.endings import Endings
 from bedside.agent.identity import Identity
-from bedside.agent.journal import JournalError
+from bedside.agent.journal import JournalError, JournalHeldError
 from bedside.agent.keeper import Keeper
 from bedside.agent.keeper_plan import (
     STOP_LIMIT_MS,
@@ -20,13 +23,14 @@ from bedside.agent.keeper_plan import (
     restart_delay_ms,
     sync_delay_ms,
 )
-from bedside.agent.ledger import Ledger, OpenedSession
+from bedside.agent.ledger import Ledger
 from bedside.agent.reactor import Reactor, Timer
+from bedside.agent.scribe import Scribe
 from bedside.protocol.fields import Fields
 from bedside.protocol.local import Verification
 from bedside.protocol.poll import Message
 from bedside.protocol.shapes import Relay
-from bedside.vocabulary import Ending, Gate, JournalAction, Mode, Outcome
+from bedside.vocabulary import Ending, Gate, JournalAction, Outcome
 
 __all__ = ["Answer", "Work"]
 
@@ -34,6 +38,12 @@ _TEND_MS = 2_000
 _MAX_TRIES = 3
 _RENEW_AGAIN_MS = 3_600_000
 _END_MS = 1_500
+_END_LIMIT_MS = 4_000
+_SETTLE_MS = 1_500
+_ANSWER_MS = 250
+_LOOK_AGAIN_MS = 1_000
+_HOUR_MS = 3_600_000
+_BY_SUPERVISOR = {"by": "supervisor"}
 
 Answer = Callable[[Gate | None], None]
 KeeperMaker = Callable[[Callable[[dict[str, Any]], None], Callable[[bool], None]], Keeper]
@@ -45,7 +55,7 @@ class Work:
     Args:
         reactor: the loop that drives it.
         make_keeper: makes the hold on the worker from its two callbacks.
-        config, identity, ledger, board: the supervisor's own.
+        config, identity, ledger, scribe, board: the supervisor's own.
         handled: told the id of each message that the worker has dealt with.
         configured: called when the worker stored a new configuration.
         renewed: called when there is a new key set to poll with.
@@ -60,6 +70,7 @@ class Work:
         config: AgentConfig,
         identity: Identity,
         ledger: Ledger,
+        scribe: Scribe,
         board: Board,
         handled: Callable[[str], None],
         configured: Callable[[], None],
@@ -71,7 +82,9 @@ class Work:
         self._config = config
         self._identity = identity
         self._ledger = ledger
+        self._scribe = scribe
         self._board = board
+        self.endings = Endings(scribe, ledger, board, now_ms=now_ms)
         self._handled = handled
         self._configured = configured
         self._renewed = renewed
@@ -86,6 +99,7 @@ class Work:
         self._sync_at_ms = 0
         self._renew_at_ms = 0
         self._acknowledged = -1
+        self._unread = False
         self._stop_asked_ms: int | None = None
         self._timer: Timer | None = None
         self._ending = False
@@ -112,13 +126,18 @@ class Work:
     def stop(self, answer: Answer) -> None:
         """End whatever is open, within a second, with or without the worker's help."""
         if not self._keeper.running:
-            self._close_open(Ending.BY_OPERATOR, {"by": "supervisor"})
-            answer(None)
+            self._close(Ending.BY_OPERATOR, [answer], None)
             return
         self.ask({"do": "stop"}, answer)
         if self._stop_asked_ms is None:
             self._stop_asked_ms = self._reactor.now_ms()
             self._reactor.later(STOP_LIMIT_MS, self.tend)
+
+    def wrote(self) -> None:
+        """The supervisor wrote an entry: the console hears of it now, whoever has to be started."""
+        self._keeper.tell({"do": "news"})
+        # Not now: until the scribe has put its pen down, no worker starts.
+        self._reactor.later(0, self.tend)
 
     def tend(self) -> None:
         """Start, kill or leave the worker; comes back by itself while there is a reason to."""
@@ -130,43 +149,44 @@ class Work:
         now_ms = self._reactor.now_ms()
         facts = WorkerFacts(
             running=self._keeper.running,
-            has_work=bool(self._messages) or self._sync_is_due(now_ms) or self._renewal_is_due(),
+            has_work=not self._scribe.waits and self._has_work(now_ms),
             heard_ms=self._keeper.heard_ms,
             stop_asked_ms=self._stop_asked_ms,
             not_before_ms=self._not_before_ms,
         )
         step = next_worker_step(facts, now_ms)
         if step is WorkerStep.KILL:
-            self._keeper.kill()
+            self._kill()
         elif step is WorkerStep.START:
             self._start()
-        self._come_back(facts, now_ms)
+        else:
+            # It watches us as we watch it.
+            self._keeper.tell({"do": "alive"})
+        self._timer = self._reactor.later(self._pause_ms(facts, now_ms), self.tend)
 
     def end(self) -> None:
         """Let the worker end what is open, then kill it; nothing starts any more."""
         self._ending = True
+        until_ms = self._reactor.now_ms() + _END_LIMIT_MS
         if self._keeper.running:
             self._keeper.tell({"do": "leave"})
             self._reactor.later(_END_MS, self._keeper.kill)
-            while self._keeper.running:
-                self._reactor.turn()
-        self._close_open(Ending.DEVICE_LOST, {"by": "supervisor"})
-
-    def after_session(self, ended: OpenedSession) -> None:
-        """Require a person's verification after control that was live (R11)."""
-        if ended.live and ended.mode is Mode.CONTROL:
-            due = Verification(
-                session=ended.session,
-                person=ended.person or "?",
-                at_ms=self._ledger.last_entry_ms(),
-                changes=(),
-            )
-            self._board.require_verification(due)
+            self._reactor.later(_END_LIMIT_MS, lambda: None)
+        while self._keeper.running and self._reactor.now_ms() < until_ms:
+            self._reactor.turn()
+        self.endings.close(Ending.DEVICE_LOST, _BY_SUPERVISOR)
+        self._scribe.settle(_SETTLE_MS)
 
     # ---- the worker's life ----
 
     def _start(self) -> None:
-        self._keeper.start()
+        try:
+            self._keeper.start()
+        except OSError:
+            # No process, no memory: as good as a worker that is lost again and again.
+            self._losses = max(self._losses + 1, 2)
+            self._not_before_ms = self._reactor.now_ms() + restart_delay_ms(self._losses)
+            return
         self._keeper.tell({"do": "begin", "config": self._config.to_json()})
         for message_id, told in self._messages.items():
             self._tries[message_id] = self._tries.get(message_id, 0) + 1
@@ -180,66 +200,61 @@ class Work:
             self._sync_tries += 1
             self._keeper.tell({"do": "sync"})
 
-    def _come_back(self, facts: WorkerFacts, now_ms: int) -> None:
+    def _kill(self) -> None:
+        self._keeper.kill()
+        self._reactor.later(_ANSWER_MS, partial(self._outlived, self._keeper.pid))
+
+    def _outlived(self, pid: int | None) -> None:
+        """Where a disk keeps a killed worker from dying, it does nothing more all the same."""
+        alive = pid is not None and self._keeper.pid == pid
+        if alive and self._stop_asked_ms is not None:
+            _answer_all(self._taken_answers(), None)
+
+    def _pause_ms(self, facts: WorkerFacts, now_ms: int) -> int:
         if self._keeper.running:
-            self._timer = self._reactor.later(_TEND_MS, self.tend)
-        elif facts.has_work:
-            self._timer = self._reactor.later(self._not_before_ms - now_ms, self.tend)
-        elif self._news():
-            self._timer = self._reactor.later(self._sync_at_ms - now_ms, self.tend)
-        else:
-            self._timer = self._reactor.later(3_600_000, self.tend)
+            return _TEND_MS
+        if self._scribe.waits:
+            return _LOOK_AGAIN_MS
+        if facts.has_work:
+            return self._not_before_ms - now_ms
+        if self._news():
+            return self._sync_at_ms - now_ms
+        return _LOOK_AGAIN_MS if self._unread else _HOUR_MS
 
     def _exited(self, in_order: bool) -> None:  # noqa: FBT001 - the one fact of an exit
         stopped, self._stop_asked_ms = self._stop_asked_ms is not None, None
-        opened = self._ledger.open_sessions()
-        if opened or not in_order:
-            self._journal_loss(stopped=stopped)
-        ending = Ending.BY_OPERATOR if stopped else Ending.FAILED
-        self._close_open(ending, {"by": "supervisor"})
         self._losses = 0 if in_order else self._losses + 1
         self._not_before_ms = self._reactor.now_ms() + restart_delay_ms(self._losses)
-        for answer in list(self._answers.values()):
-            answer(None if stopped else Gate.DEVICE_STATE)
-        self._answers.clear()
-        self._give_up_poison()
         self._board.clear()
+        self.endings.note_loss(stopped=stopped, in_order=in_order)
+        ending = Ending.BY_OPERATOR if stopped else Ending.FAILED
+        self._close(ending, self._taken_answers(), None if stopped else Gate.DEVICE_STATE)
+        self._give_up_poison()
         self.tend()
 
-    def _journal_loss(self, *, stopped: bool) -> None:
-        try:
-            self._ledger.write(
-                JournalAction.AGENT_WORKER_LOST,
-                outcome=Outcome.FAILURE,
-                detail={"stopped": stopped},
-            )
-        except JournalError:
-            self._board.set_fault(Gate.JOURNAL)
+    def _close(self, ending: Ending, answers: list[Answer], gate: Gate | None) -> None:
+        """End what is open; `answers` wait for that, but not for a journal that somebody holds."""
+        self.endings.close(ending, _BY_SUPERVISOR, done=lambda: _answer_all(answers, gate))
+        self._reactor.later(_ANSWER_MS, lambda: _answer_all(answers, gate))
 
-    def _close_open(self, ending: Ending, detail: dict[str, str | int | bool]) -> None:
-        try:
-            ended = self._ledger.end_open_sessions(ending, detail)
-        except JournalError:
-            self._board.set_fault(Gate.JOURNAL)
-            return
-        for one in ended:
-            self.after_session(one)
+    def _taken_answers(self) -> list[Answer]:
+        answers = list(self._answers.values())
+        self._answers.clear()
+        return answers
 
     def _give_up_poison(self) -> None:
         for message_id, tries in list(self._tries.items()):
-            if tries < _MAX_TRIES:
-                continue
-            try:
-                self._ledger.write(
-                    JournalAction.ORDER_DOCUMENT_REFUSED,
-                    outcome=Outcome.REFUSED,
-                    gate=Gate.ORDER_MALFORMED,
-                    detail={"message": message_id},
-                )
-            except JournalError:
-                self._board.set_fault(Gate.JOURNAL)
-                return
-            self._done_with(message_id)
+            if tries >= _MAX_TRIES:
+                self._scribe.do(partial(self._refuse_poison, message_id))
+
+    def _refuse_poison(self, message_id: str) -> None:
+        self._ledger.write(
+            JournalAction.ORDER_DOCUMENT_REFUSED,
+            outcome=Outcome.REFUSED,
+            gate=Gate.ORDER_MALFORMED,
+            detail={"message": message_id},
+        )
+        self._done_with(message_id)
 
     def _done_with(self, message_id: str) -> None:
         self._messages.pop(message_id, None)
@@ -263,7 +278,8 @@ class Work:
             case "renewed":
                 self._renewed()
             case "verify":
-                self._board.require_verification(Verification.from_fields(Fields(said["due"])))
+                due = Verification.from_fields(Fields(said["due"]))
+                self._scribe.owe(lambda: self._board.require_verification(due))
             case "answer":
                 self._answered(int(said["answer"]), said["gate"])
             case unknown:
@@ -271,23 +287,33 @@ class Work:
 
     def _answered(self, number: int, gate: str | None) -> None:
         answer = self._answers.pop(number, None)
-        if self._stop_asked_ms is not None and not self._ledger.open_sessions():
-            self._stop_asked_ms = None
+        if self._stop_asked_ms is not None:
+            self._scribe.do(self._check_stopped)
         if answer is not None:
             answer(Gate(gate) if gate else None)
 
+    def _check_stopped(self) -> None:
+        """Believe that the worker obeyed Stop when the journal says so; else it is killed."""
+        if not self._ledger.open_sessions():
+            self._stop_asked_ms = None
+
     # ---- reasons to start it ----
 
-    def _sync_is_due(self, now_ms: int) -> bool:
-        return now_ms >= self._sync_at_ms and self._news()
+    def _has_work(self, now_ms: int) -> bool:
+        sync_is_due = now_ms >= self._sync_at_ms and self._news()
+        return bool(self._messages) or sync_is_due or self._renewal_is_due()
 
     def _news(self) -> bool:
         """Whether the journal holds what the console should know and has not acknowledged."""
+        self._unread = False
         try:
             acknowledged = self._ledger.journal.acknowledged().size
             if acknowledged != self._acknowledged:
                 self._acknowledged, self._sync_tries = acknowledged, 0
             return self._ledger.has_news_after(acknowledged)
+        except JournalHeldError:
+            self._unread = True
+            return False
         except JournalError:
             return False
 
@@ -296,3 +322,9 @@ class Work:
         if self._identity.next is not None or self._reactor.now_ms() < self._renew_at_ms:
             return False
         return self._wall_ms() >= begin + (end - begin) * 2 // 3
+
+
+def _answer_all(answers: list[Answer], gate: Gate | None) -> None:
+    """Give each answer once, however often this is called."""
+    while answers:
+        answers.pop()(gate)

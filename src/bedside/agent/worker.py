@@ -1,7 +1,9 @@
 """The process that does the work: starts with a message, holds the heavy parts, leaves when done.
 
 It is born with one socket to the supervisor and one to its leash, gives up its privileges, and dies
-with both.
+with both. Where nobody could stop a session any more, the worker is no more: it ends at once, without
+a word in the journal; the leash ends what the session started, and the supervisor, or the next one,
+writes the ending.
 """
 
 import asyncio
@@ -14,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bedside.agent.config import AgentConfig
-from bedside.agent.home import Home
-from bedside.agent.privileges import die_with_parent, drop_privileges
+from bedside.agent.home import SUPERVISOR_LIMIT_S, Home
+from bedside.agent.privileges import die_now, die_with_parent, drop_privileges
 
 __all__ = ["Worker", "main"]
 
@@ -40,16 +42,18 @@ class Worker:
         self._home = home
         self._over = asyncio.Event()
         self._quiet_since = time.monotonic()
+        self._silent_beats = 0
         self.clerk = Clerk(config, Leash(leash), tell=home.tell, touched=self._touch)
 
     async def run(self) -> None:
-        """Work until nothing was to be done for a while, or the supervisor says so or is gone."""
-        self._home.listen(self._obey, self._over.set)
+        """Work until nothing was to be done for a while, or the supervisor says so."""
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(self.clerk.run()),
                 tasks.create_task(self._beat()),
             ]
+            await self.clerk.ready.wait()
+            self._home.listen(self._obey)
             await self._over.wait()
             await self.clerk.leave()
             for task in running:
@@ -58,6 +62,10 @@ class Worker:
     async def _beat(self) -> None:
         while True:
             self._home.tell({"do": "alive"})
+            # Counted, not measured: a machine that slept is no supervisor that hangs.
+            self._silent_beats += 1
+            if self._silent_beats > SUPERVISOR_LIMIT_S / _ALIVE_S:
+                die_now()
             idle_s = time.monotonic() - self._quiet_since
             if (not self.clerk.busy and idle_s > LINGER_S) or (
                 self.clerk.waits_for_receipt_only and idle_s > _RECEIPT_WAIT_S
@@ -66,6 +74,9 @@ class Worker:
             await asyncio.sleep(_ALIVE_S)
 
     def _obey(self, told: dict[str, Any]) -> None:
+        self._silent_beats = 0
+        if told["do"] == "alive":
+            return
         self._touch()
         if told["do"] == "leave":
             self._over.set()
@@ -80,8 +91,9 @@ def main() -> int:
     """Run the worker on the sockets at descriptors 3 and 4; returns the exit status."""
     parent = os.getppid()
     die_with_parent(parent)
+    home = Home(socket.socket(fileno=3), on_gone=die_now)
     # Descriptor 4 stays open to the last, so that the leash does not leave before this process.
-    home, leash = Home(socket.socket(fileno=3)), socket.socket(fileno=os.dup(4))
+    leash = socket.socket(fileno=os.dup(4))
     told = home.first()
     if told is None:
         return 0

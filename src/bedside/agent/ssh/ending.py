@@ -134,10 +134,11 @@ def _has_no_power() -> bool:
 
 def _kill_marked(needles: list[bytes]) -> None:
     killed: set[int] = set()
+    end = time.monotonic() + _GIVE_UP_SECONDS
     while True:
         found = {pid for pid in _marked(needles) if pid != os.getpid()}
         _signal_all(found, signal.SIGKILL)
-        if not found - killed:
+        if not found - killed or time.monotonic() > end:
             return
         killed |= found
         time.sleep(_ROUND_SECONDS)
