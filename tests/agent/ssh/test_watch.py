@@ -1,0 +1,85 @@
+"""The channel of a watcher: what a slow line misses, keys that reach nothing, and leaving."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from bedside.agent.ssh.children import Leash
+from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.watch import Watch
+from tests.agent.ssh.kit import Hooks, make_grant, make_profile
+from tests.agent.ssh.test_stage import Screen
+
+
+class Channel:
+    """As much of an SSH channel as a watcher uses."""
+
+    def __init__(self):
+        self.said = b""
+        self.status = None
+
+    def is_closing(self):
+        return self.status is not None
+
+    def write(self, data):
+        self.said += data
+
+    def exit(self, status):
+        self.status = status
+
+
+class Play:
+    def __init__(self, leash):
+        grant = make_grant(make_profile(Path("/srv")), watcher="Jean Roy, Canada")
+        self.context = SessionContext(grant=grant, hooks=Hooks(), leash=leash)
+        self.screen = Screen((80, 24))
+        self.stage = self.context.stage
+        self.stage.opened(self.screen)
+        self.channel = Channel()
+        self.refusals = []
+        self.watch = Watch(self.context, self.channel, lambda: self.refusals.append(1))
+        self.watch.start()
+
+
+@pytest.fixture
+def play():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Play(Leash(ours))
+
+
+def test_the_terminal_and_its_size_are_seen(play):
+    play.stage.shows(play.screen, b"prompt$ ")
+    assert b"you watch a terminal of 80 x 24" in play.channel.said
+    assert play.channel.said.endswith(b"prompt$ ")
+    assert "Jean Roy, Canada watches this terminal." in play.screen.said[0]
+    assert play.watch.closing_detail()["bytes_sent"] == len(play.channel.said)
+
+
+def test_a_slow_line_misses_and_has_the_terminal_drawn_anew(play):
+    redrawn = play.screen.redrawn
+    play.watch.pause_writing()
+    play.stage.shows(play.screen, b"missed")
+    assert b"missed" not in play.channel.said
+    play.watch.resume_writing()
+    assert play.screen.redrawn == redrawn + 1
+    play.watch.pause_writing()
+    play.watch.resume_writing()
+    assert play.screen.redrawn == redrawn + 1
+
+
+def test_keys_are_refused_once_and_leaving_is_said(play):
+    for _ in range(3):
+        play.watch.data_received(b"rm -rf /\n")
+    assert play.refusals == [1]
+    assert play.channel.said.count(b"your keys do not reach the device") == 1
+    assert play.watch.closing_detail()["bytes_received"] == 27
+    play.watch.eof_received()
+    play.watch.data_received(b"\x04")
+    assert play.channel.status == 0
+    play.stage.shows(play.screen, b"after")
+    assert b"after" not in play.channel.said
+    play.watch.connection_lost()
+    assert len(play.screen.said) == 2
+    assert "does not watch" in play.screen.said[1]
