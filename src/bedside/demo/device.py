@@ -1,5 +1,6 @@
 """The simulated injector as a machine: its folders, its program, its agent's configuration."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from bedside.demo.injector import physics
 from bedside.demo.injector.store import Store
+from bedside.demo.session_user import can_run, new_session_user
 
 __all__ = ["InjectorDevice"]
 
@@ -83,8 +85,11 @@ class InjectorDevice:
         """Return the injector's own command."""
         return [str(self.root / "bin" / "injector"), *words]
 
-    def prepare(self, profile: Path) -> None:
-        """Lay out the disk: program, state with a fault to find, agent's configuration."""
+    def prepare(self, profile: Path) -> bool:
+        """Lay out the disk: program, state with a fault to find, agent's configuration.
+
+        Returns whether sessions have a user of their own here.
+        """
         program = self.root / "bin" / "injector"
         program.parent.mkdir(parents=True, exist_ok=True)
         self.inbox.mkdir(parents=True, exist_ok=True)
@@ -96,11 +101,33 @@ class InjectorDevice:
         self.store.prepare(language=self._language)
         shutil.copy(profile, self.folder / "profile.toml")
         (self.folder / "machine-id").write_text(f"{self.folder}\n", encoding="utf-8")
+        user = self._find_session_user()
         self.config.write_text(
             'state_dir = "agent"\nrun_dir = "run"\nprofile = "profile.toml"\n'
-            'manufacturer_key = "manufacturer.pem"\nhardware_files = ["machine-id"]\n',
+            'manufacturer_key = "manufacturer.pem"\nhardware_files = ["machine-id"]\n'
+            + ("" if user is None else f"session_user = {user}\n"),
             encoding="utf-8",
         )
+        return user is not None
+
+    def _find_session_user(self) -> int | None:
+        """Return as whom sessions run here from now on; None where it is the agent's own user."""
+        kept = self.folder / "session-user"
+        user = int(kept.read_text()) if kept.exists() else new_session_user()
+        if not can_run(self.command("safe-state"), user):
+            return None
+        kept.write_text(str(user))
+        self.share_with(user)
+        return user
+
+    def share_with(self, user: int) -> None:
+        """Let service as `user` change the injector's state, and read what arrived in the inbox."""
+        (self.state / ".lock").touch()
+        for path in (self.state, *self.state.iterdir()):
+            os.chown(path, -1, user)
+            path.chmod(0o2775 if path.is_dir() else 0o664)
+        os.chown(self.inbox, -1, user)
+        self.inbox.chmod(0o2750)
 
     def guard(self, agent: Sequence[str]) -> str:
         """Return the shell line that keeps the agent running, as a service manager does."""

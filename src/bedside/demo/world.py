@@ -221,7 +221,7 @@ class World:
         self.start_console()
         for name in RELAYS:
             self.start_relay(name)
-        self.device.prepare(self._profile("contrast-injector"))
+        self._prepare_device()
         self.processes.start(
             "injector", self.device.command("run", "--port", str(self.ports.diagnostics))
         )
@@ -230,6 +230,16 @@ class World:
             self._keep()
         self.start_agent()
         return self
+
+    def _prepare_device(self) -> None:
+        """Lay the device out; its sessions' user may walk to its disk, and to nothing else of the world."""
+        others = [self.folder / name for name in ("console", "logs", "people")]
+        for folder in (*others, *map(self.relay_folder, RELAYS)):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)
+        self.folder.chmod(0o711)
+        if not self.device.prepare(self._profile("contrast-injector")):
+            self.folder.chmod(0o700)
 
     def _keep(self) -> None:
         kept = {
