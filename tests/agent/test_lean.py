@@ -33,3 +33,23 @@ def test_whoever_uses_one_gets_the_real_one():
         " base64.b64encode(b'x'), copy.copy([1]), inspect.isfunction(run := print))"
     )
     assert run(code) == "(a) file:///a%20b b'eA==' [1] False"
+
+
+def test_what_is_annotated_behaves_as_with_the_real_typing():
+    code = (
+        "from bedside.agent.lean import LateModule\n"
+        "from bedside.agent.users import SessionUsers, SystemUser\n"
+        "from bedside.protocol.http import HttpLimits\n"
+        "from bedside.vocabulary import DeviceId\n"
+        "user = SystemUser('a', 1, 2, (3,))\n"
+        "print(user, user._replace(uid=5).uid, SessionUsers(user, separate=True).words(service=False),"
+        " HttpLimits(head=1), DeviceId('D'),"
+        " isinstance(sys.modules['typing'], LateModule))\n"
+        "from typing import get_type_hints\n"
+        "print(isinstance(sys.modules['typing'], LateModule), get_type_hints.__module__)"
+    )
+    limits = "HttpLimits(head=1, headers=64, body=262144)"
+    assert run(code).splitlines() == [
+        f"SystemUser(name='a', uid=1, gid=2, groups=(3,)) 5 a {limits} D True",
+        "False typing",
+    ]
