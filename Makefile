@@ -12,9 +12,8 @@ BIN := .venv/bin
 RUN := $(CURDIR)/$(BIN)
 STAMPS := .stamps
 T ?= tests
-# Whole worlds for minutes each; they want the machine to themselves.
-LONG := $(shell cat tests/journeys/long.txt)
-J ?= 2
+# Twice the cores: what plays real programs waits more than it computes.
+J ?= $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: help
 help: ## this list
@@ -31,12 +30,10 @@ demo-check: venv assets ## the whole journey unattended with the real OpenSSH; e
 
 # ---- What developers use ----
 
-.PHONY: test journeys check messages fmt bench docs pictures measure fuzz reset
+.PHONY: test check messages fmt bench docs pictures measure fuzz reset
 test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes
-	$(RUN)/python -m pytest -n $(J) --dist loadfile $(if $(filter tests,$(T)),$(LONG:%=--ignore=%)) $(T)
-
-journeys: system venv scan assets ## the long journeys, one after another: losses, kills, clones, refusals, hostile relay
-	$(RUN)/python -m pytest $(LONG)
+	@$(RUN)/python -m compileall -q src
+	$(RUN)/python -m pytest -n $(J) $(T)
 
 check: system venv scan assets ## all that CI asks: format, lint, types, walls, catalogues, docs, tests
 	@tools/check

@@ -169,6 +169,8 @@ def token(name: str) -> str:
             "client": "tests",
             "created_ms": moment,
             "expires_ms": moment + 3_600_000,
+            # In use: the first use of a while is noted, and costs what later ones do not.
+            "used_ms": moment,
         },
     )
     return secret

@@ -1,31 +1,65 @@
-"""A whole world for the journeys of one file: console, two relays, a device, its people."""
+"""A whole world for the journeys of one file: console, two relays, a device, its people.
 
+What every journey needs first (keys, database, rights, an enrolled device, people who have logged
+in) is made once in a process, by the commands of the demonstration; each file gets a copy of it.
+"""
+
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bedside.demo.check import Journey
-from bedside.demo.people import MARIE
+from bedside.demo.people import ALEX, MARIE
 from bedside.demo.processes import wait_for
 from bedside.demo.world import World
 from tests.journeys.attacker import Attacker
-from tests.journeys.play import Specialist
+from tests.journeys.play import ANSWER_S, LIMITS, Specialist
+from tests.journeys.refusals import Scene
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with `kept`, a world at rest; it works at the path `world` beside it only."""
+    # A short path: a Unix socket has room for 108 bytes.
+    folder = tmp_path_factory.mktemp("w")
+    with World(folder / "world", answer_s=ANSWER_S, limits=LIMITS) as world:
+        journey = Journey(world)
+        for person in (MARIE, ALEX):
+            journey.log_in(person)
+        journey.close()
+    (folder / "world").rename(folder / "kept")
+    return folder
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder: Path = tmp_path_factory.mktemp("w")
-    with World(folder, answer_s=60) as world:
+def world_folder(prepared: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The folder of this file's own world, at rest; afterwards it is left under the file's name."""
+    folder = prepared / "world"
+    subprocess.run(["cp", "-a", prepared / "kept", folder], check=True)
+    yield folder
+    folder.rename(prepared / request.node.path.stem)
+
+
+@pytest.fixture(scope="module")
+def world(world_folder: Path) -> Iterator[World]:
+    with World(world_folder) as world:
         yield world
 
 
 @pytest.fixture(scope="module")
 def journey(world: World) -> Iterator[Journey]:
     journey = Journey(world)
-    journey.log_in(MARIE)
     yield journey
     journey.close()
+
+
+@pytest.fixture(scope="module")
+def scene(world: World, journey: Journey) -> Iterator[Scene]:
+    scene = Scene(world, journey)
+    yield scene
+    scene.close()
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def main(kind: str, session: str = "") -> str:
 def _ask(kind: str) -> str:
     from bedside.console.accounts.models import User
     from bedside.console.devices.models import Device
-    from bedside.console.service_sessions.actions import request
+    from bedside.console.service_sessions.actions import orders, request
     from bedside.console.service_sessions.requests import SessionRequest
     from bedside.demo.people import DEVICE, MARIE
     from bedside.policy.decide import Decision
@@ -46,7 +46,7 @@ def _ask(kind: str) -> str:
         )
 
     request.decide = lambda _facts, _now: Decision(allowed=True, reasons=(), obligations=())
-    request.enrolment.do_send_order = send
+    orders.enrolment.do_send_order = send
     asked = SessionRequest(
         access=AccessKind.SYSTEM,
         mode=Mode.CONTROL,

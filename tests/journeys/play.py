@@ -23,6 +23,8 @@ from bedside.testing.openssh import OpenSsh
 from tests.journeys.records import Record, console_records, device_records
 
 __all__ = [
+    "ANSWER_S",
+    "LIMITS",
     "Running",
     "Specialist",
     "console_ending",
@@ -33,6 +35,10 @@ __all__ = [
 ]
 
 ENDED = "session:life:ended"
+ANSWER_S = 60
+"""How long an operator has to answer (seconds)."""
+LIMITS = {"console_retry_most_ms": 1_000, "refused_retry_ms": 2_000}
+"""Relays that ask again soon: what a journey shows does not depend on how long a pause is."""
 
 
 class Running:
@@ -73,14 +79,14 @@ class Running:
                     self.said += line
                 self._news.notify_all()
 
-    def flows(self, lines: int = 3, *, within_s: float = 20) -> None:
+    def flows(self, lines: int = 3, *, within_s: float = 60) -> None:
         """Wait for `lines` more lines; raises TimeoutError when they do not come."""
         with self._news:
             wanted = self._lines + lines
             if not self._news.wait_for(lambda: self._lines >= wanted, within_s):
                 raise TimeoutError(f"nothing flows; ssh said {self.said!r}")
 
-    def ends(self, *, within_s: float) -> int:
+    def ends(self, *, within_s: float = 60) -> int:
         """Wait until `ssh` has ended, and return its exit status."""
         status = self.process.wait(within_s)
         self._reader.join(10)
@@ -106,7 +112,7 @@ def ended(world: World, session: str) -> bool:
     return _ending(device_records(world), session) is not None
 
 
-def device_ending(world: World, session: str, *, within_s: float = 30) -> str:
+def device_ending(world: World, session: str, *, within_s: float = 60) -> str:
     """Wait for the one entry that ends `session` in the device's journal; return how."""
     wait_for(
         f"the ending of {session} at the device",
@@ -144,8 +150,13 @@ class Specialist:
     def __exit__(self, *_exc: object) -> None:
         self._console.close()
 
-    def ask(self, *, case: str = "C-88213", reason: str = "Pressure fault E12") -> str:
-        """Ask for control of the system; returns the session, ready for `ssh` once allowed."""
+    def ask(
+        self, *, case: str = "C-88213", reason: str = "Pressure fault E12", join: bool = True
+    ) -> str:
+        """Ask for control of the system; returns the session.
+
+        It is ready for `ssh` once allowed, unless nobody will `join` what the device refuses.
+        """
         wanted = {
             "device": DEVICE,
             "access": "system",
@@ -155,7 +166,8 @@ class Specialist:
             "reason": reason,
         }
         session, folder = opening.begin(self._console, self._config, wanted)
-        opening.connect(self._console, self._config, folder)
+        if join:
+            opening.connect(self._console, self._config, folder)
         return str(session["id"])
 
     def end(self, session: str) -> None:

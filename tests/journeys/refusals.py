@@ -23,7 +23,7 @@ from tests.journeys.records import (
     reported_records,
 )
 
-__all__ = ["Refused", "Scene", "agent_command", "in_time"]
+__all__ = ["Refused", "Scene", "agent_command", "in_time", "panel_answers"]
 
 _OPEN = {
     "session:tunnel:opened",
@@ -56,7 +56,7 @@ class Scene:
     def meet_the_operator(self) -> None:
         """Stand at the device again, after its agent was started anew."""
         path = self.world.device.panel_socket
-        in_time("the agent's panel", lambda: _answers(path))
+        in_time("the agent's panel", lambda: panel_answers(path))
         self.journey.operator = Operator(path)
 
     def close(self) -> None:
@@ -73,8 +73,8 @@ class Scene:
 
     def ask(self, *words: str) -> Refused:
         """Ask and wait until the request is over; nobody at the device answers."""
-        asking = self.journey.request(MARIE, *words)
-        return self.told(asking)
+        with self.journey.request(MARIE, *words) as asking:
+            return self.told(asking)
 
     def told(self, asking: "subprocess.Popen[str]") -> Refused:
         """Return how a request that was started has ended, once it has."""
@@ -121,12 +121,12 @@ class Scene:
 
     def is_let_ask(self, *words: str) -> None:
         """The acceptance beside a refusal: the same request reaches the operator, who says no."""
-        asking = self.journey.request(MARIE, *words)
-        try:
-            self.operator.refuse()
-            self.told(asking)
-        finally:
-            asking.kill()
+        with self.journey.request(MARIE, *words) as asking:
+            try:
+                self.operator.refuse()
+                self.told(asking)
+            finally:
+                asking.kill()
         self.journey.idle()
 
     def was_refused_at_the_console(self, refused: Refused, gate: Gate) -> None:
@@ -193,7 +193,8 @@ def agent_command(device: InjectorDevice, *words: str) -> list[str]:
     return [*command, *words] if words else ["sh", "-c", device.guard([*command, "run"])]
 
 
-def _answers(path: Path) -> bool:
+def panel_answers(path: Path) -> bool:
+    """Whether an agent takes panels at this socket."""
     with socket.socket(socket.AF_UNIX) as line:
         return line.connect_ex(str(path)) == 0
 

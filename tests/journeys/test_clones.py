@@ -1,41 +1,59 @@
 """Two devices with one identity: the used code, the moved disk, and two copies that both live."""
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from bedside.demo.check import Journey
 from bedside.demo.device import InjectorDevice
-from bedside.demo.people import ALEX, DEVICE, MARIE
+from bedside.demo.people import DEVICE, MARIE
 from bedside.demo.world import World
 from bedside.testing.operator import Operator
+from bedside.testing.sockets import descendants
 from bedside.vocabulary import Gate
 from tests.journeys.records import console_records, device_records, gates, read_journal
-from tests.journeys.refusals import Scene, agent_command, in_time
+from tests.journeys.refusals import Scene, agent_command, in_time, panel_answers
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def scene(world: World, journey: Journey) -> Iterator[Scene]:
-    journey.log_in(ALEX)
-    scene = Scene(world, journey)
-    yield scene
-    scene.close()
 
 
 def _copy(scene: Scene, name: str, machine: str) -> InjectorDevice:
     """Copy the device's disk, as it is now, into a machine of its own."""
     original, folder = scene.world.device, scene.world.folder / name
-    shutil.copytree(
-        original.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("*.sock", "run")
-    )
+    # A file that is being replaced stands beside its old one for a moment.
+    not_disk = shutil.ignore_patterns("*.sock", "run", ".*.????????")
+    with _still(scene.world):
+        shutil.copytree(original.folder, folder, symlinks=True, ignore=not_disk)
     copy = InjectorDevice(folder, diagnostics_port=scene.world.ports.diagnostics)
     (folder / "machine-id").write_text(machine)
     return copy
+
+
+def _clones_on_record(world: World) -> list[str | None]:
+    return [r.gate for r in console_records(world) if r.action == "device:clone:detected"]
+
+
+@contextmanager
+def _still(world: World) -> Iterator[None]:
+    """Keep the agent, if it runs, from writing while the block lasts."""
+    running = "agent" in world.processes.names()
+    pids = descendants(world.processes.pid("agent")) if running else set()
+    _signal(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(pids, signal.SIGCONT)
+
+
+def _signal(pids: set[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _agent(device: InjectorDevice, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -74,7 +92,7 @@ def test_the_disk_in_another_machine_opens_no_session(scene: Scene) -> None:
     moved = _copy(scene, "moved", "another machine\n")
 
     world.processes.start("moved", agent_command(moved))
-    in_time("its panel", moved.panel_socket.exists)
+    in_time("its panel", lambda: panel_answers(moved.panel_socket))
     with Operator(moved.panel_socket) as there:
         there.wait_for("the fault", lambda status: status.fault is Gate.INSTANCE)
         there.wait_for("a relay", lambda status: status.connection.relay is not None)
@@ -103,16 +121,18 @@ def test_two_copies_that_live_are_both_refused(scene: Scene) -> None:
     twin = _copy(scene, "twin", (world.device.folder / "machine-id").read_text())
 
     world.processes.start("twin", agent_command(twin))
-    in_time("its panel", twin.panel_socket.exists)
+    in_time("its panel", lambda: panel_answers(twin.panel_socket))
     with Operator(twin.panel_socket) as there:
         for copy in (scene.operator, there):
             copy.wait_for("refused", lambda status: status.fault is Gate.DEVICE_CLONED, within_s=60)
 
-    for journal in (world.device.journal, twin.journal):
-        assert Gate.DEVICE_CLONED in gates(read_journal(journal))
+    for device in (world.device, twin):
+        in_time(
+            f"the refusal in the journal of {device.folder.name}",
+            lambda device=device: Gate.DEVICE_CLONED in gates(read_journal(device.journal)),
+        )
     in_time("the relay's report", lambda: scene.relay_told(Gate.DEVICE_CLONED))
-    seen = [r for r in console_records(world) if r.action == "device:clone:detected"]
-    assert [r.gate for r in seen] == [Gate.DEVICE_CLONED]
+    in_time("the clone on record", lambda: _clones_on_record(world) == [Gate.DEVICE_CLONED])
     assert scene.console(MARIE).get(f"/devices/{DEVICE}")["state"] == "cloned"
     scene.was_refused_at_the_console(scene.ask(), Gate.DEVICE_STATE)
     assert Path(twin.panel_socket).exists()

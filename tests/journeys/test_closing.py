@@ -1,12 +1,8 @@
 """Who loses the ground loses the session: to the device, while `ssh` runs, and on record."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from bedside.demo.check import Journey
 from bedside.demo.people import ALEX, DEVICE, MARIE
-from bedside.demo.world import World
 from tests.journeys.play import Running, console_ending, device_ending, last_session
 from tests.journeys.records import Record, console_records, device_records
 from tests.journeys.refusals import Scene
@@ -19,14 +15,6 @@ TRAINING = 'training = [{{ product = "contrast-injector", from = "2026-01-01"{} 
 MARIE_AS_SHE_IS = MARIE_TOML.format(level=2, country="US")
 
 
-@pytest.fixture(scope="module")
-def scene(world: World, journey: Journey) -> Iterator[Scene]:
-    journey.log_in(ALEX)
-    scene = Scene(world, journey)
-    yield scene
-    scene.close()
-
-
 def _ending(records: list[Record], session: str) -> Record:
     (found,) = [r for r in records if r.session == session and r.action == "session:life:ended"]
     return found
@@ -34,7 +22,7 @@ def _ending(records: list[Record], session: str) -> Record:
 
 def _is_cut(scene: Scene, running: Running, session: str) -> tuple[Record, Record]:
     """The open `ssh` is over, both journals say `revoked` once; returns their entries."""
-    assert running.ends(within_s=20) != 0
+    assert running.ends() != 0
     assert device_ending(scene.world, session) == "revoked"
     assert console_ending(scene.world, session) == "revoked"
     scene.journey.idle()
@@ -97,7 +85,7 @@ def test_a_revoked_device_loses_what_is_live(scene: Scene) -> None:
 
         scene.console(ALEX).post(f"/devices/{DEVICE}/revoke", {})
 
-        assert running.ends(within_s=20) != 0
+        assert running.ends() != 0
     assert console_ending(scene.world, session) == "revoked"
     assert _ending(console_records(scene.world), session).gate == "revoked_certificate"
     # Nothing reaches this device any more but the relay's word that it is revoked.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.demo.check import HOST, Journey
+from bedside.demo.check import HOST
 from bedside.demo.people import ALEX, DEVICE, MARIE
 from bedside.demo.world import World
 from bedside.pki.delegated import delegated_key
@@ -15,12 +15,13 @@ from bedside.pki.ssh_certificates import issue_user_certificate
 from bedside.specialist.errors import ExitCode
 from bedside.testing.openssh import OpenSsh
 from bedside.vocabulary import Gate, parse_session_id
+from tests.journeys.play import ANSWER_S
 from tests.journeys.records import console_records, device_records, gates, reported_records
 from tests.journeys.refusals import Scene, in_time
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
-ANSWER_S = 20
+HASTY_S = 20
 MARIE_TOML = """
 [[people]]
 email = "marie@bayard.example"
@@ -37,18 +38,14 @@ RULE = '[[start_rules]]\nlevel = {level}\ncountry = "US"\nstart = ["view", "cont
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder: Path = tmp_path_factory.mktemp("w")
-    with World(folder, answer_s=ANSWER_S) as world:
+def world(world_folder: Path) -> Iterator[World]:
+    """A world whose operators have little time: one of the refusals is their silence."""
+    config = world_folder / "console.toml"
+    patient, hasty = (f"answer_seconds = {seconds}\n" for seconds in (ANSWER_S, HASTY_S))
+    assert patient in config.read_text()
+    config.write_text(config.read_text().replace(patient, hasty))
+    with World(world_folder) as world:
         yield world
-
-
-@pytest.fixture(scope="module")
-def scene(world: World, journey: Journey) -> Iterator[Scene]:
-    journey.log_in(ALEX)
-    scene = Scene(world, journey)
-    yield scene
-    scene.close()
 
 
 # ---- at the console ----
@@ -233,6 +230,7 @@ def test_an_ssh_certificate_of_another_authority(scene: Scene, tmp_path: Path) -
     certificate = _certificate(scene, session)
     given = certificate.read_bytes()
     certificate.write_text(_foreign_certificate(certificate, session, tmp_path) + "\n")
+    asked = len(ssh.prompts)
 
     refused = ssh.run("ssh", HOST, "true")
 
@@ -246,7 +244,7 @@ def test_an_ssh_certificate_of_another_authority(scene: Scene, tmp_path: Path) -
         "the certificate in the console's copy",
         lambda: Gate.USER_CERTIFICATE in gates(reported_records(scene.world), session),
     )
-    assert not ssh.prompts
+    assert len(ssh.prompts) == asked
     scene.nothing_opened(session, but=frozenset({"session:tunnel:opened"}))
     certificate.write_bytes(given)
     let_in = ssh.run("ssh", HOST, "true")

@@ -4,12 +4,10 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bedside.demo.check import Journey
 from bedside.demo.people import ALEX, DEVICE
 from bedside.demo.world import World
 from bedside.language import Language, gate_sentence
@@ -23,14 +21,6 @@ from tests.journeys.refusals import Scene, agent_command, in_time
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 SERVER_NAME = "relay-a.bayard.example"
-
-
-@pytest.fixture(scope="module")
-def scene(world: World, journey: Journey) -> Iterator[Scene]:
-    journey.log_in(ALEX)
-    scene = Scene(world, journey)
-    yield scene
-    scene.close()
 
 
 def _refusals(records: list[Record], gate: Gate) -> list[Record]:

@@ -84,12 +84,12 @@ class Journey:
 
     def let_in(self, person: Person, *words: str) -> OpenSsh:
         """Ask, allow at the device, and return the client with the right answers."""
-        asking = self.request(person, *words)
-        try:
-            code = self.operator.accept()
-            said, _ = asking.communicate(timeout=60)
-        finally:
-            asking.kill()
+        with self.request(person, *words) as asking:
+            try:
+                code = self.operator.accept()
+                said, _ = asking.communicate(timeout=60)
+            finally:
+                asking.kill()
         self.expect(asking.returncode == 0, f"let in: {said}")
         ssh = self.openssh(person)
         ssh.answers(credential=self.world.support_credential, code=code)
@@ -211,15 +211,16 @@ def journals_agree(journey: Journey) -> None:
     def agree() -> bool:
         for old in (device, console):
             old.unlink(missing_ok=True)
-        world.agent("journal", "export", "--to", str(device))
+        # In this order: what a device has not sent yet is no fault, what it must have is one.
         world.console("journal", "export", str(console))
+        world.agent("journal", "export", "--to", str(device))
         said = world.specialist(MARIE, "audit", "reconcile", str(console), str(device), check=False)
         verdicts.append(f"{said.stdout}{said.stderr}")
         return said.returncode == 0
 
     verdicts: list[str] = []
     try:
-        wait_for("the journals to agree", agree, within_s=45)
+        wait_for("the journals to agree", agree)
     except TimeoutError:
         raise CheckFailedError(f"the journals do not agree: {verdicts[-1]}") from None
     for exported in (device, console):

@@ -130,10 +130,12 @@ class InjectorDevice:
         self.inbox.chmod(0o2750)
 
     def guard(self, agent: Sequence[str]) -> str:
-        """Return the shell line that keeps the agent running, as a service manager does."""
-        return (
-            f"trap 'kill $!; exit' TERM; while :; do {shlex.join(agent)} & wait $!; sleep 0.2; done"
-        )
+        """Return the shell line that keeps the agent running, as a service manager does.
+
+        Told to end, it ends once the agent has.
+        """
+        end = "kill $! 2>/dev/null; wait $!; exit"
+        return f"trap '{end}' TERM; while :; do {shlex.join(agent)} & wait $!; sleep 0.2; done"
 
     def break_down(self) -> None:
         """Cut its power: the injector comes back with the fault that its menu can clear."""

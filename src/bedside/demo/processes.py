@@ -1,6 +1,7 @@
 """The programs of the demonstration as child processes: started, watched, ended together."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -12,7 +13,10 @@ from typing import Self
 
 __all__ = ["Processes", "ProgramLostError", "free_port", "wait_for"]
 
-STOP_S = 8.0
+# Below what Linux lends to clients (from 32768 on); processes with neighbouring ids begin far apart.
+_FIRST_PORT, _PORTS = 15_000, 17_000
+_numbers = itertools.count(os.getpid() * 101)
+STOP_S = 20.0
 START_S = 60.0
 
 
@@ -21,13 +25,19 @@ class ProgramLostError(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that is free now."""
+    """Return a TCP port of the loopback that is free now; each call gives another.
+
+    It is one that the kernel lends to no client. One of the kernel's own choice could be a client's
+    by the time that a program which was killed listens there again.
+    """
     import socket
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for number in _numbers:
+        port = _FIRST_PORT + number % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("numbers do not end")
 
 
 def wait_for(what: str, ready: Callable[[], bool], *, within_s: float = START_S) -> None:
@@ -97,7 +107,7 @@ class Processes:
         self._running.pop(name).wait()
 
     def stop(self, name: str) -> None:
-        """Ask a program to end; insist after eight seconds."""
+        """Ask a program to end; insist after twenty seconds."""
         self._signal(name, signal.SIGTERM)
         process = self._running.pop(name)
         try:

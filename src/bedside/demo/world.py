@@ -56,14 +56,22 @@ class World:
         ports: where the programs listen; remembered with the folder.
         answer_s: how long an operator has to answer (seconds).
         idle_s: how long a session may be silent (seconds).
+        limits: what the relays allow, where it is not their default (`relay.config.Limits`).
     """
 
     def __init__(
-        self, folder: Path, *, ports: Ports | None = None, answer_s: int = 120, idle_s: int = 900
+        self,
+        folder: Path,
+        *,
+        ports: Ports | None = None,
+        answer_s: int = 120,
+        idle_s: int = 900,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self.folder = folder
         self._kept = folder / "world.json"
         self._answer_s, self._idle_s = answer_s, idle_s
+        self._limits = dict(limits or {})
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._kept.exists():
             kept = json.loads(self._kept.read_text())
@@ -134,6 +142,8 @@ class World:
             ["offer-enrolment", DEVICE, "--bundle", str(self._bundle)],
         ]
         said = self._run(["-m", "bedside.demo.batch"], answer=json.dumps(commands))
+        for name in RELAYS:
+            self._set_limits(self.relay_folder(name) / "relay.toml")
         (self.folder / "code").touch(mode=0o600)
         (self.folder / "code").write_text(said.splitlines()[-1])
         return self
@@ -166,6 +176,11 @@ class World:
             "add-relay", name, "--host", "127.0.0.1", "--server-name", f"relay-{name}.bayard.example",
             "--port", port, "--listen", f"127.0.0.1:{port}", "--folder", str(self.relay_folder(name)),
         ]  # fmt: skip
+
+    def _set_limits(self, config: Path) -> None:
+        lines = [f"{name} = {value}" for name, value in self._limits.items()]
+        with config.open("a", encoding="utf-8") as file:
+            file.write("\n".join(["", "[limits]", *lines, ""]))
 
     def _world_file(self) -> str:
         return "\n".join(

@@ -15,7 +15,7 @@ from bedside.vocabulary import HelpTopic
 
 __all__ = ["Operator"]
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Operator:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from bedside.demo.processes import free_port
 
 TREE = Path(__file__).parents[3]
 AXE = TREE / "node_modules/axe-core/axe.min.js"
@@ -23,6 +24,8 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--lang=en-US",
 ]  # fmt: skip
+# A page has long to become what it should be: the machine may be busy.
+expect.set_options(timeout=30_000)
 WIDE = {"width": 1200, "height": 860}
 PHONE = {"width": 360, "height": 740}
 
@@ -82,12 +85,6 @@ class Console:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

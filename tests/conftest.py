@@ -1,0 +1,25 @@
+"""The order of the whole suite."""
+
+from pathlib import Path
+
+import pytest
+
+# Files that take most of a minute or more. pytest-xdist gives files away in this order and never
+# takes one back: a long file that came last would keep one core busy while the other has nothing.
+LONGEST_FIRST = (
+    "tests/journeys/test_kills.py",
+    "tests/journeys/test_losses.py",
+    "tests/journeys/test_hostile_relay.py",
+    "tests/journeys/test_refusals.py",
+    "tests/console/pages/test_in_chromium.py",
+    "tests/agent/test_session_life.py",
+    "tests/journeys/test_clones.py",
+    "tests/agent/test_crashes.py",
+)
+_PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
+_ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, and leave everything else where it was."""
+    items.sort(key=lambda item: _PLACES.get(str(item.path.relative_to(_ROOT)), len(_PLACES)))
