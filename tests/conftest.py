@@ -9,12 +9,17 @@ import pytest
 LONGEST_FIRST = (
     "tests/journeys/test_kills.py",
     "tests/journeys/test_losses.py",
-    "tests/journeys/test_hostile_relay.py",
     "tests/journeys/test_refusals.py",
-    "tests/console/pages/test_in_chromium.py",
+    "tests/journeys/test_hostile_relay.py",
     "tests/agent/test_session_life.py",
-    "tests/journeys/test_clones.py",
+    "tests/console/pages/test_in_chromium.py",
+    "tests/journeys/test_closing.py",
+    "tests/journeys/test_demo.py",
+    "tests/console/pages/test_people_in_chromium.py",
+    "tests/journeys/test_access_kinds.py",
     "tests/agent/test_crashes.py",
+    "tests/journeys/test_clones.py",
+    "tests/console/live/test_worker.py",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
 _ROOT = Path(__file__).parents[1]
