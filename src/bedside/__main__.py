@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bedside import __version__
+from bedside.language.furniture import furnish
 
 __all__ = ["command", "main"]
 
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, extra: str, arguments: list[str]) -> int:
+    furnish()
     try:
         module = importlib.import_module(f"bedside.{program}.cli")
     except ModuleNotFoundError as error:

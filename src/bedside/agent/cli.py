@@ -75,7 +75,7 @@ def _parser(language: Language) -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", type=Path, default=_DEFAULT_CONFIG, help=tell(N_("the configuration file"))
     )
-    words = parser.add_subparsers(dest="word", required=True)
+    words = parser.add_subparsers(dest="word", required=True, metavar=tell(N_("WORD")))
     enrol = words.add_parser("enrol", help=tell(N_("give this device its identity")))
     enrol.add_argument("--bundle", type=Path, required=True, help=tell(N_("the signed bundle")))
     enrol.add_argument("--code", required=True, help=tell(N_("the one-time code")))
@@ -104,7 +104,7 @@ def _parser(language: Language) -> argparse.ArgumentParser:
 
 def _site_words(words: Acts, tell: Callable[[str], str]) -> Acts:
     site = words.add_parser("site", help=tell(N_("what the site itself allows on this device")))
-    acts = site.add_subparsers(dest="act", required=True)
+    acts = site.add_subparsers(dest="act", required=True, metavar=tell(N_("WORD")))
     trust = acts.add_parser("trust", help=tell(N_("take the site's policies from this key")))
     trust.add_argument("file", type=Path, help=tell(N_("the site's public key")))
     trust.add_argument("--fingerprint", help=tell(N_("its words, instead of being asked")))

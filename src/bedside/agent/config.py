@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from bedside.agent.proxy import Proxy
 from bedside.agent.users import SessionUsers, SystemUser, find_user
-from bedside.language import Language, parse_language
+from bedside.language import Language, spoken_language
 
 __all__ = [
     "AgentConfig",
@@ -234,10 +234,7 @@ def notify_socket() -> str | None:
 
 def system_language() -> Language:
     """Return the language of whoever runs a command, from the locale's environment."""
-    environment = os.environ  # noqa: TID251 - read here for the whole agent
-    return parse_language(
-        environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG", "")
-    )
+    return spoken_language(os.environ)  # noqa: TID251 - read here for the whole agent
 
 
 def supervisor_environment() -> dict[str, str]:

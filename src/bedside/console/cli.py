@@ -2,30 +2,35 @@
 
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
-__all__ = ["main"]
+from bedside.language import N_, spoken_language, translator
 
-_USAGE = """usage: bedside console [--config FILE] WORD ...
+__all__ = ["WORDS", "main"]
 
-words:
-  apply FILE              organisations, sites, people, devices, rights of a TOML file (repeatable)
-  add-relay ...           make a relay known, with its certificate
-  check                   check the installation before it serves
-  create-administrator    the first administrator; the password is asked for or read from stdin
-  import-profile FILE...  product profiles
-  init                    keys, database, first journal entry
-  journal verify|export   prove the journal, or copy it out
-  live                    serve relays and event streams
-  offer-enrolment DEVICE  the device's signed bundle, and its one-time code
-  migrate                 bring the database to this version
-  openapi                 print the REST API's description
-  review EMAIL            a person's rights are still needed; opens a closed account
-  set-password EMAIL      a new password for a person, read from stdin or asked for
-  unlock EMAIL            let a locked account sign in again
-  web                     serve pages and the REST API
-  worker                  seal the journal, end what is due
-  manage ...              any of Django's own commands
-"""
+WORDS = (
+    ("apply FILE", N_("organisations, people, devices, rights of a TOML file (repeatable)")),
+    ("add-relay ...", N_("make a relay known, with its certificate")),
+    ("check", N_("check the installation before it serves")),
+    ("create-administrator", N_("the first administrator; asks for the password, or reads it")),
+    ("import-profile FILE...", N_("product profiles")),
+    ("init", N_("keys, database, first journal entry")),
+    ("journal verify|export", N_("prove the journal, or copy it out")),
+    ("live", N_("serve relays and event streams")),
+    ("offer-enrolment DEVICE", N_("the device's signed bundle, and its one-time code")),
+    ("migrate", N_("bring the database to this version")),
+    ("openapi", N_("print the REST API's description")),
+    ("review EMAIL", N_("a person's rights are still needed; opens a closed account")),
+    ("set-password EMAIL", N_("a new password for a person; asks for it, or reads it")),
+    ("unlock EMAIL", N_("let a locked account sign in again")),
+    ("web", N_("serve pages and the REST API")),
+    ("worker", N_("seal the journal, end what is due")),
+    ("manage ...", N_("any of Django's own commands")),
+)
+"""Each word of the console with what it takes, and what it does."""
+
+_CATALOGUES = Path(__file__).parent / "project" / "locale"
 
 
 def main(argv: list[str]) -> int:
@@ -33,29 +38,62 @@ def main(argv: list[str]) -> int:
     from bedside.console.project.config import CONFIG_VARIABLE, ConfigError
 
     arguments = list(argv)
+    say = translator(spoken_language(os.environ), "django", _CATALOGUES)  # noqa: TID251 - who types
     if len(arguments) >= 2 and arguments[0] == "--config":
         os.environ[CONFIG_VARIABLE] = arguments[1]  # noqa: TID251 - Django reads settings by name
         arguments = arguments[2:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_USAGE, end="")
+        print(_usage(say))
         return 0 if arguments else 2
     word, rest = arguments[0], arguments[1:]
     if word != "manage" and not os.environ.get(CONFIG_VARIABLE):  # noqa: TID251 - as above
-        print(f"bedside console: name a configuration: --config FILE or {CONFIG_VARIABLE}")
+        words = say(N_("name a configuration: --config FILE or {variable}"))
+        print(f"bedside console: {words.format(variable=CONFIG_VARIABLE)}")
         return 2
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"  # noqa: TID251
     try:
-        return _run(rest if word == "manage" else [word.replace("-", "_"), *rest])
+        return _manage(rest) if word == "manage" else _run(word, rest, say)
     except ConfigError as error:
         print(f"bedside console: {error}", file=sys.stderr)
         return 2
 
 
-def _run(command: list[str]) -> int:
+def _usage(say: Callable[[str], str]) -> str:
+    width = max(len(word) for word, _ in WORDS)
+    lines = [f"  {word:<{width}}  {say(meaning)}" for word, meaning in WORDS]
+    usage = say(N_("usage: bedside console [--config FILE] WORD ..."))
+    return "\n".join([usage, "", say(N_("words:")), *lines])
+
+
+def _run(word: str, rest: list[str], say: Callable[[str], str]) -> int:
+    import django
+    from django.core.management import get_commands, load_command_class
+
+    django.setup()
+    from bedside.console.commands import run_command
+
+    name = word.replace("-", "_")
+    commands = get_commands()
+    if name not in commands:
+        print(say(N_("There is no word {word}.")).format(word=word), file=sys.stderr)
+        print(_usage(say), file=sys.stderr)
+        return 2
+    command = load_command_class(commands[name], name)
+    return _exit_code(lambda: run_command(command, word, rest))
+
+
+def _manage(command: list[str]) -> int:
     from django.core.management import ManagementUtility
 
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"  # noqa: TID251
-    try:
+    def run() -> int:
         ManagementUtility(["bedside console", *command]).execute()
+        return 0
+
+    return _exit_code(run)
+
+
+def _exit_code(run: Callable[[], int]) -> int:
+    try:
+        return run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0

@@ -13,22 +13,26 @@ from bedside.demo.check import CheckFailedError, play
 from bedside.demo.people import CAST, DEVICE, MARIE
 from bedside.demo.processes import ProgramLostError
 from bedside.demo.world import World, WorldError
-from bedside.language import N_, Language, parse_language, translator
+from bedside.language import N_, Language, spoken_language, translator
 
 __all__ = ["main", "next_steps"]
 
 
 def main(argv: list[str]) -> int:
     """Run the demonstration; returns 0, or 1 with the reason on standard error."""
-    spoken = os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"  # noqa: TID251 - its edge
-    language = parse_language(spoken)
+    language = spoken_language(os.environ)  # noqa: TID251 - its edge
     say = translator(language)
-    parser = argparse.ArgumentParser(prog="bedside demo", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="bedside demo",
+        description=say(N_("The whole world on this machine; `check` plays it unattended.")),
+    )
     parser.add_argument("act", nargs="?", choices=("run", "check", "code"), default="run")
     parser.add_argument("email", nargs="?", help=say(N_("whose code, for the act `code`")))
     parser.add_argument(
         "--folder", type=Path, default=Path("var/demo"), help=say(N_("where the world is kept"))
     )
+    # argparse would cut as many letters off as "usage: " has, in any language.
+    parser.usage = parser.format_usage().partition(": ")[2].strip()
     given = parser.parse_intermixed_args(argv)
     try:
         if given.act == "check":

@@ -11,6 +11,7 @@ from bedside.language.tongues import (
     CatalogueMissingError,
     Language,
     parse_language,
+    spoken_language,
     translator,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "parse_language",
     "site_action_name",
     "site_rule_name",
+    "spoken_language",
     "state_sentence",
     "translator",
 ]

@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import os
 import ssl
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from bedside.language import N_, spoken_language, translator
 from bedside.relay.config import ConfigError, RelayConfig, read_config
 from bedside.relay.log import Log
 from bedside.relay.server import Relay, run
@@ -17,12 +19,7 @@ __all__ = ["main"]
 
 def main(argv: list[str]) -> int:
     """Run the relay, or check its configuration; exit code 2 says what is wrong."""
-    parser = argparse.ArgumentParser(prog="bedside relay")
-    words = parser.add_subparsers(dest="word", required=True)
-    for word, meaning in (("run", "serve until SIGTERM"), ("check", "check the configuration")):
-        command = words.add_parser(word, help=meaning)
-        command.add_argument("--config", type=Path, required=True, metavar="FILE")
-    given = parser.parse_args(argv)
+    given = _parser().parse_args(argv)
     try:
         config = read_config(given.config)
         if given.word == "check":
@@ -31,6 +28,27 @@ def main(argv: list[str]) -> int:
     except (ConfigError, OSError, ssl.SSLError) as error:
         print(f"bedside relay: {error}", file=sys.stderr)
         return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    say = translator(spoken_language(os.environ))  # noqa: TID251 - who types, not what it is to do
+    parser = argparse.ArgumentParser(
+        prog="bedside relay", description=say(N_("A relay: it carries what it cannot read."))
+    )
+    words = parser.add_subparsers(dest="word", required=True, metavar=say(N_("WORD")))
+    for word, meaning in (
+        ("run", N_("serve until SIGTERM")),
+        ("check", N_("check the configuration")),
+    ):
+        command = words.add_parser(word, help=say(meaning))
+        command.add_argument(
+            "--config",
+            type=Path,
+            required=True,
+            metavar=say(N_("FILE")),
+            help=say(N_("the configuration file")),
+        )
+    return parser
 
 
 async def _serve(config: RelayConfig) -> int:

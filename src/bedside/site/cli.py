@@ -47,14 +47,14 @@ def _parser(language: Language) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bedside site", description=tell(N_("What the hospital says of its own devices."))
     )
-    words = parser.add_subparsers(dest="word", required=True)
+    words = parser.add_subparsers(dest="word", required=True, metavar=tell(N_("WORD")))
     for name, help_, add in (
         ("key", N_("the site's own key"), _key),
         ("policy", N_("what the site allows on its devices"), _policy),
         ("approver", N_("who may approve for the site"), _approver),
     ):
         below = words.add_parser(name, help=tell(help_))
-        add(below.add_subparsers(dest="act", required=True), tell)
+        add(below.add_subparsers(dest="act", required=True, metavar=tell(N_("WORD"))), tell)
     return parser
 
 

@@ -28,7 +28,9 @@ from bedside.audit.tiles import TileError
 from bedside.audit.verify import DEVICE_JOURNAL, verify_device
 from bedside.audit.witness import Received
 from bedside.language import N_, translator
+from bedside.specialist.audit_reasons import reason_words
 from bedside.specialist.audit_words import chain_words, export_words, reconciliation_words
+from bedside.specialist.commands import HouseCommand, HouseGroup
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.errors import ExitCode
 from bedside.vocabulary import SessionId, parse_session_id
@@ -38,6 +40,8 @@ __all__ = ["audit_app"]
 _ = translator(SpecialistConfig.from_environment().language, "bedside-cli")
 
 audit_app = typer.Typer(
+    cls=HouseGroup,
+    rich_markup_mode=None,
     no_args_is_help=True,
     help=_(N_("Verify exported journals offline, with neither side's help.")),
 )
@@ -52,7 +56,7 @@ _Key = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help=_(N_("Print the result as JSON.")))]
 
 
-@audit_app.command("verify", help=_(N_("Verify an exported journal.")))
+@audit_app.command("verify", cls=HouseCommand, help=_(N_("Verify an exported journal.")))
 def verify_command(
     file: Annotated[
         Path, typer.Argument(help=_(N_("The export: .zip, .tar, a folder, or journal.jsonl.")))
@@ -69,7 +73,9 @@ def verify_command(
 
 
 @audit_app.command(
-    "reconcile", help=_(N_("Hold the console's journal and a device's against each other."))
+    "reconcile",
+    cls=HouseCommand,
+    help=_(N_("Hold the console's journal and a device's against each other.")),
 )
 def reconcile_command(
     console: Annotated[Path, typer.Argument(help=_(N_("The console's export.")))],
@@ -151,7 +157,9 @@ def _session(text: str | None) -> SessionId | None:
 
 def _refuse(path: Path, error: Exception) -> NoReturn:
     typer.echo(
-        "✗ " + _(N_("{path} cannot be read: {error}")).format(path=path, error=error), err=True
+        "✗ "
+        + _(N_("{path} cannot be read: {error}")).format(path=path, error=reason_words(error, _)),
+        err=True,
     )
     raise typer.Exit(ExitCode.USAGE) from error
 

@@ -1,5 +1,6 @@
 """`bedside`: the specialist's command line. Log in, ask, connect with plain `ssh`, end."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,8 +24,14 @@ from bedside.language import (
 from bedside.specialist import opening, ssh_config, trust_cli
 from bedside.specialist.api import Console, Json
 from bedside.specialist.audit_cli import audit_app
+from bedside.specialist.commands import HouseCommand, HouseGroup, run
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.errors import CliError, ExitCode, KeyRefusedError, NotLoggedInError
+from bedside.specialist.errors import (
+    CliError,
+    KeyRefusedError,
+    NotLoggedInError,
+    UnreachableError,
+)
 from bedside.specialist.store import (
     Login,
     SessionFolder,
@@ -33,7 +40,7 @@ from bedside.specialist.store import (
     save_login,
     session_folders,
 )
-from bedside.specialist.waiting import session_over, wait_until_open
+from bedside.specialist.waiting import News, session_over, wait_until_open
 from bedside.vocabulary import AccessKind, Ending, Mode, SessionState
 
 __all__ = ["main"]
@@ -44,15 +51,14 @@ OUT = Terminal()
 ERR = Terminal(stderr=True)
 
 app = typer.Typer(
+    cls=HouseGroup,
+    rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help=_(N_("Remote service that opens only from the inside.")),
 )
 app.add_typer(audit_app, name="audit")
-app.command("trust", help=_(N_("Show the keys that this computer takes, or replace one.")))(
-    trust_cli.trust
-)
 
 
 def _console() -> Console:
@@ -66,7 +72,9 @@ def _time(at_ms: int) -> str:
     return f"{datetime.fromtimestamp(at_ms / 1000).astimezone():%Y-%m-%d %H:%M %Z}"
 
 
-@app.command(help=_(N_("Log in with your browser: password, and passkey or code.")))
+@app.command(
+    cls=HouseCommand, help=_(N_("Log in with your browser: password, and passkey or code."))
+)
 def login(
     console: Annotated[str, typer.Argument(help=_(N_("The console's address.")))],
     ca: Annotated[
@@ -92,7 +100,7 @@ def login(
     trust_cli.check_host_ca(console_, CONFIG, OUT)
 
 
-@app.command(help=_(N_("Log out of the console on this computer.")))
+@app.command(cls=HouseCommand, help=_(N_("Log out of the console on this computer.")))
 def logout() -> None:
     """Give the token back and forget it."""
     if load_login(CONFIG.login) is not None:
@@ -103,7 +111,7 @@ def logout() -> None:
     OUT.print("✓ " + _(N_("Logged out.")))
 
 
-@app.command(help=_(N_("List devices.")))
+@app.command(cls=HouseCommand, help=_(N_("List devices.")))
 def devices(
     search: Annotated[str, typer.Argument(help=_(N_("Part of an id, a name or a site.")))] = "",
     limit: Annotated[int, typer.Option(help=_(N_("How many at the most.")), min=1)] = 50,
@@ -143,7 +151,9 @@ def _table(*names: str) -> Table:
     return table
 
 
-@app.command(help=_(N_("Ask for access to a device, and wait for the person at it.")))
+@app.command(
+    cls=HouseCommand, help=_(N_("Ask for access to a device, and wait for the person at it."))
+)
 def request(
     device: Annotated[str, typer.Argument(help=_(N_("The device's id.")))],
     case: Annotated[str, typer.Option(help=_(N_("The support case.")))],
@@ -209,7 +219,7 @@ def _say_ready(device: str) -> None:
     )
 
 
-@app.command(help=_(N_("List sessions.")))
+@app.command(cls=HouseCommand, help=_(N_("List sessions.")))
 def sessions(
     everything: Annotated[bool, typer.Option("--all", help=_(N_("Ended ones too.")))] = False,
     limit: Annotated[int, typer.Option(help=_(N_("How many at the most.")), min=1)] = 50,
@@ -255,18 +265,31 @@ def _open_folder(device: str) -> SessionFolder:
     if not found:
         raise _no_session(device)
     folder = found[-1]
-    if not (folder.path / "connection.json").exists():
-        console = _console()
-        session = console.get(f"/sessions/{folder.session}")
-        if session["state"] == SessionState.ENDED:
-            opening.close(CONFIG, folder)
-            raise session_over(session, CONFIG.language)
-        wait_until_open(console, session, terminal=ERR, language=CONFIG.language)
+    if (folder.path / "connection.json").exists():
+        # A console that does not answer keeps nobody from a session that is open.
+        with contextlib.suppress(UnreachableError, NotLoggedInError):
+            _wait_for_consent(folder)
+    else:
+        console = _wait_for_consent(folder)
         _tell_first_sight(folder, opening.connect(console, CONFIG, folder), ERR)
     return folder
 
 
+def _wait_for_consent(folder: SessionFolder) -> Console:
+    """Say on standard error what the session waits for, until the operator has answered."""
+    console = _console()
+    session = console.get(f"/sessions/{folder.session}")
+    if session["state"] == SessionState.ENDED:
+        opening.close(CONFIG, folder)
+        raise session_over(session, CONFIG.language)
+    session = wait_until_open(console, session, terminal=ERR, language=CONFIG.language)
+    if (line := News(CONFIG.language).line(session, now_ms=0)) is not None:
+        ERR.print(line, highlight=False, markup=False, soft_wrap=True)
+    return console
+
+
 @app.command(
+    cls=HouseCommand,
     help=_(N_("Connect to a device with OpenSSH.")),
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
@@ -275,9 +298,10 @@ def ssh(
     device: Annotated[str, typer.Argument(help=_(N_("The device's id.")))],
 ) -> None:
     """Run the real `ssh` with our configuration; what follows the device goes to it unchanged."""
-    _open_folder(device)
-    ssh_config.write(CONFIG)
     host = ssh_config.host_of(device)
+    if not ssh_config.is_shared(CONFIG, device):
+        _open_folder(device)
+        ssh_config.write(CONFIG)
     command = ["ssh", "-F", str(CONFIG.ssh_config), host, *context.args]
     try:
         code = subprocess.call(command)
@@ -290,6 +314,7 @@ def ssh(
 
 @app.command(
     "ssh-config",
+    cls=HouseCommand,
     help=_(N_("Write the configuration for ssh, scp, sftp, rsync and editors.")),
 )
 def write_ssh_config(
@@ -326,7 +351,7 @@ def _forget_ended() -> None:
     opening.prune(CONFIG, folders, over)
 
 
-@app.command(help=_(N_("End a session: by its id, or by the device's.")))
+@app.command(cls=HouseCommand, help=_(N_("End a session: by its id, or by the device's.")))
 def end(
     which: Annotated[str, typer.Argument(help=_(N_("A session's or a device's id.")))],
 ) -> None:
@@ -348,19 +373,21 @@ def end(
     OUT.print("✓ " + _(N_("Ended.")))
 
 
+app.command(
+    "trust", cls=HouseCommand, help=_(N_("Show the keys that this computer takes, or replace one."))
+)(trust_cli.trust)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (`bedside.specialist.errors`)."""
     os.umask(0o077)
     try:
-        app(args=list(argv) if argv is not None else None, prog_name="bedside")
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else ExitCode.FAILED
+        return run(app, argv, name="bedside")
     except CliError as error:
         for sentence in error.sentences:
             # Not wrapped by us: a command in it is copied whole.
             ERR.print(f"✖ {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
         return error.exit_code
-    return ExitCode.DONE
 
 
 if __name__ == "__main__":

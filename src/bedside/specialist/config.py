@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bedside.language import Language, parse_language
+from bedside.language import Language, spoken_language
 
 __all__ = ["SpecialistConfig"]
 
@@ -41,11 +41,7 @@ class SpecialistConfig:
             config = Path(given.get("XDG_CONFIG_HOME") or home / ".config") / "bedside"
             state = Path(given.get("XDG_STATE_HOME") or home / ".local/state") / "bedside"
             ssh_folder = home / ".ssh"
-        spoken = next(
-            (given[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if given.get(name)),
-            "en",
-        )
-        return cls(config, state, ssh_folder, parse_language(spoken))
+        return cls(config, state, ssh_folder, spoken_language(given))
 
     @property
     def login(self) -> Path:

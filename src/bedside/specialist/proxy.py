@@ -1,8 +1,8 @@
 """`ProxyCommand` for OpenSSH: standard input and output on one side, the tunnel on the other.
 
 Run as `python -m bedside.specialist.proxy FOLDER`; the folder is a session's. What goes through
-is SSH's ciphertext; this program has nothing to say but why a tunnel did not open or was cut, in one
-line on standard error. For a shared connection OpenSSH leads that nowhere: then the line goes to
+is SSH's ciphertext; this program has nothing to say but what a tunnel waits for, why it did not open
+or was cut: lines on standard error. For a shared connection OpenSSH leads that nowhere: then the line goes to
 the person's terminal.
 """
 
@@ -12,6 +12,9 @@ import select
 import selectors
 import ssl
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
@@ -23,6 +26,7 @@ from bedside.specialist.store import SessionFolder
 __all__ = ["main", "pump", "tell"]
 
 CHUNK = 256 * 1024
+_SILENT_S = 1.0
 
 
 class _Side:
@@ -137,6 +141,45 @@ def tell(text: str) -> None:
         os.close(terminal)
 
 
+@contextlib.contextmanager
+def waiting(folder: SessionFolder, language: Language) -> Iterator[None]:
+    """Tell what the session waits for, a line for each new state, while the block lasts.
+
+    A leg that is paired within a second says nothing; nor does this where the console cannot be
+    asked: what the relay answers is told in any case.
+    """
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(folder, language, over), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _watch(folder: SessionFolder, language: Language, over: threading.Event) -> None:
+    if over.wait(_SILENT_S):
+        return
+    # Only whoever waits pays for these.
+    from bedside.specialist.api import Console
+    from bedside.specialist.config import SpecialistConfig
+    from bedside.specialist.errors import CliError
+    from bedside.specialist.store import load_login
+    from bedside.specialist.waiting import POLL_S, News
+
+    login = load_login(SpecialistConfig.from_environment().login)
+    if login is None:
+        return
+    console, news = Console(login, language=language), News(language)
+    with contextlib.suppress(CliError):
+        while not over.is_set():
+            session = console.get(f"/sessions/{folder.session}")
+            line = news.line(session, now_ms=int(time.time() * 1000))
+            if line is not None and not over.is_set():
+                tell(line)
+            over.wait(POLL_S)
+
+
 def main(arguments: list[str]) -> int:
     """Open one tunnel for the session in the folder `arguments[0]`; returns the exit status."""
     path = Path(arguments[0])
@@ -147,9 +190,13 @@ def main(arguments: list[str]) -> int:
         context = specialist_client_context(
             folder.client_certificate, folder.key, folder.ca.read_text("ascii")
         )
-        leg = dial(
-            folder.connection(), folder.session, context=context, next_index=folder.take_proof_index
-        )
+        with waiting(folder, language):
+            leg = dial(
+                folder.connection(),
+                folder.session,
+                context=context,
+                next_index=folder.take_proof_index,
+            )
     except TunnelRefusedError as error:
         tell(f"{gate_sentence(error.gate, language)} {gate_advice(error.gate, language)}")
         return ExitCode.REFUSED

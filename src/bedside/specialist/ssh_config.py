@@ -12,7 +12,7 @@ from pathlib import Path
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.store import SessionFolder, session_folders
 
-__all__ = ["host_of", "include_line", "install", "render", "write"]
+__all__ = ["host_of", "include_line", "install", "is_shared", "render", "write"]
 
 KEEP_S = 120
 """How long the shared connection outlives the last command (seconds)."""
@@ -55,12 +55,26 @@ def _block(config: SpecialistConfig, folder: SessionFolder) -> str:
         "ForwardX11": "no",
         "SendEnv": "-*",
         "ControlMaster": "auto",
-        "ControlPath": _quoted(config.state / f"m-{folder.session[-10:]}"),
+        "ControlPath": _quoted(_control_path(config, folder)),
         "ControlPersist": str(KEEP_S),
         "ServerAliveInterval": "20",
     }
     lines = [f"Host {host_of(told['device'])}", *(f"  {k} {v}" for k, v in options.items())]
     return "\n".join(lines)
+
+
+def _control_path(config: SpecialistConfig, folder: SessionFolder) -> Path:
+    return config.state / f"m-{folder.session[-10:]}"
+
+
+def is_shared(config: SpecialistConfig, device: str) -> bool:
+    """Return whether a connection to `device` stands that the next command will share."""
+    found = [
+        folder
+        for folder in session_folders(config.sessions)
+        if folder.description()["device"] == device.upper()
+    ]
+    return bool(found) and _control_path(config, found[-1]).is_socket()
 
 
 def render(config: SpecialistConfig) -> str:

@@ -1,5 +1,6 @@
 """What a person sees while a request waits: what is settled, what it waits for, for how long."""
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -25,7 +26,7 @@ from bedside.specialist.api import Console, Json
 from bedside.specialist.errors import SessionOverError
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 
-__all__ = ["READY", "session_over", "wait_until_open"]
+__all__ = ["READY", "News", "second_words", "session_over", "wait_until_open", "waiting_words"]
 
 READY = frozenset(
     {
@@ -35,6 +36,7 @@ READY = frozenset(
         SessionState.LIVE_CONTROL,
     }
 )
+_ANSWERED = (SessionState.CONNECTING, SessionState.AUTHENTICATING)
 POLL_S = 1.0
 """How often the command line asks how a request stands (seconds)."""
 
@@ -49,6 +51,55 @@ def session_over(session: Json, language: Language) -> SessionOverError:
         sentence, advice = gate_sentence(gate, language), gate_advice(gate, language)
         sentences.append(told.format(gate=gate.value, sentence=sentence, advice=advice))
     return SessionOverError(*sentences)
+
+
+def waiting_words(session: Json, *, now_ms: int, language: Language) -> str:
+    """Return what a request waits for, since when, and how long it still may."""
+    say = translator(language, "bedside-cli")
+    state = SessionState(session["state"])
+    reached = [step["at_ms"] for step in session["timeline"] if step["state"] == state]
+    since_s = max(0, now_ms - (reached or [session["requested_ms"]])[-1]) // 1000
+    left_s = max(0, session["answer_by_ms"] - now_ms) // 1000
+    since = say(N_("for {seconds} s")) if since_s < 60 else say(N_("for {minutes} min {seconds} s"))
+    return " · ".join(
+        (
+            state_sentence(state, language),
+            since.format(minutes=since_s // 60, seconds=since_s % 60),
+            say(N_("{minutes} min {seconds} s left")).format(
+                minutes=left_s // 60, seconds=left_s % 60
+            ),
+        )
+    )
+
+
+def second_words(language: Language) -> str:
+    """Return what comes after the operator's consent: the device asks, and only it can check."""
+    return translator(language, "bedside-cli")(
+        N_(
+            "Allowed at the device. It asks for its support credential, and for the code that the "
+            "operator reads out."
+        )
+    )
+
+
+class News:
+    """What to say of a session in plain lines: one for each state, when it is reached."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self._said: SessionState | None = None
+
+    def line(self, session: Json, *, now_ms: int) -> str | None:
+        """Return the line for a session that reached a new state; None when nothing is new."""
+        state = SessionState(session["state"])
+        if state is self._said:
+            return None
+        self._said = state
+        if state in _ANSWERED:
+            return second_words(self._language)
+        if state in READY or state is SessionState.ENDED:
+            return None
+        return waiting_words(session, now_ms=now_ms, language=self._language)
 
 
 class _Picture:
@@ -88,12 +139,7 @@ class _Picture:
         ]
 
     def _waiting(self) -> str:
-        words = state_sentence(SessionState(self.session["state"]), self._language)
-        left_s = max(0, self.session["answer_by_ms"] // 1000 - int(time.time()))
-        left = self._say(N_("{minutes} min {seconds} s left")).format(
-            minutes=left_s // 60, seconds=left_s % 60
-        )
-        return f"{words} · {left}"
+        return waiting_words(self.session, now_ms=_now_ms(), language=self._language)
 
 
 def wait_until_open(
@@ -106,13 +152,22 @@ def wait_until_open(
 ) -> Json:
     """Show how the request stands until somebody lets the person in.
 
-    Returns the session once it can be connected to; raises SessionOverError when it ends first.
+    A picture that is drawn anew on a terminal; elsewhere a line for each new state. Returns the
+    session once it can be connected to; raises SessionOverError when it ends first.
     """
-    picture = _Picture(session, language)
-    with Live(picture, console=terminal, refresh_per_second=8):
+    picture, news = _Picture(session, language), News(language)
+    live = Live(picture, console=terminal, refresh_per_second=8) if terminal.is_terminal else None
+    with live or contextlib.nullcontext():
         while (state := SessionState(picture.session["state"])) not in READY:
             if state is SessionState.ENDED:
                 raise session_over(picture.session, language)
+            line = news.line(picture.session, now_ms=_now_ms())
+            if line and live is None:
+                terminal.print(line, highlight=False, markup=False, soft_wrap=True)
             wait(POLL_S)
             picture.session = console.get(f"/sessions/{session['id']}")
     return picture.session
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

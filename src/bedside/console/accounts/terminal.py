@@ -4,6 +4,7 @@ import getpass
 import sys
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Actor
 from bedside.console.accounts.models import User
@@ -24,9 +25,9 @@ def read_password() -> str:
     """Return a password typed twice at a terminal, or the first line of a standard input that is none."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("The same again: ") != password:
-        raise CommandError("The two are not the same.")
+    password = getpass.getpass(_("Password: "))
+    if getpass.getpass(_("The same again: ")) != password:
+        raise CommandError(_("The two are not the same."))
     return password
 
 
@@ -34,5 +35,5 @@ def person_named(email: str) -> User:
     """Return the person with this e-mail address, or raise CommandError."""
     user = User.objects.filter(email__iexact=email).first()
     if user is None:
-        raise CommandError(f"Nobody has the address {email}.")
+        raise CommandError(_("Nobody has the address %(email)s.") % {"email": email})
     return user

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.actions import (
     PersonDetails,
@@ -15,27 +16,29 @@ from bedside.console.accounts.actions import (
 )
 from bedside.console.accounts.models import Organisation
 from bedside.console.accounts.terminal import read_password, typist
+from bedside.console.commands import HouseCommand
+from bedside.language import N_
 from bedside.vocabulary import Role
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Creates an administrator of the manufacturer; the second factor is made at first sign-in.
 
     Whoever types this attests the background check.
     """
 
-    help = "create an administrator; the password is asked for, or read from standard input"
+    help = N_("create an administrator; the password is asked for, or read from standard input")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take address, name and organisation."""
         parser.add_argument("email")
         parser.add_argument("--name", required=True)
-        parser.add_argument("--manufacturer", required=True, help="the manufacturer's name")
-        parser.add_argument("--country", default="US", help="ISO code, such as US")
+        parser.add_argument("--manufacturer", required=True, help=_("the manufacturer's name"))
+        parser.add_argument("--country", default="US", help=_("ISO code, such as US"))
         parser.add_argument(
             "--vetted-on",
             type=date.fromisoformat,
-            help="day of the background check, such as 2025-02-03; today unless given",
+            help=_("day of the background check, such as 2025-02-03; today unless given"),
         )
         parser.add_argument("--language", choices=["en", "fr"], default="en")
 
@@ -56,7 +59,8 @@ class Command(BaseCommand):
                 do_create_person(options["email"], details, password=password, acting_user=actor)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"{options['email']} can sign in, and must then set up a second factor.")
+        words = _("%(email)s can sign in, and must then set up a second factor.")
+        self.stdout.write(words % {"email": options["email"]})
 
     def _manufacturer(self, options: dict[str, Any]) -> Organisation:
         kind = Organisation.Kind.MANUFACTURER

@@ -4,16 +4,19 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.actions import do_open_account, do_review_person
 from bedside.console.accounts.terminal import person_named, typist
+from bedside.console.commands import HouseCommand
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Reviews a person's rights, and opens the account if it was closed."""
 
-    help = "state that a person still needs their rights; opens a closed account"
+    help = N_("state that a person still needs their rights; opens a closed account")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address."""
@@ -29,4 +32,4 @@ class Command(BaseCommand):
                 do_open_account(user, acting_user=actor)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"The rights of {user.email} are reviewed.")
+        self.stdout.write(_("The rights of %(email)s are reviewed.") % {"email": user.email})

@@ -4,16 +4,19 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.actions import do_set_password
 from bedside.console.accounts.terminal import person_named, read_password, typist
+from bedside.console.commands import HouseCommand
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Gives a person a new password; the second factor stays."""
 
-    help = "give a person a new password, asked for or read from standard input"
+    help = N_("give a person a new password, asked for or read from standard input")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address."""
@@ -26,4 +29,5 @@ class Command(BaseCommand):
             do_set_password(user, read_password(), acting_user=typist())
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        self.stdout.write(f"{user.email} has a new password; earlier tokens have ended.")
+        words = _("%(email)s has a new password; earlier tokens have ended.")
+        self.stdout.write(words % {"email": user.email})

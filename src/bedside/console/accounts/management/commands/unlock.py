@@ -3,16 +3,18 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.actions import do_unlock_person
 from bedside.console.accounts.terminal import person_named, typist
+from bedside.console.commands import HouseCommand
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Lets somebody whose account locked itself sign in again at once."""
 
-    help = "let a person whose account locked itself sign in again"
+    help = N_("let a person whose account locked itself sign in again")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address."""
@@ -22,4 +24,4 @@ class Command(BaseCommand):
         """Unlock."""
         user = person_named(options["email"])
         do_unlock_person(user, acting_user=typist())
-        self.stdout.write(f"{user.email} can sign in.")
+        self.stdout.write(_("%(email)s can sign in.") % {"email": user.email})

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from bedside.console.accounts.terminal import typist
+from bedside.console.commands import HouseCommand
 from bedside.console.devices.actions import do_import_profile
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Makes products known by their profiles."""
 
-    help = "import product profiles (TOML), or bring them up to date"
+    help = N_("import product profiles (TOML), or bring them up to date")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the files."""

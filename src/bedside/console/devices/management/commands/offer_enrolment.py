@@ -4,29 +4,33 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.terminal import typist
+from bedside.console.commands import HouseCommand
 from bedside.console.devices.actions import do_offer_enrolment
 from bedside.console.devices.models import Device
 from bedside.console.enrolment.actions import NoRelayError
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Makes what is carried to a device: the bundle as a file, the code on standard output."""
 
-    help = "make a one-time enrolment code and the signed bundle for a device"
+    help = N_("make a one-time enrolment code and the signed bundle for a device")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the device and where the bundle goes."""
         parser.add_argument("device")
-        parser.add_argument("--bundle", type=Path, required=True, help="the file to write")
+        parser.add_argument("--bundle", type=Path, required=True, help=_("the file to write"))
 
     def handle(self, **options: Any) -> None:
         """Write the bundle and print the code, which is shown this once."""
         device = Device.objects.filter(pk=options["device"]).first()
         if device is None:
-            raise CommandError(f"No device is registered as {options['device']}.")
+            words = _("No device is registered as %(device)s.") % {"device": options["device"]}
+            raise CommandError(words)
         try:
             offer = do_offer_enrolment(device, acting_user=typist())
         except NoRelayError as error:

@@ -6,30 +6,39 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.queries import terminal
+from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.relay_folder import RelayPlace, do_make_relay_folder
+from bedside.language import N_
 from bedside.pki.keystore import KeyStoreError
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
 from bedside.protocol.shapes import Relay
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Writes the folder anew when it is run again; the relay's key is kept."""
 
-    help = "make a relay known and write the folder it starts from"
+    help = N_("make a relay known and write the folder it starts from")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the relay's name and addresses."""
-        parser.add_argument("name", help="short name, such as a or eu-2")
-        parser.add_argument("--host", required=True, help="what devices dial: an address or a name")
-        parser.add_argument("--server-name", required=True, help="the name in its certificate")
-        parser.add_argument("--port", type=int, action="append", help="repeatable, in order; 443")
-        parser.add_argument("--listen", action="append", help="HOST:PORT it listens on; repeatable")
-        parser.add_argument("--folder", type=Path, help="where its files go; relays/NAME")
+        parser.add_argument("name", help=_("short name, such as a or eu-2"))
+        parser.add_argument(
+            "--host", required=True, help=_("what devices dial: an address or a name")
+        )
+        parser.add_argument("--server-name", required=True, help=_("the name in its certificate"))
+        parser.add_argument(
+            "--port", type=int, action="append", help=_("repeatable, in order; 443")
+        )
+        parser.add_argument(
+            "--listen", action="append", help=_("HOST:PORT it listens on; repeatable")
+        )
+        parser.add_argument("--folder", type=Path, help=_("where its files go; relays/NAME"))
 
     def handle(self, **options: Any) -> None:
         """Check the addresses, issue the certificate, write the folder."""
@@ -54,4 +63,5 @@ class Command(BaseCommand):
             )
         except (ProtocolError, KeyStoreError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"start it with: bedside relay run --config {config}")
+        command = f"bedside relay run --config {config}"
+        self.stdout.write(_("Start it with: %(command)s") % {"command": command})

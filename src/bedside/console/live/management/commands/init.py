@@ -6,11 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
 from bedside.console.accounts.queries import terminal
+from bedside.console.commands import HouseCommand
 from bedside.console.enrolment.authority import create_authority
 from bedside.console.enrolment.queries import host_ca
 from bedside.console.journal.actions import now_ms, record
@@ -19,6 +20,7 @@ from bedside.console.journal.sealing import Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer, verifier_key
 from bedside.console.keys import key_store
 from bedside.console.live.certificate import live_certificate
+from bedside.language import N_
 from bedside.language.spelling import spell
 from bedside.pki.keystore import KeyName
 from bedside.pki.signing import public_key_pem
@@ -26,10 +28,10 @@ from bedside.pki.ssh_certificates import fingerprint
 from bedside.vocabulary import JournalAction
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Makes what is missing and leaves what exists, so that it may be run again."""
 
-    help = "make database, keys and certificate; what exists is left as it is"
+    help = N_("make database, keys and certificate; what exists is left as it is")
 
     def handle(self, **options: Any) -> None:
         """Make what is missing, and say what to hand out."""
@@ -49,14 +51,14 @@ class Command(BaseCommand):
                     detail={"log": settings.BEDSIDE_LOG_ORIGIN, "count": len(made)},
                 )
         self._seal(now)
-        self.stdout.write(f"keys: {', '.join(made) or 'all there'}")
-        self.stdout.write(f"devices pin: {pinned}")
-        self.stdout.write(f"auditors pin: {verifier_key().to_text()}")
+        self.stdout.write(_("keys: %(keys)s") % {"keys": ", ".join(made) or _("all there")})
+        self.stdout.write(_("devices pin: %(key)s") % {"key": pinned})
+        self.stdout.write(_("auditors pin: %(key)s") % {"key": verifier_key().to_text()})
         self._say_host_ca()
 
     def _say_host_ca(self) -> None:
         pinned = fingerprint(host_ca())
-        self.stdout.write(f"specialists pin: {pinned}")
+        self.stdout.write(_("specialists pin: %(key)s") % {"key": pinned})
         for line in spell(pinned):
             self.stdout.write(f"  {line}")
 

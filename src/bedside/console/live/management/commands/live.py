@@ -4,18 +4,21 @@ import asyncio
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.certificate import live_certificate, relay_server_name
 from bedside.console.live.process import LiveConfig, serve
+from bedside.language import N_
 from bedside.pki.keystore import KeyStoreError
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Serves until it is told to stop."""
 
-    help = "serve relays and event streams"
+    help = N_("serve relays and event streams")
+    serves = True
 
     def handle(self, **options: Any) -> None:
         """Serve on `relay_listen` and `live_listen` of the configuration."""

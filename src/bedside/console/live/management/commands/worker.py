@@ -3,16 +3,17 @@
 import os
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from bedside.console.commands import HouseCommand
 from bedside.console.live.clockwork import Clockwork
 from bedside.console.wake import listen
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Works until it is told to stop."""
 
-    help = "seal the journal, end what is due"
+    help = N_("seal the journal, end what is due")
+    serves = True
 
     def handle(self, **options: Any) -> None:
         """Work until SIGTERM or SIGINT."""

@@ -4,16 +4,18 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from bedside.console.accounts.terminal import typist
+from bedside.console.commands import HouseCommand
 from bedside.console.project.world import WorldError, apply_world
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """States organisations, people, devices and rights by a file."""
 
-    help = "apply a world file (TOML): organisations, people, devices, entitlements, rules"
+    help = N_("apply a world file (TOML): organisations, people, devices, entitlements, rules")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the file."""

@@ -3,15 +3,15 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from bedside.console.commands import HouseCommand
 from bedside.console.project.api import api
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Prints OpenAPI as JSON."""
 
-    help = "print the REST API's description (OpenAPI)"
+    help = N_("print the REST API's description (OpenAPI)")
 
     def handle(self, **options: Any) -> None:
         """Print it, keys in their own order."""

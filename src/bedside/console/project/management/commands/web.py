@@ -3,13 +3,16 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+
+from bedside.console.commands import HouseCommand
+from bedside.language import N_
 
 
-class Command(BaseCommand):
+class Command(HouseCommand):
     """Serves until it is told to stop."""
 
-    help = "serve the pages and the REST API"
+    help = N_("serve the pages and the REST API")
+    serves = True
 
     def handle(self, **options: Any) -> None:
         """Serve with granian: `listen` and `web_workers` of the configuration."""

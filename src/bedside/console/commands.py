@@ -1,0 +1,76 @@
+"""What every command of the console shares: the language of whoever types, and no other furniture.
+
+Django's own options (settings, tracebacks, colours) belong to `bedside console manage`; a house
+command does not show them. What stands on a class is marked with `N_`, and said when the parser is made.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from django.utils import translation
+
+from bedside.language import spoken_language
+
+__all__ = ["HouseCommand", "run_command"]
+
+
+_DJANGOS = {
+    "--version",
+    "--verbosity",
+    "--settings",
+    "--pythonpath",
+    "--traceback",
+    "--no-color",
+    "--force-color",
+    "--skip-checks",
+}
+
+
+class HouseCommand(BaseCommand):
+    """A command of the house.
+
+    One that serves until it is told to stop keeps the console's own language, whoever started it.
+    """
+
+    serves = False
+    suppressed_base_arguments = _DJANGOS
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Return the parser; `help`, marked on the class, is said in the active language."""
+        self.help = translation.gettext(self.help)
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        for action in parser._actions:
+            # Django shows this one whatever `suppressed_base_arguments` says.
+            if "--skip-checks" in action.option_strings:
+                action.help = argparse.SUPPRESS
+        return parser
+
+
+def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
+    """Run a command for a person at a terminal; return its exit code.
+
+    A refusal is one line on standard error.
+    """
+    spoken = translation.override(spoken_language(os.environ).value)  # noqa: TID251 - who types
+    # So that a misuse is told by the parser, with its usage, and not raised.
+    command._called_from_command_line = True  # type: ignore[attr-defined]
+    with spoken:
+        options: dict[str, Any] = vars(
+            command.create_parser("bedside console", word).parse_args(words)
+        )
+    arguments = options.pop("args", ())
+    serves = getattr(command, "serves", False)
+    try:
+        with contextlib.nullcontext() if serves else spoken:
+            command.execute(*arguments, **options)
+    except CommandError as error:
+        print(f"✖ {error}", file=sys.stderr)
+        return error.returncode
+    finally:
+        connections.close_all()
+    return 0

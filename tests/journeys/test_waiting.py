@@ -1,0 +1,73 @@
+"""Whoever connects before the operator has answered is told what is waited for, and nothing else."""
+
+import subprocess
+import sys
+
+import pytest
+
+from bedside.demo.check import HOST, Journey
+from bedside.demo.people import DEVICE, MARIE
+from bedside.testing.openssh import OpenSsh
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+CONTROL = ("--access", "system", "--mode", "control")
+OURS = [sys.executable, "-m", "bedside", "ssh", DEVICE, "echo hi"]
+
+
+def _asks(journey: Journey) -> None:
+    asking = journey.request(MARIE, *CONTROL, "--no-wait")
+    said, _ = asking.communicate(timeout=60)
+    assert asking.returncode == 0, said
+
+
+def _comes_in(journey: Journey, ssh: OpenSsh, command: list[str]) -> tuple[bytes, list[str]]:
+    """Start `command`, let it in once it says that it waits; return both its outputs."""
+    with ssh.start_program(command) as running:
+        assert running.stderr is not None
+        heard = []
+        while "Waiting for the operator" not in (line := running.stderr.readline().decode()):
+            assert line, heard
+            heard.append(line)
+        code = journey.operator.accept()
+        ssh.answers(credential=journey.world.support_credential, code=code)
+        out, rest = running.communicate(timeout=60)
+    assert running.returncode == 0, rest
+    return out, [*heard, line, *rest.decode().splitlines()]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_before_consent_it_says_what_is_waited_for_on_standard_error(
+    journey: Journey, ours: bool
+) -> None:
+    _asks(journey)
+    ssh = journey.openssh(MARIE)
+    plain = ssh.command("ssh", "-S", "none", HOST, "echo hi")
+
+    out, told = _comes_in(journey, ssh, OURS if ours else plain)
+
+    assert out == b"hi\n"
+    waits = [line for line in told if "Waiting for the operator at the device" in line]
+    assert len(waits) == 1
+    assert any("It asks for its support credential" in line for line in told) or not ours
+    again = ssh.run_program(OURS if ours else plain)
+    assert again.stdout == b"hi\n"
+    assert b"Waiting" not in again.stderr
+    assert journey.world.specialist(MARIE, "end", DEVICE).returncode == 0
+    journey.idle()
+    journey.operator.verify()
+
+
+def test_somebody_who_is_refused_while_waiting_is_told_so(journey: Journey) -> None:
+    _asks(journey)
+    ssh = journey.openssh(MARIE)
+    with ssh.start_program(OURS) as running:
+        journey.operator.refuse()
+        out, told = running.communicate(timeout=60)
+    assert (running.returncode, out) == (6, b"")
+    assert "consent" in told.decode()
+    refused = subprocess.run(
+        OURS, env=dict(ssh.environment), capture_output=True, check=False, timeout=60
+    )
+    assert refused.returncode == 1
+    journey.idle()

@@ -1,0 +1,161 @@
+"""On a French terminal nobody reads English: every command's help, and every common misuse.
+
+Each program is asked in a process of its own, under `fr_CA.UTF-8`. What is looked for are English
+words that stand in no French sentence; commands, options and file names are English everywhere.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+ENGLISH = re.compile(
+    r"\b(a|an|and|arguments?:|at|be|by|can|cannot|choose|command|default|error|exit|for|from|"
+    r"given|help|in|invalid|is|it|its|missing|must|no|not|of|options:|or|positional|required|"
+    r"show|skip|such|system|word|that|the|their|this|to|unrecognized|usage(?=:)|use|value|what|when|where|who|with)\b",
+    re.IGNORECASE,
+)
+# French has these too.
+ENGLISH_ONLY = {"a", "or", "error", "for", "no", "is", "in", "it"}
+NAMES = re.compile(
+    r"--?[a-z][\w-]*|`[^`]*`|bedside(?: [a-z][\w-]*)*|[A-Z_]{2,}|\{[^}]*\}|~?/[\w/.-]+|[\w-]+\.\w+|'[\w, -]*'|\w+(?:\|\w+)+"
+)
+ASK = """
+import contextlib, io, json, sys
+from bedside.__main__ import main
+said = []
+for words in json.loads(sys.argv[1]):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        try:
+            code = main(words)
+        except SystemExit as end:
+            code = end.code
+    said.append([words, code, text.getvalue()])
+print(json.dumps(said))
+"""
+
+HELP = ["--help"]
+PROGRAMS = {
+    "specialist": [
+        HELP,
+        *([word, *HELP] for word in (
+            "login", "logout", "devices", "request", "sessions", "ssh", "ssh-config", "end", "trust",
+            "audit",
+        )),
+        ["audit", "verify", *HELP],
+        ["audit", "reconcile", *HELP],
+        [],
+        ["audit"],
+        ["requst"],
+        ["--nope"],
+        ["request"],
+        ["request", "CI-1", "--case", "C", "--reason", "R", "--mode", "look"],
+        ["devices", "--limit", "0"],
+        ["devices", "--limit"],
+        ["devices", "x", "y"],
+        ["login", "x", "--browser=3"],
+        ["trust", "--device", "CI-1"],
+        ["trust", "--host-ca", "x"],
+        ["audit", "verify", "nowhere.zip"],
+        ["audit", "verify", "/dev/null"],
+        ["audit", "verify", "nowhere.zip", "--key", "nothing"],
+        ["devices"],
+    ],
+    "agent": [
+        ["agent", *HELP],
+        *(["agent", word, *HELP] for word in (
+            "enrol", "run", "status", "host-key", "check", "set-support-credential", "journal",
+        )),
+        ["agent"],
+        ["agent", "nothing"],
+        ["agent", "enrol"],
+        ["agent", "journal", "burn"],
+        ["agent", "journal", "--limit", "x"],
+        ["agent", "status", "--nope"],
+    ],
+    "relay": [
+        ["relay", *HELP],
+        ["relay", "run", *HELP],
+        ["relay", "check", *HELP],
+        ["relay"],
+        ["relay", "nothing"],
+        ["relay", "run"],
+    ],
+    "panel": [["panel", *HELP], ["panel"], ["panel", "--language", "de", "--socket", "x"]],
+    "demo": [["demo", *HELP], ["demo", "nothing"]],
+    "site": [["site", *HELP], ["site"], ["site", "nothing"]],
+    "console": [
+        ["console", *HELP],
+        ["console", "nothing"],
+        *(["console", word, *HELP] for word in (
+            "apply", "add-relay", "create-administrator", "import-profile", "init", "journal",
+            "live", "offer-enrolment", "openapi", "review", "set-password", "unlock", "web",
+            "worker",
+        )),
+        ["console", "apply"],
+        ["console", "journal", "burn"],
+        ["console", "add-relay", "a"],
+    ],
+}  # fmt: skip
+
+
+def english(text: str) -> list[str]:
+    """The English words in a text, names of commands and files aside."""
+    plain = NAMES.sub(" ", text)
+    return [word for word in ENGLISH.findall(plain) if word.lower() not in ENGLISH_ONLY]
+
+
+@pytest.fixture(params=PROGRAMS)
+def said(request, tmp_path):
+    """What a program says to each of its lines of words."""
+    lines = PROGRAMS[request.param]
+    environment = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - a child's environment
+        "HOME": str(tmp_path),
+        "BEDSIDE_HOME": str(tmp_path),
+        "LANG": "fr_CA.UTF-8",
+        "PYTHONUTF8": "1",
+        "COLUMNS": "100",
+        "PYTHONWARNINGS": "ignore",
+    }
+    if request.param == "console":
+        environment |= console_of(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, json.dumps(lines)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def console_of(folder):
+    """A configuration that is enough for the console's words to explain themselves."""
+    config = folder / "console.toml"
+    config.write_text(f'public_url = "http://localhost:8000"\ndata_dir = "{folder}/data"\n')
+    return {"BEDSIDE_CONSOLE_CONFIG": str(config)}
+
+
+def test_it_speaks_french(said):
+    for words, _code, text in said:
+        assert text.strip(), words
+        assert not english(text), (words, text)
+
+
+def test_help_is_no_failure_and_a_misuse_is_one(said):
+    for words, code, _text in said:
+        assert (code == 0) == (words[-1:] == HELP), (words, code)
+
+
+def test_what_is_looked_for_is_found():
+    assert english("Show this message and exit.")
+    assert english("usage: x\n\noptions:\n  -h, --help  show this help message and exit")
+    assert english("Missing option '--case'.")
+    assert not english("Utilisation : bedside [OPTIONS] COMMANDE\n  --help  Afficher cette aide.")
