@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bedside import __version__
-from bedside.language.furniture import furnish
 
 __all__ = ["command", "main"]
 
@@ -40,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, extra: str, arguments: list[str]) -> int:
+    from bedside.language.furniture import furnish
+
     furnish()
     try:
         module = importlib.import_module(f"bedside.{program}.cli")

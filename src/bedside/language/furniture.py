@@ -12,7 +12,7 @@ import gettext
 
 from bedside.language.tongues import CATALOGUES, N_
 
-__all__ = ["SENTENCES", "furnish"]
+__all__ = ["SENTENCES", "furnish", "ngettext"]
 
 
 def ngettext(one: str, many: str) -> tuple[str, str]:

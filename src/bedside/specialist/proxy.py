@@ -23,7 +23,7 @@ from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, answers,
 from bedside.specialist.errors import ExitCode
 from bedside.specialist.store import SessionFolder
 
-__all__ = ["main", "pump", "tell"]
+__all__ = ["main", "pump", "tell", "waiting"]
 
 CHUNK = 256 * 1024
 _SILENT_S = 1.0

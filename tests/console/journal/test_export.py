@@ -110,7 +110,7 @@ def test_our_own_look_finds_a_changed_copy_of_a_device():
     verdict = verify_own_log(now=NOW)
     assert verdict.log.good
     assert [copy.verdict.fault.sequence for copy in verdict.bad_copies] == [2]
-    with pytest.raises(CommandError, match=f"{DEVICE}, entry 2"):
+    with pytest.raises(CommandError, match=f"{DEVICE}: entry 2"):
         call_command("journal", "verify")
 
 

@@ -102,7 +102,7 @@ def test_kill_9_while_sealing_loses_and_doubles_nothing(console):
     assert before <= sealed <= placed <= rows
     console.worker()
     within(30, lambda: all_sealed(console))
-    assert f"{rows} entries stand as they were sealed" in console.run("journal", "verify")
+    assert f"Entries that stand as they were sealed: {rows}." in console.run("journal", "verify")
 
 
 def test_a_second_worker_stands_by_and_takes_over(console):
@@ -145,4 +145,4 @@ def test_a_changed_row_is_found_by_name(console):
         console.command("journal", "verify"), capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "entry 4" in done.stderr
+    assert "Entry 4" in done.stderr
