@@ -34,7 +34,7 @@ def host_certificate(ca: EllipticCurvePrivateKey = CA, key: EllipticCurvePrivate
         ssh_key_line(key.public_key()),
         device=DeviceId("CI-20417"),
         not_before_ms=now - 60_000,
-        not_after_ms=now + 600_000,
+        not_after_ms=now + 86_400_000,
     )
 
 
