@@ -71,6 +71,12 @@ class Scene:
 
     # ---- what people do ----
 
+    def log_in_again(self, person: Person) -> None:
+        """A person whose tokens have ended logs in anew."""
+        if (line := self._lines.pop(person.key, None)) is not None:
+            line.close()
+        self.journey.log_in(person)
+
     def ask(self, *words: str) -> Refused:
         """Ask and wait until the request is over; nobody at the device answers."""
         with self.journey.request(MARIE, *words) as asking:

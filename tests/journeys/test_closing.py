@@ -20,6 +20,17 @@ def _ending(records: list[Record], session: str) -> Record:
     return found
 
 
+def _as_administrator(scene: Scene, act: str) -> None:
+    """Do what the page of a person does for Alex, in the console's own process of commands."""
+    lines = (
+        "from bedside.console.accounts.actions import do_close_account, do_open_account",
+        "from bedside.console.accounts.models import User",
+        f"marie, alex = (User.objects.get(email=e) for e in ({MARIE.email!r}, {ALEX.email!r}))",
+        act,
+    )
+    scene.world.console("manage", "shell", "--command", "\n".join(lines))
+
+
 def _is_cut(scene: Scene, running: Running, session: str) -> tuple[Record, Record]:
     """The open `ssh` is over, both journals say `revoked` once; returns their entries."""
     assert running.ends() != 0
@@ -59,6 +70,21 @@ def test_a_lost_role_ends_what_is_live_at_the_device(scene: Scene) -> None:
         _, told = _is_cut(scene, running, session)
     assert told.gate == "role"
     scene.apply(MARIE_AS_SHE_IS)
+    scene.is_let_ask()
+
+
+def test_a_closed_account_ends_what_is_live_at_the_device(scene: Scene) -> None:
+    ssh = scene.journey.let_in(MARIE, *CONTROL)
+    session = last_session(scene.world)
+    with Running(ssh) as running:
+        running.flows()
+
+        _as_administrator(scene, 'do_close_account(marie, reason="Left", acting_user=alex)')
+
+        _, told = _is_cut(scene, running, session)
+    assert told.gate == "account"
+    _as_administrator(scene, "do_open_account(marie, acting_user=alex)")
+    scene.log_in_again(MARIE)
     scene.is_let_ask()
 
 
