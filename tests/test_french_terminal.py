@@ -76,6 +76,8 @@ PROGRAMS = {
         ["agent", "journal", "burn"],
         ["agent", "journal", "--limit", "x"],
         ["agent", "status", "--nope"],
+        ["agent", "status"],
+        ["agent", "--config", "/", "check"],
     ],
     "relay": [
         ["relay", *HELP],
@@ -84,6 +86,7 @@ PROGRAMS = {
         ["relay"],
         ["relay", "nothing"],
         ["relay", "run"],
+        ["relay", "check", "--config", "nowhere.toml"],
     ],
     "panel": [["panel", *HELP], ["panel"], ["panel", "--language", "de", "--socket", "x"]],
     "demo": [["demo", *HELP], ["demo", "nothing"]],

@@ -45,8 +45,14 @@ def main(argv: list[str]) -> int:
         config = load_config(given.config)
         run: Callable[[AgentConfig, argparse.Namespace, Language], int] = given.run
         return run(config, given, language)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         print(f"bedside agent: {given.config}: {error}", file=sys.stderr)
+        return _UNUSABLE
+    except OSError as error:
+        from bedside.language.furniture import file_words
+
+        where = error.filename or given.config
+        print(f"bedside agent: {where}: {file_words(error, language)}", file=sys.stderr)
         return _UNUSABLE
 
 

@@ -10,9 +10,9 @@ cause is left in English.
 
 import gettext
 
-from bedside.language.tongues import CATALOGUES, N_
+from bedside.language.tongues import CATALOGUES, N_, Language, translator
 
-__all__ = ["SENTENCES", "furnish", "ngettext"]
+__all__ = ["SENTENCES", "file_words", "furnish", "ngettext"]
 
 
 def ngettext(one: str, many: str) -> tuple[str, str]:
@@ -45,6 +45,18 @@ SENTENCES = (
     N_("unknown parser %(parser_name)r (choices: %(choices)s)"),
     N_("can't open '%(filename)s': %(error)s"),
 )
+
+
+def file_words(error: OSError, language: Language) -> str:
+    """Return why a file cannot be read or written, for whoever named it."""
+    say = translator(language)
+    if isinstance(error, FileNotFoundError):
+        return say(N_("there is no such file"))
+    if isinstance(error, PermissionError):
+        return say(N_("you have no right to it"))
+    if isinstance(error, IsADirectoryError):
+        return say(N_("it is a folder"))
+    return say(N_("the system refuses it ({number})")).format(number=error.errno)
 
 
 def furnish() -> None:

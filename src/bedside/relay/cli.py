@@ -9,7 +9,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from bedside.language import N_, spoken_language, translator
+from bedside.language import N_, Language, spoken_language, translator
+from bedside.language.furniture import file_words
 from bedside.relay.config import ConfigError, RelayConfig, read_config
 from bedside.relay.log import Log
 from bedside.relay.server import Relay, run
@@ -26,12 +27,20 @@ def main(argv: list[str]) -> int:
             return _run_loop(_check(config))
         return _run_loop(_serve(config))
     except (ConfigError, OSError, ssl.SSLError) as error:
-        print(f"bedside relay: {error}", file=sys.stderr)
+        why = error.__cause__ or error
+        if isinstance(why, OSError) and why.filename is not None:
+            print(f"bedside relay: {why.filename}: {file_words(why, _language())}", file=sys.stderr)
+        else:
+            print(f"bedside relay: {error}", file=sys.stderr)
         return 2
 
 
+def _language() -> Language:
+    return spoken_language(os.environ)  # noqa: TID251 - who types, not what the relay is to do
+
+
 def _parser() -> argparse.ArgumentParser:
-    say = translator(spoken_language(os.environ))  # noqa: TID251 - who types, not what it is to do
+    say = translator(_language())
     parser = argparse.ArgumentParser(
         prog="bedside relay", description=say(N_("A relay: it carries what it cannot read."))
     )

@@ -28,6 +28,7 @@ from bedside.audit.tiles import TileError
 from bedside.audit.verify import DEVICE_JOURNAL, verify_device
 from bedside.audit.witness import Received
 from bedside.language import N_, translator
+from bedside.language.furniture import file_words
 from bedside.specialist.audit_reasons import reason_words
 from bedside.specialist.audit_words import chain_words, export_words, reconciliation_words
 from bedside.specialist.commands import HouseCommand, HouseGroup
@@ -37,7 +38,8 @@ from bedside.vocabulary import SessionId, parse_session_id
 
 __all__ = ["audit_app"]
 
-_ = translator(SpecialistConfig.from_environment().language, "bedside-cli")
+_LANGUAGE = SpecialistConfig.from_environment().language
+_ = translator(_LANGUAGE, "bedside-cli")
 
 audit_app = typer.Typer(
     cls=HouseGroup,
@@ -157,11 +159,16 @@ def _session(text: str | None) -> SessionId | None:
 
 def _refuse(path: Path, error: Exception) -> NoReturn:
     typer.echo(
-        "✗ "
-        + _(N_("{path} cannot be read: {error}")).format(path=path, error=reason_words(error, _)),
+        "✗ " + _(N_("{path} cannot be read: {error}")).format(path=path, error=_reason(error)),
         err=True,
     )
     raise typer.Exit(ExitCode.USAGE) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return file_words(error, _LANGUAGE)
+    return reason_words(error, _)
 
 
 def _tell(result: Verdict | ExportVerdict | Reconciliation, *, as_json: bool) -> None:

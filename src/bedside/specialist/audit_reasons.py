@@ -92,10 +92,6 @@ def reason_words(error: object, speak: Callable[[str], str]) -> str:
 
     What the standard library says is kept where the reader reads English, and else is damage.
     """
-    if isinstance(error, FileNotFoundError):
-        return speak(N_("there is no such file"))
-    if isinstance(error, PermissionError):
-        return speak(N_("you may not read it"))
     for reason, pattern in _PATTERNS:
         if found := pattern.fullmatch(str(error)):
             said = found.groupdict()
