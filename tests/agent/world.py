@@ -668,10 +668,15 @@ async def world(
     enrolled: bool = True,
     running: bool = True,
     tricks: Tricks | None = None,
+    **limits: int,
 ) -> AsyncIterator[World]:
-    """A world; with an enrolled, configured and running agent unless told otherwise."""
+    """A world; with an enrolled, configured and running agent unless told otherwise.
+
+    `limits` are the relays' own, by their names in their configuration.
+    """
     play = World(folder)
     play.tricks = tricks
+    play.limits = replace(play.limits, **limits)
     await play.live.start()
     for name in relays:
         await play.start_relay(name)
