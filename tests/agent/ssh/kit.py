@@ -7,6 +7,7 @@ tunnel it dialled; `ssh` reaches that socket by a ProxyCommand. Nothing listens 
 import asyncio
 import contextlib
 import os
+import secrets
 import shlex
 import ssl
 import sys
@@ -42,7 +43,8 @@ from bedside.vocabulary import (
     SiteAction,
 )
 
-SESSION = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
+# Processes are swept by their session over the whole machine: tests beside each other share none.
+SESSION = SessionId("0" + secrets.token_hex(13)[:25].upper())
 DEVICE = DeviceId("CI-20417")
 CREDENTIAL = "bedside-support-1"
 CODE = "123456"
