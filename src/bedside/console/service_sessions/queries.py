@@ -17,10 +17,12 @@ from bedside.language import (
     parse_language,
     state_sentence,
 )
-from bedside.vocabulary import Ending, Gate, Permission, SessionState
+from bedside.policy.facts import RequestFacts
+from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState, SiteAction
 
 __all__ = [
     "access_session",
+    "facts_of",
     "find_sessions",
     "refusals",
     "session_view",
@@ -93,6 +95,20 @@ def refusals(session: ServiceSession, language: Language) -> list[dict[str, Any]
         for reason in session.decision.get("reasons", [])
         if not reason["passed"]
     ]
+
+
+def facts_of(session: ServiceSession) -> RequestFacts:
+    """Return what a session asked for, as the policy looks at it: to be judged anew."""
+    return RequestFacts(
+        access=AccessKind(session.access),
+        mode=Mode(session.mode),
+        duration_s=session.duration_s,
+        case=session.case,
+        reason=session.reason,
+        ticket=session.ticket,
+        joins=session.joins_id is not None,
+        files=frozenset(SiteAction(action) for action in session.actions),
+    )
 
 
 def session_view(session_id: str, language: str = "en") -> dict[str, Any]:

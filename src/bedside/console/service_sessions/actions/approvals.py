@@ -24,22 +24,19 @@ from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.actions.life import end, lock_session, step
 from bedside.console.service_sessions.actions.orders import do_order, draft_of, record_step
 from bedside.console.service_sessions.models import ServiceSession, SessionApproval
+from bedside.console.service_sessions.queries import facts_of
 from bedside.console.service_sessions.telling import tell_waiting
 from bedside.console.sites.queries import policy_of
 from bedside.pki.signing import SignatureError
 from bedside.pki.webauthn import check_approval
 from bedside.policy.decide import decide
-from bedside.policy.facts import RequestFacts
 from bedside.protocol.site import Approval, Approver
 from bedside.vocabulary import (
-    AccessKind,
     Ending,
     Gate,
     JournalAction,
-    Mode,
     Outcome,
     SessionState,
-    SiteAction,
 )
 
 __all__ = [
@@ -234,7 +231,7 @@ def _grant(session: ServiceSession, user: User, moment: int) -> bool:
     facts = gather_facts(
         session.person,
         session.device,
-        _asked(session),
+        facts_of(session),
         seen=presence(session.device_id) is not None,
         at_ms=moment,
     )
@@ -248,16 +245,3 @@ def _grant(session: ServiceSession, user: User, moment: int) -> bool:
     session.answer_by_ms = min(answer_ms, session.approved_until_ms or answer_ms)
     do_order(session, actor=actor_of(user), now=moment)
     return True
-
-
-def _asked(session: ServiceSession) -> RequestFacts:
-    return RequestFacts(
-        access=AccessKind(session.access),
-        mode=Mode(session.mode),
-        duration_s=session.duration_s,
-        case=session.case,
-        reason=session.reason,
-        ticket=session.ticket,
-        joins=session.joins_id is not None,
-        files=frozenset(SiteAction(action) for action in session.actions),
-    )

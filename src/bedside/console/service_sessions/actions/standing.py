@@ -20,10 +20,10 @@ from bedside.console.accounts.standing import standing_changed
 from bedside.console.journal.actions import now_ms
 from bedside.console.service_sessions.actions.life import end
 from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.queries import facts_of
 from bedside.policy.decide import decide
-from bedside.policy.facts import RequestFacts
 from bedside.protocol.states import OPEN
-from bedside.vocabulary import AccessKind, Ending, Gate, Mode
+from bedside.vocabulary import Ending, Gate
 
 __all__ = ["connect", "do_end_unfounded_sessions"]
 
@@ -55,24 +55,12 @@ def do_end_unfounded_sessions(person: User | None, *, acting_user: Acting) -> in
 
 def _end_if_unfounded(session: ServiceSession, acting_user: Acting) -> bool:
     moment = now_ms()
-    facts = gather_facts(session.person, session.device, _request(session), seen=True, at_ms=moment)
+    facts = gather_facts(session.person, session.device, facts_of(session), seen=True, at_ms=moment)
     lost = [each.gate for each in decide(facts, moment).refusals if each.gate in _GATES]
     if not lost:
         return False
     actor = actor_of(acting_user)
     return end(session, Ending.REVOKED, at_ms=moment, actor=actor, gate=lost[0])
-
-
-def _request(session: ServiceSession) -> RequestFacts:
-    return RequestFacts(
-        access=AccessKind(session.access),
-        mode=Mode(session.mode),
-        duration_s=session.duration_s,
-        case=session.case,
-        reason=session.reason,
-        ticket=session.ticket,
-        joins=session.joins_id is not None,
-    )
 
 
 def _changed(*, person: User | None, acting_user: Acting, **_: Any) -> None:
