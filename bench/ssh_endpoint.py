@@ -212,7 +212,7 @@ def main() -> None:
             peers["sshd"] = Sshd(prepare(root / "sshd"), port)
             for peer in peers.values():
                 peer.blob.unlink(missing_ok=True)
-                os.link(peer.folder / "blob", peer.blob)
+                shutil.copyfile(peer.folder / "blob", peer.blob)
             for _ in range(ROUNDS):
                 for act in ACTS:
                     for name, peer in peers.items():
