@@ -28,6 +28,8 @@ DOMAIN_OF_PROGRAM = {
     "specialist": "bedside-cli",
 }
 SOURCES = ("*.py", "templates/**/*.html", "templates/**/*.txt")
+# French is written in one way on every page: ’ and no space before ; ? ! as in Québec.
+TYPED = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_]|[%{«])|\s[;?!](?=\s|$)")
 PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sdif]|%[sdif]|\{[a-z_0-9.]*\}")
 
 
@@ -84,7 +86,7 @@ def update(path: Path, wanted: set[Message]) -> None:
 
 
 def faults(path: Path, wanted: set[Message]) -> list[str]:
-    """Return what is wrong with a catalogue: missing, empty, fuzzy, stale, lost placeholders."""
+    """Return what is wrong with a catalogue: missing, empty, fuzzy, stale, lost placeholders, bad typography."""
     catalogue = read(path)
     found = []
     for message in wanted:
@@ -107,6 +109,8 @@ def _fault_of(entry: Entry | None, message: Message) -> str | None:
     texts = [str(text or "") for text in forms]
     if entry.fuzzy or not all(texts):
         return "not translated"
+    if any(TYPED.search(text) for text in texts):
+        return "typed as on a typewriter (write ’, and no space before ; ? !)"
     expected = set(PLACEHOLDER.findall(message.plural or message.singular))
     # A plural form may leave the number out ("one device"), never add or rename a value.
     lost = set(PLACEHOLDER.findall(texts[-1])) != expected

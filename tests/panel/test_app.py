@@ -402,7 +402,7 @@ async def test_help_is_asked_with_one_press_and_said_to_be(tmp_path: Path) -> No
         await it.pilot.click("#help")
         await it.see(lambda: isinstance(it.app.screen, HelpScreen))
         words = [str(button.label) for button in it.app.screen.query(Button)]
-        assert "? L'appareil affiche une anomalie" in words
+        assert "? L’appareil affiche une anomalie" in words
         it.app.screen.query_one("#helper", Input).value = " L. Roy "
         await it.pilot.click("#help-fault")
         assert await it.heard() == local.AskHelp(id=2, topic=HelpTopic.FAULT, name="L. Roy")

@@ -64,6 +64,18 @@ def test_a_sentence_nobody_says_is_named(package):
     assert "nobody says it any more" in found
 
 
+@pytest.mark.parametrize("text", ["l'appareil", "l'%(name)s", "Demandez ; ouvrez", "Signer ?"])
+def test_french_is_written_in_one_way(package, text):
+    path = write_catalogue(package, f'msgid "One %(name)s"\nmsgstr "{text} %(name)s"\n')
+    (found,) = faults(path, {Message("One %(name)s")})
+    assert "typewriter" in found
+
+
+def test_a_quoted_command_is_not_taken_for_an_apostrophe(package):
+    path = write_catalogue(package, 'msgid "Say"\nmsgstr "Tapez --why \'…\' : l’appareil?"\n')
+    assert faults(path, {Message("Say")}) == []
+
+
 def test_a_singular_form_may_leave_the_number_out(package):
     path = write_catalogue(
         package,

@@ -71,7 +71,7 @@ def dead(fleet):
 def test_dead_letters_are_seen_and_sent_again(dead):
     reader = Reader("Alex", "fr")
     said = reader.text("/notices/", state="dead")
-    assert "1 avis n'a pas pu être remis." in said.replace("&#x27;", "'")
+    assert "1 avis n’a pas pu être remis." in said
     assert "answered 550" in said
     reader.post(f"/notices/{dead.pk}/again/")
     dead.refresh_from_db()

@@ -54,7 +54,7 @@ def test_the_portal_shows_who_waits_who_is_in_and_what_is_planned(asked):
     said = Reader("Julie", "fr").text("/sites/notre-dame/")
     assert "Demandé : en attente de votre établissement Direct" not in said
     assert "Marie Tremblay" in said
-    assert "Politique 1, signée avec la clé de l'établissement." in said
+    assert "Politique 1, signée avec la clé de l’établissement." in said
     assert "Nobody is connected" in Reader("Julie").text("/sites/notre-dame/")
 
 
@@ -86,7 +86,7 @@ def test_a_passkey_without_the_person_approves_nothing(asked, passkey):
         f"/sessions/{asked.pk}/approve/", assertion=assertion_of(asked, passkey, flags=1)
     )
     assert answer.status_code == 400
-    assert "Rien n&#x27;a été approuvé" in answer.content.decode()
+    assert "Rien n’a été approuvé" in answer.content.decode()
     assert ServiceSession.objects.get(pk=asked.pk).state == "awaiting_site"
 
 

@@ -41,7 +41,7 @@ def test_before_at_and_after_in_the_reader_s_language():
     session = live(requested())
     tell(session.pk, ENDED, ending="by_operator")
     assert told("julie@nd.example") == [
-        ("session.asked", "Marie Tremblay demande l'accès à CI-20417"),
+        ("session.asked", "Marie Tremblay demande l’accès à CI-20417"),
         ("session.live", "Marie Tremblay est en séance sur CI-20417"),
         ("session.ended", "La séance de Marie Tremblay sur CI-20417 est terminée"),
     ]
@@ -81,7 +81,7 @@ def test_broken_glass_is_told_to_everybody_whatever_they_chose():
     device = ServiceSession(device_id=DEVICE).device
     do_break_glass(device, reason="Patient waits", minutes=30, acting_user=person("Julie"))
     assert told("julie@nd.example") == [
-        ("glass.broken", "ACCÈS D'URGENCE à CI-20417, ouvert par Julie Gagnon")
+        ("glass.broken", "ACCÈS D’URGENCE à CI-20417, ouvert par Julie Gagnon")
     ]
     assert [event for event, _ in told("desk@nd.example")] == ["glass.broken"]
     assert "Patient waits" not in json.dumps(list(Notice.objects.values_list("body")))

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +37,6 @@ __all__ = [
 
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})+")
 _ALL = ("", _("All"))
-_LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 _ROLES = [(role.value, name) for role, name in ROLES.items()]
 
 
@@ -156,7 +156,7 @@ class PersonForm(forms.Form):
     patient_data = forms.BooleanField(
         label=_("May see patient data, where a product can show it"), required=False
     )
-    language = forms.ChoiceField(label=_("Language"), choices=_LANGUAGES)
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
     def __init__(self, *given: Any, organisations: Iterable[Organisation], **more: Any) -> None:
         super().__init__(*given, **more)
@@ -234,7 +234,7 @@ class OrganisationForm(forms.ModelForm[Organisation]):
     )
     name = _text(_("Name"), 120)
     country = CountryField(label=_("Country"))
-    language = forms.ChoiceField(label=_("Language"), choices=_LANGUAGES)
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     timezone = forms.ChoiceField(
         label=_("Time zone"), choices=[(zone, zone) for zone in sorted(available_timezones())]
     )

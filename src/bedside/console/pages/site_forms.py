@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -167,9 +168,7 @@ class ContactForm(forms.ModelForm[SiteContact]):
             "after": _("When it has ended"),
         }
 
-    language = forms.ChoiceField(
-        label=_("Language"), choices=[("en", "English"), ("fr", "Français")]
-    )
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
     def clean_name(self) -> str:
         """Return the name, without characters that cannot be shown."""
