@@ -78,11 +78,21 @@ def test_a_level_3_in_canada_may_not_start_and_may_join():
     assert "Would be allowed" in decided(level="3", country="US")
 
 
+def test_the_facts_are_in_the_readers_words():
+    said = decided(language="fr", level="3", country="CA")
+    assert "pays : Canada · niveau : 3 · mode : Prise en main" in said
+    assert "offert : Prise en main, Observation" in said
+    assert "état : En service" in said
+    assert "renseignements sur les patients : non" in said
+    for word in ("control", "service system", "enrolled"):
+        assert word not in said.split("La décision")[1]
+
+
 def test_a_real_person_is_decided_as_they_stand():
     assert "Would be allowed" in decided(person="marie@bayard.example")
     User.objects.filter(name="Marie Tremblay").update(vetted_on=None)
     said = decided(person="marie@bayard.example", language="fr")
-    assert "manquant: vetted" in said
+    assert "manquant : vérification des antécédents" in said
     assert not ServiceSession.objects.exists()
 
 

@@ -1,13 +1,15 @@
 """The words and shapes in which pages show the vocabulary's values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from bedside.language import Language, parse_language
+from bedside.language import Language, country_name, parse_language
 from bedside.policy.decide import Obligation
 from bedside.policy.facts import DeviceState, LockScope
 from bedside.protocol.site import SitePolicy
@@ -29,7 +31,6 @@ __all__ = [
     "ACCESS_HELP",
     "ACTIVITIES",
     "DEVICE_STATES",
-    "FACTS",
     "GATE_NAMES",
     "LOCK_SCOPES",
     "MODE_HELP",
@@ -44,6 +45,7 @@ __all__ = [
     "Look",
     "bytes_text",
     "device_look",
+    "fact_text",
     "language",
     "minutes_text",
     "person_look",
@@ -160,7 +162,7 @@ GATE_NAMES = {
     Gate.SITE_WINDOW: _("Service window of the site, where it asks for one"),
     Gate.CHANGE_TICKET: _("Change ticket, where the site asks for one"),
 }
-FACTS = {
+_FACTS = {
     "access": _("access"),
     "case": _("case"),
     "country": _("country"),
@@ -188,7 +190,6 @@ FACTS = {
     "waived": _("waived by"),
     "why": _("why"),
 }
-"""What a decision looked at, in words."""
 SITE_ACTIONS = {
     SiteAction.FILES_IN: _("Files to the device"),
     SiteAction.FILES_OUT: _("Files from the device"),
@@ -263,6 +264,27 @@ OBJECTS = {
     "site": _("site"),
     "token": _("token"),
 }
+_ACCESS_AND_MODE = {
+    **{access.value: name for access, (name, _help) in ACCESS_HELP.items()},
+    **{mode.value: name for mode, (name, _help) in MODE_HELP.items()},
+}
+_FACT_VALUES: dict[str, Mapping[Any, object]] = {
+    "access": _ACCESS_AND_MODE,
+    "denied": SITE_ACTIONS,
+    "missing": {
+        "active": _("active account"),
+        "second_factor": _("second factor"),
+        "vetted": _("background check"),
+    },
+    "mode": _ACCESS_AND_MODE,
+    "needed": SITE_ACTIONS,
+    "offered": _ACCESS_AND_MODE,
+    "role": ROLES,
+    "scope": OBJECTS,
+    "shows": {"no": _("no"), "yes": _("yes")},
+    "state": {**DEVICE_STATES, "never_seen": _("Never seen")},
+    "waived": {"break_glass": _("break-glass")},
+}
 LOCK_SCOPES = {
     LockScope.DEVICE: _("this device"),
     LockScope.EVERYTHING: _("everything"),
@@ -275,6 +297,22 @@ LOCK_SCOPES = {
 def language() -> Language:
     """Return the language of the page being made."""
     return parse_language(get_language() or "en")
+
+
+def fact_text(name: str, value: str | int) -> tuple[str, str]:
+    """Return what a decision looked at, and what it saw there, in the reader's words.
+
+    Args:
+        name: a name among a reason's fields.
+        value: what stands there; several names are set apart by spaces.
+    """
+    heading = gettext("%(fact)s:") % {"fact": _FACTS.get(name, name)}
+    if name == "country":
+        return heading, country_name(str(value), language())
+    if name not in _FACT_VALUES:
+        return heading, str(value)
+    known = _FACT_VALUES[name]
+    return heading, ", ".join(str(known.get(each, each)) for each in str(value).split())
 
 
 def session_look(state: SessionState, ending: Ending | None) -> Look:

@@ -21,7 +21,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.pages.policy_forms import EntitlementForm, SimulationForm
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, zone_of
-from bedside.console.pages.words import FACTS, GATE_NAMES, MODE_HELP, OBLIGATIONS, language
+from bedside.console.pages.words import GATE_NAMES, MODE_HELP, OBLIGATIONS, fact_text, language
 from bedside.console.relays.queries import presence
 from bedside.language import gate_advice, gate_sentence
 from bedside.policy.decide import Decision
@@ -130,7 +130,7 @@ def explained(decision: Decision) -> list[dict[str, Any]]:
             "sentence": gate_sentence(reason.gate, language()),
             "advice": gate_advice(reason.gate, language()),
             "facts": [
-                (FACTS.get(name, name), value, name.endswith("_ms"))
+                (*fact_text(name, value), int(value) if name.endswith("_ms") else None)
                 for name, value in reason.fields.items()
                 if value not in ("", 0)
             ],
