@@ -1,11 +1,13 @@
-"""Every TLS context of the house (`docs/protocol/certificates.md`, 7.3 to 7.7).
+"""The TLS contexts of the house (`docs/protocol/certificates.md`, 7.3 to 7.7).
 
 7.3 TLS 1.3 only.
 7.4 Only the manufacturer's CA is trusted, never the system's store; chains are verified strictly.
 7.5 Both sides of a poll and of a tunnel show a certificate; at enrolment only the relay does.
 7.6 A client asks for the server's name and verifies it; a server refuses names that are not its own.
-7.7 A relay hands out no session tickets: each device shows its certificate each time, so that a
-    revocation counts from the next connection.
+7.7 A relay resumes no session: each device shows its certificate each time, so that a revocation
+    counts from the next connection.
+
+A relay's tunnels have their own, of another library, in `bedside.pki.tunnel_context`.
 """
 
 import ssl

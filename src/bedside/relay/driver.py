@@ -15,11 +15,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from OpenSSL import SSL
+
 from bedside.pki.names import peer_name, peer_serial
+from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
 from bedside.relay.link import RECORD_BYTES, Link
-from bedside.relay.roles import Peer, Timed
+from bedside.relay.roles import Peer, Timed, Tls
+from bedside.relay.tunnel_tls import TunnelTls
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Admission", "Door", "DoorLimits"]
@@ -40,10 +44,23 @@ class DoorLimits:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """One TLS name, and the context that answers to it and to no other."""
+    """One TLS name, and what answers to it and to no other.
+
+    `tunnels` is for those who say in their ClientHello that they want to move bytes, and is asked
+    for the very same certificate.
+    """
 
     server_name: str
     context: ssl.SSLContext
+    tunnels: SSL.Context | None = None
+
+    def open(self, sock: socket.socket, hello: ClientHello) -> Tls:
+        """Return the connection in which a client's handshake begins."""
+        # Only the first knows how to tell a client that it asked for another name.
+        named = hello.server_name == self.server_name
+        if self.tunnels is not None and named and ALPN_TUNNEL in hello.protocols:
+            return TunnelTls(sock, self.tunnels, server_name=self.server_name)
+        return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 class _Newcomer:
@@ -203,7 +220,7 @@ class Door:
         self._accept_again()
 
     def _hello(self, newcomer: _Newcomer) -> None:
-        """Choose the context by the name in the ClientHello: a hint, nothing rests on it."""
+        """Choose the context by the ClientHello: a hint, nothing rests on it."""
         try:
             data = newcomer.sock.recv(MAX_CLIENT_HELLO, socket.MSG_PEEK)
             hello = parse_client_hello(data)
@@ -231,7 +248,7 @@ class Door:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         asked = [each for each in self._admissions if each.server_name == hello.server_name]
         admission = (asked or self._admissions)[0]  # any context refuses a name not its own
-        link = Link(sock, newcomer.address, self, admission.context)
+        link = Link(admission.open(sock, hello), newcomer.address, self)
         self.links.add(link)
         self.timers.set(link, newcomer.deadline)
         link.start()
@@ -254,7 +271,7 @@ class Door:
 
     # ---- what links report ----
 
-    def established(self, link: Link, tls: ssl.SSLSocket) -> None:
+    def established(self, link: Link, tls: Tls) -> None:
         """Read the verified certificate; a shape that names nobody closes the link (S23)."""
         self._shaking -= 1
         try:

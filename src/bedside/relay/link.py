@@ -11,7 +11,7 @@ import ssl
 from enum import Enum, auto
 from typing import Any
 
-from bedside.relay.roles import NOBODY, Handler, Owner, Peer
+from bedside.relay.roles import NOBODY, Handler, Owner, Peer, Tls
 
 __all__ = ["HIGH_MARK", "RECORD_BYTES", "Link"]
 
@@ -52,10 +52,8 @@ class Link:
         "peer",
     )
 
-    def __init__(
-        self, sock: socket.socket, address: str, owner: Owner, context: ssl.SSLContext
-    ) -> None:
-        self._tls = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+    def __init__(self, tls: Tls, address: str, owner: Owner) -> None:
+        self._tls = tls
         # The C object beneath saves Python frames for each record that is read or written; where a
         # later Python keeps it elsewhere, the public one does the same, a little slower.
         self._quick: Any = getattr(self._tls, "_sslobj", None) or self._tls
@@ -232,7 +230,7 @@ class Link:
         self.abort()
         handler.ended()
 
-    def _shake(self) -> ssl.SSLSocket | None:
+    def _shake(self) -> Tls | None:
         """Go on with the handshake; the TLS object when done, None to wait, OSError on failure."""
         try:
             self._tls.do_handshake()

@@ -1,9 +1,9 @@
 """Who speaks to a link: the handler above it, the driver that owns it, whatever has a deadline."""
 
 import asyncio
-import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bedside.pki.names import CertificateName
 from bedside.relay.wheel import Wheel
@@ -11,7 +11,7 @@ from bedside.relay.wheel import Wheel
 if TYPE_CHECKING:
     from bedside.relay.link import Link
 
-__all__ = ["NOBODY", "Handler", "Owner", "Peer", "Timed"]
+__all__ = ["NOBODY", "Handler", "Owner", "Peer", "Timed", "Tls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,37 @@ class _Nobody:
 NOBODY = _Nobody()
 
 
+class Tls(Protocol):
+    """What a link needs of a TLS connection, as `ssl.SSLSocket` has it and raises it."""
+
+    def fileno(self) -> int:
+        """The socket's descriptor, -1 when it is closed."""
+
+    def setsockopt(self, level: int, option: int, value: int, /) -> None:
+        """Set an option of the socket."""
+
+    def shutdown(self, how: int, /) -> None:
+        """Close one direction of the socket."""
+
+    def close(self) -> None:
+        """Close the socket."""
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake. Raises OSError, ssl.SSLWantReadError among them."""
+
+    def getpeercert(self) -> Mapping[str, object] | None:
+        """The peer's verified certificate, as `ssl` describes it."""
+
+    def read(self, count: int, buffer: memoryview, /) -> Any:
+        """Read into `buffer`; 0 when the peer said goodbye. Raises OSError."""
+
+    def write(self, data: memoryview, /) -> int:
+        """Write what the socket takes. Raises OSError."""
+
+    def unwrap(self) -> object:
+        """Say goodbye. Raises OSError."""
+
+
 class Owner(Protocol):
     """The driver, as its links see it."""
 
@@ -87,7 +118,7 @@ class Owner(Protocol):
     def now_ms(self) -> int:
         """Monotonic time of the driver's timers, in milliseconds."""
 
-    def established(self, link: "Link", tls: ssl.SSLSocket) -> None:
+    def established(self, link: "Link", tls: Tls) -> None:
         """The handshake is done and the certificate verified: look at it and set a handler."""
 
     def refused(self, link: "Link", error: OSError) -> None:

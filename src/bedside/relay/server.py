@@ -16,6 +16,7 @@ from bedside.pki.contexts import (
     enrolment_server_context,
     relay_server_context,
 )
+from bedside.pki.tunnel_context import relay_tunnel_context
 from bedside.protocol.batch import RelayEvent
 from bedside.protocol.feed import (
     DeviceRefused,
@@ -252,7 +253,8 @@ def _admissions(config: RelayConfig) -> tuple[Admission, ...]:
     name = config.server_name
     peers = relay_server_context(config.certificate, config.key, ca, server_name=name)
     enrolling = enrolment_server_context(config.certificate, config.key, server_name=name)
-    return Admission(name, peers), Admission(enrolment_name(name), enrolling)
+    tunnels = relay_tunnel_context(config.certificate, config.key, ca)
+    return Admission(name, peers, tunnels), Admission(enrolment_name(name), enrolling)
 
 
 def _client_maker(config: RelayConfig) -> Callable[[], HttpClient]:

@@ -36,6 +36,7 @@ class PocketAuthority:
             self._builder(self._name, self._key.public_key(), days=(-1, 365))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(self._authority_key(), critical=False)
         )
         certificate = builder.sign(self._key, hashes.SHA256())
         self.ca = certificate.public_bytes(_PEM).decode("ascii")
@@ -64,8 +65,12 @@ class PocketAuthority:
         *uris: str,
         hosts: tuple[str, ...] = (),
         days: tuple[float, float] = (-1, 89),
+        names_its_issuer: bool = True,
     ) -> Credentials:
-        """Issue a certificate with these names, whatever they are."""
+        """Issue a certificate with these names, whatever they are.
+
+        Without `names_its_issuer` it lacks the authority key identifier (RFC 5280, 4.2.1.1).
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
         names += [x509.DNSName(host) for host in hosts]
@@ -77,6 +82,8 @@ class PocketAuthority:
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         )
+        if names_its_issuer:
+            builder = builder.add_extension(self._authority_key(), critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return self._write(builder.sign(self._key, hashes.SHA256()), key)
@@ -84,7 +91,6 @@ class PocketAuthority:
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, days: tuple[float, float]
     ) -> x509.CertificateBuilder:
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -94,8 +100,10 @@ class PocketAuthority:
             .not_valid_before(self._now + timedelta(days=days[0]))
             .not_valid_after(self._now + timedelta(days=days[1]))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-            .add_extension(authority, critical=False)
         )
+
+    def _authority_key(self) -> x509.AuthorityKeyIdentifier:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
 
     def _write(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Credentials:
         self._issued += 1
