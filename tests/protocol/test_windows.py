@@ -118,7 +118,7 @@ def test_what_is_no_weekly_window_is_refused(told):
         WeeklyWindow.from_fields(Fields(told))
 
 
-@pytest.mark.parametrize(("start", "end"), [(2, 2), (2, 1), (-1, 5)])
+@pytest.mark.parametrize(("start", "end"), [(2, 2), (2, 1), (-1, 5), (1, 253_370_764_800_000)])
 def test_what_is_no_single_window_is_refused(start, end):
     with pytest.raises(ProtocolError):
         SingleWindow.from_fields(Fields({"start_ms": start, "end_ms": end}))

@@ -288,7 +288,77 @@ def test_the_old_key_hands_over_to_a_new_one(office):
 def test_a_file_that_is_not_there_is_named(office, words):
     office.begin()
     assert office.run(*words) == 2
-    assert re.search(r"nothing(\.pub)?: No such file", office.err)
+    assert re.search(r"nothing(\.pub)?: there is no such file", office.err)
+
+
+def test_a_name_that_is_no_text_is_shown_and_a_file_that_is_there_is_named(office):
+    office.begin()
+    office.speaks("fr_CA.UTF-8")
+    assert office.run("key", "show", "a\udcff") == 2
+    assert office.err == "bedside site: a\\udcff: aucun fichier de ce nom\n"
+    assert office.run("key", "new", "site.key") == 2
+    assert "site.key.pub: il y a déjà un tel fichier" in office.err
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"a = " + b"[" * 20_000, b"a = '" + b"x" * 65_536])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("approver", "add", "bent", "approver.json", "--yes"),
+        ("approver", "add", "policy.toml", "bent", "--yes"),
+        ("policy", "sign", "bent", "--key", "site.key", "-o", "out"),
+        ("policy", "sign", "policy.toml", "--key", "bent", "-o", "out"),
+        ("policy", "sign", "policy.toml", "--key", "site.key", "--last", "bent", "-o", "out"),
+        ("policy", "show", "bent", "--key-pub", "site.key.pub"),
+        ("policy", "show", "policy.toml", "--key-pub", "bent"),
+        ("key", "show", "bent"),
+        ("key", "hand-over", "bent", "--site", "hnd", "--key", "site.key", "-o", "out"),
+        ("key", "hand-over", "site.key.pub", "--site", "hnd", "--key", "bent", "-o", "out"),
+    ],
+)
+def test_a_file_of_anything_is_refused_in_a_sentence(office, words, data):
+    office.begin()
+    office.export(JULIE)
+    (office.folder / "bent").write_bytes(data)
+    assert office.run(*words) == 4
+    assert re.fullmatch("bedside site: .+\n", office.err)
+    assert not (office.folder / "out").exists()
+
+
+@pytest.mark.parametrize("serial", [2**53, 10**30])
+def test_a_number_that_no_device_reads_is_refused(office, serial):
+    office.begin()
+    assert office.sign("--serial", str(serial)) == 4
+    assert "highest number that a device reads is 9007199254740991" in office.err
+    assert office.sign("--serial", str(2**53 - 1)) == 0
+    assert signed_policy(office.folder).serial == 2**53 - 1
+    assert office.sign() == 4
+    assert "highest number" in office.err
+
+
+@pytest.mark.parametrize("site", ["", "x" * 65, "a\nb", "a\u202eb", "a\udcff"])
+def test_what_is_no_site_is_not_signed(office, site):
+    office.begin()
+    command = ("key", "hand-over", "site.key.pub", "--key", "site.key", "-o", "out", "--site")
+    assert office.run(*command, site) == 4
+    assert "no id of a site" in office.err
+    place = ("--site", site, "--timezone", "America/Toronto")
+    assert office.run("policy", "new", "other.toml", *place) == 4
+    assert not (office.folder / "other.toml").exists()
+    assert office.run(*command, "hnd") == 0
+
+
+def test_a_passphrase_that_is_no_text_or_is_not_typed_is_refused(office):
+    office.begin()
+    odd = "\udcff" * 12
+    assert office.run("key", "new", "o.key", "--passphrase", typed=f"{odd}\n{odd}\n") == 4
+    secret = "a long passphrase"
+    assert office.run("key", "new", "o.key", "--passphrase", typed=f"{secret}\n{secret}\n") == 0
+    command = ("policy", "sign", "policy.toml", "--key", "o.key", "-o", "p.signed", "--yes")
+    for typed in ("", "\n", f"{odd}\n"):
+        assert office.run(*command, typed=typed) == 4
+        assert "not the key's passphrase" in office.err
+    assert office.run(*command, typed=f"{secret}\n") == 0
 
 
 def test_a_bent_signature_is_named(office):

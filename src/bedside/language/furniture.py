@@ -54,6 +54,8 @@ def file_words(error: OSError, language: Language) -> str:
         return say(N_("there is no such file"))
     if isinstance(error, PermissionError):
         return say(N_("you have no right to it"))
+    if isinstance(error, FileExistsError):
+        return say(N_("there is such a file already, and it is not replaced"))
     if isinstance(error, IsADirectoryError):
         return say(N_("it is a folder"))
     return say(N_("the system refuses it ({number})")).format(number=error.errno)

@@ -7,6 +7,7 @@ The clauses of `docs/protocol/site.md`:
 10.2 A moment that the zone's clock does not have, or has twice, is read as the zone's rules read it.
 10.3 Windows that touch are one window.
 10.4 An unknown zone opens nothing.
+10.5 A single window is over before the year 9999: every calendar can show it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ MAX_WINDOWS = 32
 _MINUTES = 24 * 60
 _DAY = timedelta(days=1)
 _WEEK = 7
+_YEAR_9999_MS = 253_370_764_800_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class SingleWindow(Wire):
         """Read a single window."""
         window = cls(start_ms=parse_time(fields, "start_ms"), end_ms=parse_time(fields, "end_ms"))
         fields.end()
-        if window.end_ms <= window.start_ms:
+        if not window.start_ms < window.end_ms < _YEAR_9999_MS:  # 10.5
             raise MalformedError("range", "end_ms")
         return window
 

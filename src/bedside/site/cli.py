@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from bedside.language import N_, Language, parse_language
+from bedside.language.furniture import file_words
 from bedside.site.commands import Desk
 from bedside.site.errors import SiteError
-from bedside.site.say import say
+from bedside.site.say import say, shown_name
 
 __all__ = ["main"]
 
@@ -29,7 +30,8 @@ def main(argv: list[str]) -> int:
         print(f"bedside site: {say(language, error.text, **error.fields)}", file=sys.stderr)
         return _REFUSED
     except OSError as error:
-        print(f"bedside site: {error.filename}: {error.strerror}", file=sys.stderr)
+        why = file_words(error, language)
+        print(f"bedside site: {shown_name(error.filename)}: {why}", file=sys.stderr)
         return _UNUSABLE
 
 

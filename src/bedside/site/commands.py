@@ -13,9 +13,15 @@ from bedside.protocol.codec import Fields, parse_json
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.site import MAX_APPROVERS, Approver, SitePolicy
 from bedside.site.changes import change_lines
-from bedside.site.draft import MAX_DRAFT, load_approver, parse_draft
+from bedside.site.draft import MAX_DRAFT, check_site, load_approver, parse_draft
 from bedside.site.errors import SiteError
-from bedside.site.keys import load_signing_key, load_site_key, make_site_key, public_file
+from bedside.site.keys import (
+    check_passphrase,
+    load_signing_key,
+    load_site_key,
+    make_site_key,
+    public_file,
+)
 from bedside.site.say import say
 from bedside.site.signing import hand_over, next_policy, open_signed, sign_policy
 from bedside.site.template import template
@@ -57,7 +63,7 @@ class Desk:
         """Sign with the old key that another one follows."""
         following = load_site_key(given.file)
         signer, old = load_signing_key(given.key, self._passphrase)
-        given.output.write_bytes(hand_over(given.site, following, signer, _now_ms()))
+        given.output.write_bytes(hand_over(check_site(given.site), following, signer, _now_ms()))
         self._print(N_("The key of the site {site}:"), site=given.site)
         print(f"  {fingerprint_words(old)}")
         self._print(N_("It says that this one follows it:"))
@@ -68,7 +74,7 @@ class Desk:
 
     def new_policy(self, given: argparse.Namespace) -> int:
         """Write a first policy to edit; a file that is there is not replaced."""
-        text = template(given.site, given.timezone, self._language)
+        text = template(check_site(given.site), given.timezone, self._language)
         parse_draft(text.encode())
         with given.file.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -106,8 +112,9 @@ class Desk:
 
     def add_approver(self, given: argparse.Namespace) -> int:
         """Add a person from the portal's export, once their words were compared with them."""
-        text = _read(given.file).decode()
-        draft = parse_draft(text.encode())
+        data = _read(given.file)
+        draft = parse_draft(data)
+        text = data.decode()
         known = {each.credential for each in draft.approvers}
         found = _read_export(given.export, site=draft.site)
         new = [each for each in found if each.credential not in known]
@@ -149,6 +156,7 @@ class Desk:
         first, again = self._passphrase(), self._passphrase()
         if first != again:
             raise SiteError(N_("the two are not the same"))
+        check_passphrase(first)
         if len(first) < 10:
             raise SiteError(N_("a passphrase needs at least ten characters"))
         return first

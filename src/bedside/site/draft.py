@@ -20,7 +20,7 @@ from bedside.site.errors import SiteError
 from bedside.site.windows import parse_single, parse_weekly
 from bedside.vocabulary import SiteAction, SiteRule
 
-__all__ = ["MAX_DRAFT", "Draft", "load_approver", "parse_draft"]
+__all__ = ["MAX_DRAFT", "Draft", "check_site", "load_approver", "parse_draft"]
 
 MAX_DRAFT = 64 * 1024
 _MAX_POLICY = SitePolicy.LIMIT - 64  # its number and date grow
@@ -53,9 +53,15 @@ def parse_draft(data: bytes) -> Draft:
     if len(data) > MAX_DRAFT:
         raise SiteError(N_("the file is too large"))
     try:
-        table = tomllib.loads(data.decode())
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise SiteError(N_("not a text file: save it as UTF-8")) from None
+    try:
+        table = tomllib.loads(text)
     except ValueError as error:
         raise SiteError(N_("not TOML: {why}"), why=error) from None
+    except RecursionError:
+        raise SiteError(N_("not a policy: it is nested too deeply")) from None
     try:
         policy = _policy(table)
     except ProtocolError as error:
@@ -64,6 +70,14 @@ def parse_draft(data: bytes) -> Draft:
     if len(policy.to_json()) > _MAX_POLICY:
         raise SiteError(N_("the policy is too long: take approvers or windows out"))
     return Draft(policy)
+
+
+def check_site(site: str) -> str:
+    """Return a site's id if a document can name it; raises SiteError."""
+    try:
+        return Fields({"site": site.encode().decode()}).text("site", max=64)
+    except (ProtocolError, UnicodeEncodeError):
+        raise SiteError(N_("no id of a site: write the one that the console shows")) from None
 
 
 def load_approver(fields: Fields) -> Approver:

@@ -24,7 +24,7 @@ from bedside.pki.signing import (
 )
 from bedside.site.errors import SiteError
 
-__all__ = ["load_signing_key", "load_site_key", "make_site_key", "public_file"]
+__all__ = ["check_passphrase", "load_signing_key", "load_site_key", "make_site_key", "public_file"]
 
 _MAX_KEY = 16 * 1024
 
@@ -73,10 +73,18 @@ def load_signing_key(path: Path, ask: Callable[[], str]) -> tuple[KeySigner, Pub
     return KeySigner(key), key.public_key()
 
 
+def check_passphrase(passphrase: str) -> None:
+    """Raise SiteError where a passphrase is no text: another terminal could not type it."""
+    try:
+        passphrase.encode()
+    except UnicodeEncodeError:
+        raise SiteError(N_("a passphrase is written in letters, digits and signs")) from None
+
+
 def _unlock(data: bytes, passphrase: str) -> object:
     try:
         return load_pem_private_key(data, passphrase.encode())
-    except ValueError:
+    except (TypeError, ValueError):  # TypeError: nothing was typed
         raise SiteError(N_("this is not the key's passphrase")) from None
 
 

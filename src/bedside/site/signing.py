@@ -14,6 +14,7 @@ from bedside.pki.signing import (
     public_key_pem,
     sign_envelope,
 )
+from bedside.protocol.codec import MAX_INTEGER
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.orders import MAX_DOCUMENT
 from bedside.protocol.site import SiteKeyHandOver, SitePolicy
@@ -51,10 +52,12 @@ def next_policy(
 ) -> SitePolicy:
     """Return the policy to sign: numbered one after the last, or `serial` where it is higher.
 
-    Raises SiteError where the number would not grow, or the last policy is another site's.
+    Raises SiteError where the number would not grow or is too high, or the last policy is another site's.
     """
     before = 0 if last is None else last.serial
     policy = draft.numbered(before + 1 if serial is None else serial, now_ms)
+    if policy.serial > MAX_INTEGER:
+        raise SiteError(N_("the highest number that a device reads is {most}"), most=MAX_INTEGER)
     if policy.serial <= before:
         raise SiteError(
             N_("the number must be higher than {last}, which was signed before"), last=before

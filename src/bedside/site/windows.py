@@ -86,15 +86,14 @@ def parse_single(text: str, zone: ZoneInfo) -> SingleWindow:
 def _moment(date: str, hour: str, zone: ZoneInfo, text: str) -> int:
     try:
         midnight = datetime.fromisoformat(date)
-    except ValueError:
+        days, minute = divmod(_minute(hour), 24 * 60)
+        # Wall-clock arithmetic on purpose, as the windows themselves do (clause 10.2).
+        local = midnight.fromordinal(midnight.toordinal() + days).replace(
+            hour=minute // 60, minute=minute % 60, tzinfo=zone
+        )
+        return int(local.timestamp()) * 1000
+    except (ValueError, OverflowError):
         raise SiteError(N_("no such date: {date} (in: {given})"), date=date, given=text) from None
-    minute = _minute(hour)
-    days, minute = divmod(minute, 24 * 60)
-    # Wall-clock arithmetic on purpose, as the windows themselves do (clause 10.2).
-    local = midnight.fromordinal(midnight.toordinal() + days).replace(
-        hour=minute // 60, minute=minute % 60, tzinfo=zone
-    )
-    return int(local.timestamp()) * 1000
 
 
 def weekly_words(window: WeeklyWindow, language: Language) -> str:

@@ -27,7 +27,9 @@ def journalled(play: World, action: str) -> list[dict]:
 
 
 async def trusts(play: World, public, *options: str, typed: str = "") -> tuple[int, str]:
-    return await play.command("site", "trust", str(public), *options, stdin=typed.encode())
+    return await play.command(
+        "site", "trust", str(public), *options, stdin=typed.encode(errors="surrogateescape")
+    )
 
 
 async def test_a_key_is_trusted_by_a_person_who_compares_its_words(tmp_path):
@@ -42,6 +44,18 @@ async def test_a_key_is_trusted_by_a_person_who_compares_its_words(tmp_path):
         assert status == 1
         status, out = await trusts(play, site.public, typed="yes\n\n")  # nobody's name
         assert status == 1
+        for name in ("a\udcff", "a\nb", "a\u202eb", "x" * 121):
+            words = ("--fingerprint", site.words, "--name", name)
+            status, out = await trusts(play, site.public, *words)
+            assert (status, "needs the name" in out, "Traceback" in out) == (1, True, False)
+        status, out = await trusts(
+            play,
+            site.public,
+            "--fingerprint",
+            site.words,
+            typed=b"\xff\n".decode(errors="surrogateescape"),
+        )
+        assert (status, "Traceback" in out) == (1, False)
         assert not play.config.site_trust.exists()
         assert not journalled(play, "site:key:trusted")
         status, out = await trusts(play, site.public, typed="yes\nAnn Roy\n")

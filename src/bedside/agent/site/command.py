@@ -29,6 +29,7 @@ from bedside.language import N_, Language, gate_advice, gate_sentence
 from bedside.pki.fingerprints import fingerprint_words, same_words
 from bedside.pki.signing import PublicKey, load_public_key, public_key_pem
 from bedside.protocol.errors import ProtocolError
+from bedside.protocol.fields import check_text
 from bedside.protocol.shapes import Site
 from bedside.site.words import policy_lines
 
@@ -103,7 +104,9 @@ class SiteDesk:
         return False
 
     def _keep(self, new: SiteTrust, floor: int, name: str) -> int:
-        if not name.strip():
+        try:
+            name = check_text(name.strip().encode().decode(), "name", max=_MAX_NAME)
+        except (ProtocolError, UnicodeEncodeError):
             self._complain(N_("The journal needs the name of who does this."))
             return _SAID_NO
         before = self._before()
@@ -111,7 +114,7 @@ class SiteDesk:
             lambda ledger: self._book.trust(
                 new,
                 floor,
-                lambda: write_trust(ledger, new, before=before, name=name.strip()[:_MAX_NAME]),
+                lambda: write_trust(ledger, new, before=before, name=name),
             )
         )
         self._print(N_("This device takes its site's policy from this key only."))
