@@ -21,6 +21,7 @@ from bedside.panel.keyboard import Keyboard
 from bedside.protocol import local
 from bedside.protocol.codec import parse_json
 from bedside.protocol.shapes import Person
+from bedside.protocol.support import SupportContact
 from bedside.testing.agent_socket import AgentSocket
 from bedside.vocabulary import (
     AccessKind,
@@ -410,6 +411,46 @@ async def test_help_is_asked_with_one_press_and_said_to_be(tmp_path: Path) -> No
             dataclasses.replace(IDLE, help_ms=NOW_MS),
             until=lambda: "Le soutien vous appellera." in it.words(),
         )
+
+
+CONTACT = SupportContact(
+    country="CA",
+    name="Centre de soutien, [Montréal]",
+    telephone="+1 514 555 0199",
+    email=None,
+    hours="mon-fri 08:00-20:00 (HE)",
+)
+CALL = {
+    Language.FRENCH: "Ou appelez : Centre de soutien, [Montréal]\nTéléphone : +1 514 555 0199\n"
+    "Heures : du lundi au vendredi, de 08:00 à 20:00 (HE)",
+    Language.ENGLISH: "Or call: Centre de soutien, [Montréal]\nTelephone: +1 514 555 0199\n"
+    "Hours: Monday to Friday, 08:00 to 20:00 (HE)",
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 40)])
+@pytest.mark.parametrize("language", Language)
+async def test_help_says_whom_to_call_with_no_relay_and_no_agent(
+    tmp_path: Path, language: Language, size: tuple[int, int]
+) -> None:
+    site = dataclasses.replace(IDLE.site, language=language)
+    alone = local.Connection(relay=None, last_poll_ms=None, console_ms=None)
+    status = dataclasses.replace(IDLE, site=site, contacts=(CONTACT,), connection=alone)
+
+    def shown() -> bool:
+        found = it.app.screen.query(".contact")
+        return [str(each.render()) for each in found.results(Static)] == [CALL[language]]
+
+    async with stand(tmp_path, status, size=size) as it:
+        await it.pilot.press("f1")
+        await it.see(lambda: isinstance(it.app.screen, HelpScreen) and shown())
+        call = it.app.screen.query_one(".contact")
+        await it.see(lambda: it.app.screen.region.contains_region(call.region))
+        await it.pilot.click("#back")
+        await it.agent.close()
+        await it.see(lambda: it.app.status is None)
+        await it.pilot.press("f1")
+        await it.see(lambda: isinstance(it.app.screen, HelpScreen) and shown())
 
 
 async def test_nobody_asks_for_help_by_opening_the_choices(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from bedside.protocol.orders import (
 from bedside.protocol.poll import Message, PollReply, PollRequest
 from bedside.protocol.shapes import JournalHead, Person, Relay, Site
 from bedside.protocol.site import Approval, Approver, SiteKeyHandOver, SitePolicy
+from bedside.protocol.support import SupportContact
 from bedside.protocol.windows import SingleWindow, WeeklyWindow
 from bedside.vocabulary import (
     AccessKind,
@@ -120,6 +121,13 @@ SITE_POLICY = SitePolicy(
 HAND_OVER = SiteKeyHandOver(site="notre-dame", public_key=APPROVER.public_key, issued_ms=NOW)
 WITHDRAWAL = Withdrawal(session=SESSION, device=DEVICE, ending=Ending.BY_SPECIALIST, issued_ms=NOW)
 RECEIPT = Receipt(device=DEVICE, size=12, head=HEAD, checkpoint=NOTE, sent_ms=NOW)
+CONTACT = SupportContact(
+    country="CA",
+    name="Centre de soutien, Montréal",
+    telephone="+1 514 555 0199 ext. 2",
+    email="support@bayard.example",
+    hours="mon-fri 08:00-20:00",
+)
 CONFIGURATION = DeviceConfiguration(
     device=DEVICE,
     serial=1,
@@ -132,6 +140,7 @@ CONFIGURATION = DeviceConfiguration(
     poll_mode=PollMode.HELD,
     locked=False,
     lock_reason=None,
+    contacts=(CONTACT,),
 )
 LOCKED = replace(CONFIGURATION, serial=2, locked=True, lock_reason="Enquête en cours")
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"

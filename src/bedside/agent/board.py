@@ -86,6 +86,7 @@ class Board:
             fault=self.fault,
             now_ms=now_ms,
             help_ms=self._recent_help(now_ms),
+            contacts=self.settings.contacts,
         )
 
     def asked_help(self, now_ms: int) -> None:

@@ -22,6 +22,7 @@ from bedside.agent.poll_plan import merge
 from bedside.pki.contexts import device_client_context
 from bedside.protocol.codec import Fields
 from bedside.protocol.shapes import Relay, Site, parse_relays
+from bedside.protocol.support import SupportContact, read_contacts
 from bedside.vocabulary import DeviceId, PollMode, parse_device_id
 
 __all__ = ["Identity", "KeySet", "NotEnrolledError", "Settings", "load_identity", "load_settings"]
@@ -106,6 +107,7 @@ class Settings:
     poll_mode: PollMode
     locked: bool
     ssh_host_certificate: str = ""
+    contacts: tuple[SupportContact, ...] = ()
 
     @property
     def configured(self) -> bool:
@@ -152,4 +154,5 @@ def load_settings(path: Path, identity: Identity) -> Settings:
         poll_mode=fields.enum("poll_mode", PollMode),
         locked=fields.boolean("locked"),
         ssh_host_certificate=fields.text("ssh_host_certificate", max=4096),
+        contacts=read_contacts(fields),
     )

@@ -7,6 +7,8 @@ from bedside.agent.words import say
 from bedside.language import N_, Language, access_name, gate_sentence, mode_name
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.local import Hello, LineReader, Status, parse_from_agent, to_line
+from bedside.protocol.support import SupportContact
+from bedside.site.hours import hours_words
 from bedside.vocabulary import Activity, Mode
 
 __all__ = ["ask_status", "status_lines"]
@@ -60,11 +62,18 @@ def status_lines(status: Status, language: Language) -> list[str]:
     else:
         lines.append(say(language, N_("Relay {relay} answers."), relay=relay))
     lines.append(_policy(status.site.policy, language))
+    lines += [_support(contact, language) for contact in status.contacts]
     if status.verification is not None:
         lines.append(say(language, N_("Service was performed. Verify before clinical use.")))
     if status.fault is not None:
         lines.append(gate_sentence(status.fault, language))
     return lines
+
+
+def _support(contact: SupportContact, language: Language) -> str:
+    known = [contact.name, contact.telephone, contact.email or ""]
+    known.append(hours_words(contact.hours or "", language))
+    return say(language, N_("Support: {contact}"), contact=" · ".join(filter(None, known)))
 
 
 def _policy(number: int | None, language: Language) -> str:

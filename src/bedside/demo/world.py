@@ -25,6 +25,11 @@ __all__ = ["Ports", "World", "WorldError"]
 
 RELAYS = ("a", "b")
 PRODUCTS = ("contrast-injector", "workstation")
+CONTACTS = """contacts = [
+  { country = "CA", name = "Centre de soutien, Montréal", telephone = "+1 514 555 0199", hours = "lun-ven 08:00-20:00 (HE)" },
+  { country = "US", name = "Support centre, Chicago", telephone = "+1 312 555 0100", hours = "24/7" },
+]
+"""
 
 
 class WorldError(RuntimeError):
@@ -186,7 +191,7 @@ class World:
         return "\n".join(
             [
                 _table("organisations", key="bayard", name="Bayard Imaging", kind="manufacturer",
-                       country="US", language="en"),
+                       country="US", language="en") + CONTACTS,
                 _table("organisations", key="notre-dame", name="Hôpital Notre-Dame", kind="site",
                        country="CA", language="fr", timezone="America/Toronto"),
                 _table("organisations", key="st-mary", name="St. Mary Medical Center", kind="site",

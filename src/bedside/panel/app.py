@@ -22,6 +22,7 @@ from bedside.panel.journal import JournalScreen
 from bedside.panel.keyboard import Keyboard
 from bedside.panel.link import AgentLink, AgentUnreachableError
 from bedside.protocol import local
+from bedside.protocol.support import SupportContact
 from bedside.vocabulary import Activity
 
 __all__ = ["PanelApp"]
@@ -63,6 +64,8 @@ class PanelApp(App[None]):
         self._clock = clock
         self._ahead_ms = 0
         self.status: local.Status | None = None
+        # Kept while the agent is away: that is when somebody needs a telephone.
+        self._contacts: tuple[SupportContact, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Draw the frame: what is always there around the face."""
@@ -104,7 +107,7 @@ class PanelApp(App[None]):
 
     async def _take_status(self, status: local.Status) -> None:
         before = self.status
-        self.status = status
+        self.status, self._contacts = status, status.contacts
         self._ahead_ms = status.now_ms - int(self._clock() * 1000)
         if before is None and self._chosen is None:
             self.language = status.site.language
@@ -231,7 +234,7 @@ class PanelApp(App[None]):
     async def action_help(self) -> None:
         """Choose what help is needed for."""
         if not isinstance(self.screen, HelpScreen):
-            await self.push_screen(HelpScreen(self.language))
+            await self.push_screen(HelpScreen(self.language, self._contacts))
 
     async def on_help_screen_asked(self, event: HelpScreen.Asked) -> None:
         """Pass on what was chosen, and show the face again: it says that help was asked for."""

@@ -1,5 +1,6 @@
-"""Asking for help: what is wrong in a few choices, one press each (R14)."""
+"""Asking for help: what is wrong in a few choices, one press each (R14); and whom to call (S55)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,9 +8,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, Input, Label
+from textual.widgets import Button, Input, Label, Static
 
 from bedside.language import N_, Language, help_name, translator
+from bedside.protocol.support import SupportContact
+from bedside.site.hours import hours_words
 from bedside.vocabulary import HelpTopic
 
 __all__ = ["HelpScreen"]
@@ -30,9 +33,10 @@ class HelpScreen(Screen[None]):
             self.topic = topic
             self.name = name
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, contacts: Sequence[SupportContact] = ()) -> None:
         super().__init__()
         self._language = language
+        self._contacts = contacts
         self._say = translator(language, "bedside-panel")
 
     def compose(self) -> ComposeResult:
@@ -44,7 +48,22 @@ class HelpScreen(Screen[None]):
                 yield Button(label, id=f"help-{topic.value}", classes="large topic")
             yield Label(self._say(N_("Your name, if you wish to be called by it:")))
             yield Input(id="helper", max_length=_LONGEST_NAME)
+        for contact in self._contacts:
+            yield Static(self._call(contact), classes="contact", markup=False)
         yield Button("← " + self._say(N_("Back")), id="back", classes="large")
+
+    def _call(self, contact: SupportContact) -> str:
+        """Return whom to call, which needs no network of the device's."""
+        lines = [
+            self._say(N_("Or call: {name}")).format(name=contact.name),
+            self._say(N_("Telephone: {number}")).format(number=contact.telephone),
+        ]
+        if contact.hours:
+            hours = hours_words(contact.hours, self._language)
+            lines.append(self._say(N_("Hours: {hours}")).format(hours=hours))
+        if contact.email:
+            lines.append(self._say(N_("E-mail: {address}")).format(address=contact.email))
+        return "\n".join(lines)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Ask, or go back."""

@@ -21,6 +21,7 @@ from bedside.protocol.shown import (
     SiteWords,
     Verification,
 )
+from bedside.protocol.support import SupportContact, read_contacts
 from bedside.vocabulary import (
     Activity,
     Gate,
@@ -87,6 +88,8 @@ class Status(Wire):
     now_ms: int
     help_ms: int | None = None
     """When help was last asked for, within the last hour."""
+    contacts: tuple[SupportContact, ...] = ()
+    """Whom to call, as the last configuration named them."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "Status":
@@ -108,6 +111,7 @@ class Status(Wire):
             fault=fields.optional("fault", fields.enum, members=Gate),
             now_ms=parse_time(fields, "now_ms"),
             help_ms=fields.optional("help_ms", fields.integer, low=0, high=MAX_INTEGER),
+            contacts=read_contacts(fields) if fields.has("contacts") else (),
         )
 
 

@@ -12,6 +12,7 @@ The clauses of `docs/protocol/documents.md`:
 2.11 Beside its session an order names files in, files out, or neither.
 2.12 An order with approvals says until when the site lets it be answered.
 2.13 An order that joins a session names another one, is for observation, and names no files.
+2.14 A configuration names at most two support contacts (`protocol.support`).
 """
 
 import re
@@ -35,6 +36,7 @@ from bedside.protocol.shapes import (
     parse_time,
 )
 from bedside.protocol.site import MAX_APPROVALS, Approval, subject_digest
+from bedside.protocol.support import SupportContact, read_contacts
 from bedside.vocabulary import (
     AccessKind,
     DeviceId,
@@ -253,6 +255,8 @@ class DeviceConfiguration(Document):
     poll_mode: PollMode
     locked: bool
     lock_reason: str | None
+    contacts: tuple[SupportContact, ...] = ()
+    """Whom people at the device call, whether or not anything answers (S55)."""
 
     @classmethod
     def _read(cls, fields: Fields) -> "DeviceConfiguration":
@@ -270,6 +274,7 @@ class DeviceConfiguration(Document):
             poll_mode=fields.enum("poll_mode", PollMode),
             locked=fields.boolean("locked"),
             lock_reason=fields.optional("lock_reason", fields.text, max=200),
+            contacts=read_contacts(fields),  # 2.14
         )
         if configuration.locked is (configuration.lock_reason is None):  # 2.6
             raise MalformedError("mismatch", "lock_reason")

@@ -20,6 +20,7 @@ from bedside.console.accounts.second_factor import (
 from bedside.console.accounts.tokens import digest
 from bedside.console.journal.actions import now_ms, person
 from bedside.policy.rights import permissions
+from bedside.protocol import support as protocol
 from bedside.vocabulary import Permission, Role
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "access_person",
     "actor_of",
     "check_permission",
+    "contacts_carried",
     "employer",
     "has_permission",
     "open_invitation",
@@ -140,6 +142,23 @@ def support_contacts(country: str = "") -> QuerySet[SupportContact]:
     contacts = SupportContact.objects.filter(organisation__kind=kind)
     own = contacts.filter(country=country)
     return own if country and own.exists() else contacts
+
+
+def contacts_carried(country: str) -> tuple[protocol.SupportContact, ...]:
+    """Return whom a device in `country` carries: its country's contact, else the manufacturer's own."""
+    rows = support_contacts().select_related("organisation")
+    own = sorted(rows, key=lambda row: row.country != country)
+    return tuple(
+        protocol.SupportContact(
+            country=row.country,
+            name=row.name,
+            telephone=row.telephone,
+            email=row.email or None,
+            hours=row.hours or None,
+        )
+        for row in own
+        if row.country in (country, row.organisation.country)
+    )[:1]
 
 
 def organisations_named(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
@@ -24,10 +25,15 @@ __all__ = [
     "do_mark_cloned",
     "do_mark_enrolled",
     "do_note_lock",
+    "do_note_outdated",
     "do_offer_enrolment",
     "do_revoke_device",
     "do_save_device",
+    "do_send_due_configurations",
 ]
+
+
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +167,24 @@ def do_note_lock(device: Device, reason: str) -> None:
     with transaction.atomic():
         Device.objects.filter(pk=device.pk).update(lock_reason=reason)
         _send_configuration(device)
+
+
+def do_note_outdated(devices: Q) -> None:
+    """Note that what the configurations of these devices hold has changed: a fleet is told in turn."""
+    enrolled = Device.objects.filter(devices, state=DeviceState.ENROLLED.value)
+    enrolled.update(configuration_due=True)
+
+
+def do_send_due_configurations(*, now: int) -> int:
+    """Send some of the configurations that are due; return how many."""
+    due = list(Device.objects.filter(configuration_due=True).order_by("id")[:_AT_ONCE])
+    for device in due:
+        with transaction.atomic():
+            # Before it is sent: what changes meanwhile makes it due again.
+            Device.objects.filter(pk=device.pk).update(configuration_due=False)
+            if device.state == DeviceState.ENROLLED:
+                enrolment.do_send_configuration(device_facts(device.pk), now=now)
+    return len(due)
 
 
 def _stated(device: Device) -> DeviceDetails:

@@ -59,12 +59,17 @@ class Device(models.Model):
     lock_reason = models.CharField(max_length=200, blank=True)
     """Why this device alone is locked, copied from its lock; it goes into its configuration."""
     created_ms = models.BigIntegerField(default=now_ms)
+    configuration_due = models.BooleanField(default=False)
+    """Whether something that its configuration holds has changed and is yet to be sent."""
 
     class Meta:
         ordering: ClassVar = ["id"]
         indexes: ClassVar = [
             models.Index(fields=["site", "id"], name="device_site"),
             models.Index(fields=["state", "id"], name="device_state"),
+            models.Index(
+                fields=["id"], name="device_due", condition=models.Q(configuration_due=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,11 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import has_permission, organisations_named
+from bedside.console.accounts.queries import (
+    contacts_carried,
+    has_permission,
+    organisations_named,
+)
 from bedside.console.devices.models import Device, Product
 from bedside.console.enrolment.facts import DeviceFacts
 from bedside.language import Language
@@ -101,4 +105,5 @@ def device_facts(device_id: str) -> DeviceFacts:
         poll_mode=PollMode(device.poll_mode),
         locked=bool(device.lock_reason),
         lock_reason=device.lock_reason or None,
+        contacts=contacts_carried(site.country),
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bedside.protocol.shapes import Site
+from bedside.protocol.support import SupportContact
 from bedside.vocabulary import DeviceId, PollMode
 
 __all__ = ["DeviceFacts", "EnrolmentOffer", "SessionCredentials"]
@@ -20,6 +21,8 @@ class DeviceFacts:
     locked: bool = False
     lock_reason: str | None = None
     """Why the device is locked; None when it is not."""
+    contacts: tuple[SupportContact, ...] = ()
+    """Whom people at the device call."""
 
 
 @dataclass(frozen=True)

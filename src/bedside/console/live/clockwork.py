@@ -16,6 +16,7 @@ from typing import Any
 from django.db import close_old_connections, transaction
 
 from bedside.console.accounts.repeats import do_forget_calls
+from bedside.console.devices.actions import do_send_due_configurations
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
@@ -57,6 +58,7 @@ class Clockwork:
         self._duties = [
             Duty("seal", _SEAL_MS, self._seal),
             Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
+            Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
             Duty("messages", 5_000, _expire),
             Duty("relays", 15_000, _lose_silent_relays),
             Duty("forget", 600_000, _forget),

@@ -289,7 +289,12 @@ class ContactForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "type": "tel"}),
     )
     email = forms.EmailField(label=_("E-mail address"), max_length=254, required=False)
-    hours = _text(_("Hours"), 120, required=False)
+    hours = _text(
+        _("Hours"),
+        120,
+        required=False,
+        help_text=_("For example mon-fri 08:00-20:00; each reader sees it in their language."),
+    )
 
     def clean(self) -> dict[str, Any]:
         """Ask for what a contact needs, once any of it is given."""

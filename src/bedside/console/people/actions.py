@@ -4,13 +4,16 @@ from collections.abc import Collection
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from bedside.console.access.actions import do_end_product_rights
 from bedside.console.accounts import actions as accounts
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.accounts.queries import Acting
+from bedside.console.accounts.queries import Acting, contacts_carried
+from bedside.console.devices.actions import do_note_outdated
 from bedside.console.service_sessions.actions import do_void_approvals
+from bedside.protocol.support import SupportContact
 
 __all__ = ["do_close_person", "do_leave", "do_save_organisation"]
 
@@ -47,17 +50,40 @@ def do_leave(user: User, *, acting_user: Acting) -> None:
 
 def do_save_organisation(
     organisation: Organisation,
-    contacts: Collection[accounts.ContactDetails],
+    contacts: Collection[accounts.ContactDetails] | None,
     *,
     acting_user: Acting,
 ) -> None:
-    """Create or change an organisation together with its support contacts.
+    """Create or change an organisation together with its support contacts (None: they stay).
+
+    Devices whose configuration holds any of it are told.
 
     Raises:
         ValidationError: a value is refused, or a country is named twice.
     """
-    if len({contact.country for contact in contacts}) < len(contacts):
+    if contacts and len({contact.country for contact in contacts}) < len(contacts):
         raise ValidationError(_("A country is named twice among the contacts."), code="country")
     with transaction.atomic():
+        before, carried = _told(organisation), _carried()
         accounts.do_save_organisation(organisation, acting_user=acting_user)
-        accounts.do_save_contacts(organisation, contacts, acting_user=acting_user)
+        if contacts is not None:
+            accounts.do_save_contacts(organisation, contacts, acting_user=acting_user)
+        if before and before != _told(organisation):
+            do_note_outdated(Q(site=organisation))
+        now = _carried()
+        others = [country for country, told in now.items() if carried.get(country, told) != told]
+        if others:
+            do_note_outdated(Q(site__country__in=others))
+
+
+def _told(organisation: Organisation) -> tuple[str, ...] | None:
+    """Return what devices of this site are told of it, as it stands in the database."""
+    rows = Organisation.objects.filter(pk=organisation.pk)
+    return rows.values_list("name", "language", "timezone", "country").first()
+
+
+def _carried() -> dict[str, tuple[SupportContact, ...]]:
+    """Return the contacts that devices carry, for each country with a site."""
+    sites = Organisation.objects.filter(kind=Organisation.Kind.SITE).order_by("country")
+    countries = sites.values_list("country", flat=True).distinct()
+    return {country: contacts_carried(country) for country in countries}

@@ -1,6 +1,6 @@
 """A TOML file that states organisations, people, devices and rights; applying it twice changes nothing more.
 
-`docs/reference/console-world.md` explains each table. Nothing is deleted: what a file no longer
+`docs/reference/console-commands.md` explains each table. Nothing is deleted: what a file no longer
 names stays as it is.
 """
 
@@ -22,15 +22,16 @@ from bedside.console.access.actions import (
 )
 from bedside.console.access.models import StartRule as StoredRule
 from bedside.console.accounts.actions import (
+    ContactDetails,
     PersonDetails,
     do_change_person,
     do_create_person,
     do_note_second_factor,
-    do_save_organisation,
 )
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.devices.actions import DeviceDetails, do_save_device
 from bedside.console.devices.models import Device, Product
+from bedside.console.people.actions import do_save_organisation
 from bedside.policy.facts import DEFAULT_START_RULES, Interval, StartRule
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
@@ -40,6 +41,7 @@ __all__ = ["WorldError", "apply_world"]
 
 _SECTIONS = ("organisations", "people", "devices", "entitlements", "start_rules")
 _MOST = 10_000
+_MOST_CONTACTS = 60
 
 
 class WorldError(ValueError):
@@ -75,18 +77,34 @@ def _tables(fields: Fields, name: str) -> tuple[Fields, ...]:
 
 def _organisations(rows: tuple[Fields, ...], actor: Actor) -> None:
     for row in rows:
-        organisation = Organisation(
-            key=row.text("key", max=64),
-            name=row.text("name", max=120),
-            kind=row.text("kind", max=12),
-            country=row.text("country", max=2),
-            language=row.text("language", max=2),
-            timezone=row.optional("timezone", row.text, max=64) or "UTC",
-        )
+        key = row.text("key", max=64)
+        # What a world file does not speak of (its people's way to sign in) stays as it is.
+        organisation = Organisation.objects.filter(pk=key).first() or Organisation(key=key)
+        organisation.name = row.text("name", max=120)
+        organisation.kind = row.text("kind", max=12)
+        organisation.country = row.text("country", max=2)
+        organisation.language = row.text("language", max=2)
+        organisation.timezone = row.optional("timezone", row.text, max=64) or "UTC"
+        contacts = _contacts(row) if row.has("contacts") else None
         row.end()
         if organisation.timezone not in available_timezones():
             raise LookupError(organisation.timezone)
-        do_save_organisation(organisation, acting_user=actor)
+        do_save_organisation(organisation, contacts, acting_user=actor)
+
+
+def _contacts(row: Fields) -> list[ContactDetails]:
+    found = []
+    for each in row.objects("contacts", max=_MOST_CONTACTS):
+        contact = ContactDetails(
+            country=each.text("country", max=2),
+            name=each.text("name", max=120),
+            telephone=each.text("telephone", max=40),
+            email=each.optional("email", each.text, max=254) or "",
+            hours=each.optional("hours", each.text, max=120) or "",
+        )
+        each.end()
+        found.append(contact)
+    return found
 
 
 def _people(rows: tuple[Fields, ...], actor: Actor) -> None:

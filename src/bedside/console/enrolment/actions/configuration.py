@@ -48,6 +48,7 @@ def do_send_configuration(facts: DeviceFacts, *, now: int) -> str | None:
         poll_mode=facts.poll_mode,
         locked=facts.locked,
         lock_reason=facts.lock_reason,
+        contacts=facts.contacts,
     )
     return send_document(
         document,

@@ -13,6 +13,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.pages import words
 from bedside.language import Language, country_name, ending_sentence, state_sentence
 from bedside.policy.facts import DeviceState
+from bedside.site.hours import hours_words
 from bedside.vocabulary import Ending, SessionState
 
 __all__ = ["register"]
@@ -34,6 +35,12 @@ def icon(name: str) -> SafeString:
         static("vendor/icons.svg"),
         name,
     )
+
+
+@register.filter
+def hours(text: str) -> str:
+    """Return a support centre's hours in the reader's language."""
+    return hours_words(text, words.language())
 
 
 @register.simple_tag
