@@ -11,7 +11,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(CURDIR)/$(BIN)
 STAMPS := .stamps
-T ?= tests
+# The database of the console's tests: sqlite or postgresql.
+DB ?= sqlite
+T ?= $(if $(filter sqlite,$(DB)),tests,tests/console)
 # Twice the cores: what plays real programs waits more than it computes.
 J ?= $(shell echo $$((2 * $$(nproc))))
 
@@ -31,9 +33,9 @@ demo-check: venv assets ## the whole journey unattended with the real OpenSSH; e
 # ---- What developers use ----
 
 .PHONY: test check messages fmt bench docs pictures measure fuzz reset
-test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes
+test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes, DB=postgresql
 	@$(RUN)/python -m compileall -q src
-	$(RUN)/python -m pytest -n $(J) $(T)
+	BEDSIDE_TEST_DATABASE=$(DB) $(RUN)/python -m pytest -n $(J) $(T)
 
 check: system venv scan assets ## all that CI asks: format, lint, types, walls, catalogues, docs, tests
 	@tools/check

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 Row = tuple[object, ...]
 Tables = dict[str, list[Row]]
@@ -44,9 +45,19 @@ class Prepared:
     def _put(self, kept: _Kept, folder: Path) -> None:
         with connection.cursor() as cursor:
             for table, rows in kept.rows.items():
-                places = ", ".join(["%s"] * len(rows[0]))
-                cursor.executemany(f'INSERT OR REPLACE INTO "{table}" VALUES ({places})', rows)
+                cursor.executemany(_insert(cursor, table), rows)
         shutil.copytree(kept.folder, folder, dirs_exist_ok=True)
+
+
+def _insert(cursor: CursorWrapper, table: str) -> str:
+    """Return the statement that puts a row in, over the one with its key."""
+    columns = [
+        column.name for column in connection.introspection.get_table_description(cursor, table)
+    ]
+    key = connection.introspection.get_primary_key_column(cursor, table)
+    places = ", ".join(["%s"] * len(columns))
+    changed = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in columns)
+    return f'INSERT INTO "{table}" VALUES ({places}) ON CONFLICT ("{key}") DO UPDATE SET {changed}'
 
 
 def _tables() -> Tables:
@@ -54,8 +65,12 @@ def _tables() -> Tables:
         tables = {}
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT * FROM "{table}"')
-            tables[table] = cursor.fetchall()
+            tables[table] = [tuple(map(_value, row)) for row in cursor.fetchall()]
     return tables
+
+
+def _value(found: object) -> object:
+    return bytes(found) if isinstance(found, memoryview) else found
 
 
 def _came(before: Tables, after: Tables) -> Tables:

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from tests.console import databases
+
 _FOLDER = Path(tempfile.mkdtemp(prefix="bedside-console-"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 _FILE = _FOLDER / "console.toml"
@@ -15,6 +17,7 @@ public_url = "http://localhost"
 data_dir = "{_FOLDER}/data"
 allowed_hosts = ["testserver"]
 manufacturer = "Bayard Imaging"
+{databases.line("bedside")}
 [sign_in]
 passkey_roles = []
 """,
@@ -26,5 +29,6 @@ from bedside.console.project.settings import *  # noqa: E402, F403
 
 # Hashing at full cost would make every test slow; the real hasher has its own test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# A path of its own: pytest-xdist adds each worker's name to the end of it.
-DATABASES["default"]["TEST"] = {"NAME": str(_FOLDER / "tests.sqlite3")}  # noqa: F405
+if not databases.on_postgresql():
+    # A path of its own: pytest-xdist adds each worker's name to the end of it.
+    DATABASES["default"]["TEST"] = {"NAME": str(_FOLDER / "tests.sqlite3")}  # noqa: F405

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import NotSupportedError, OperationalError, connection, connections
 from django.utils import translation
 
 from bedside.language import spoken_language
@@ -56,7 +56,8 @@ def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
 
     A refusal is one line on standard error.
     """
-    spoken = translation.override(spoken_language(os.environ).value)  # noqa: TID251 - who types
+    language = spoken_language(os.environ).value  # noqa: TID251 - who types
+    spoken = translation.override(language)
     # So that a misuse is told by the parser, with its usage, and not raised.
     command._called_from_command_line = True  # type: ignore[attr-defined]
     with spoken:
@@ -66,11 +67,26 @@ def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
     arguments = options.pop("args", ())
     serves = getattr(command, "serves", False)
     try:
+        if serves:
+            connection.ensure_connection()
         with contextlib.nullcontext() if serves else spoken:
             command.execute(*arguments, **options)
     except CommandError as error:
         print(f"✖ {error}", file=sys.stderr)
         return error.returncode
+    except (NotSupportedError, OperationalError) as error:
+        with translation.override(language):
+            print(f"✖ {_database_refusal(error)}", file=sys.stderr)
+        return 1
     finally:
         connections.close_all()
     return 0
+
+
+def _database_refusal(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    words = translation.gettext(
+        "The database cannot be used: %(error)s. Check that its server runs and that `database` in "
+        "the configuration names it, then run: bedside console migrate"
+    )
+    return words % {"error": said.rstrip(".")}

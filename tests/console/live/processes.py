@@ -19,6 +19,7 @@ from pathlib import Path
 from bedside.pki.contexts import console_client_context
 from bedside.relay.console_link import Assertions
 from bedside.vocabulary import RelayName
+from tests.console.databases import new_line
 
 _STARTED = re.compile(r"live: relays on (\d+), people on (\d+)")
 
@@ -31,13 +32,14 @@ class Console:
     started: list[subprocess.Popen] = field(default_factory=list)
 
     @classmethod
-    def make(cls, folder: Path) -> "Console":
+    def make(cls, folder: Path, database: str | None = None) -> "Console":
         folder.mkdir()
         (folder / "console.toml").write_text(
             textwrap.dedent(
                 f"""
                 public_url = "http://localhost"
                 data_dir = "{folder}/data"
+                {new_line() if database is None else database}
                 live_listen = "127.0.0.1:0"
                 relay_listen = "127.0.0.1:0"
                 relay_address = "127.0.0.1:1"

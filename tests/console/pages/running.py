@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from bedside.demo.processes import free_port
+from tests.console.databases import new_line
 
 TREE = Path(__file__).parents[3]
 AXE = TREE / "node_modules/axe-core/axe.min.js"
@@ -95,6 +96,7 @@ def running_console(folder: Path, *, live: bool = True) -> Iterator[Console]:
         f"""
 public_url = "{console.url}"
 data_dir = "{folder}/data"
+{new_line()}
 listen = "127.0.0.1:{console.port}"
 live_listen = "127.0.0.1:{console.live_port}"
 live_url = "http://localhost:{console.live_port}"

@@ -56,7 +56,7 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_name(text, named):
 def test_postgresql_is_named_by_its_address():
     config = parse('database = "postgresql://bed%40side:pass%2Fword@db.example:5433/console"')
     database = database_settings(config)
-    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database["ENGINE"] == "bedside.console.project.postgresql"
     assert (database["USER"], database["PASSWORD"]) == ("bed@side", "pass/word")
     assert (database["HOST"], database["PORT"], database["NAME"]) == (
         "db.example",

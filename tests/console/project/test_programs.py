@@ -10,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from tests.console.databases import new_line
 from tests.console.world import PASSWORD, PROFILES, WORLD
 
 
@@ -22,7 +23,7 @@ def console(tmp_path):
     config = tmp_path / "console.toml"
     config.write_text(
         f'public_url = "http://localhost:{port}"\ndata_dir = "{tmp_path}/data"\n'
-        f'listen = "127.0.0.1:{port}"\nmanufacturer = "Bayard Imaging"\n'
+        f'listen = "127.0.0.1:{port}"\nmanufacturer = "Bayard Imaging"\n' + new_line()
     )
     command = [sys.executable, "-m", "bedside", "console", "--config", str(config)]
     environment = {"PATH": os.defpath, "PYTHONWARNINGS": "error"}

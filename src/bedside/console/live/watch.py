@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from bedside.console.journal.queries import newest_row, rows_after
 from bedside.console.live.database import Database
@@ -22,8 +22,6 @@ __all__ = ["Bell", "Watch"]
 
 _log = logging.getLogger("bedside.live")
 _LOOK_S = 0.25
-# On PostgreSQL a row with a lower id may commit after one with a higher: look back this far.
-_LOOK_BACK = {"postgresql": 200}
 
 
 class Bell:
@@ -66,7 +64,6 @@ class Watch:
         self._nudged = asyncio.Event()
         self._cursor = 0
         self._newest = 0
-        self._told: set[int] = set()
         self._feed: set[asyncio.Event] = set()
         self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
 
@@ -131,16 +128,14 @@ class Watch:
             self._cursor = heads.cursor
             for changed in self._feed:
                 changed.set()
-        for number, _, device, session in heads.rows:
-            if number in self._told or (number <= self._newest and not self._told):
-                continue
+        for _, _, device, session in heads.rows:
             if session:
                 self._ring(f"session:{session}")
             if device:
                 self._ring(f"device:{device}")
         if heads.rows:
-            self._newest = max(self._newest, heads.rows[-1][0])
-            self._told = {row[0] for row in heads.rows}
+            # One writer at a time: no row with a lower number can follow.
+            self._newest = heads.rows[-1][0]
 
     def _ring(self, subject: str) -> None:
         for bell in self._bells.get(subject, ()):
@@ -157,5 +152,4 @@ class Watch:
 
 
 def _look(newest: int) -> _Heads:
-    back = _LOOK_BACK.get(connection.vendor, 0)
-    return _Heads(feed_head(), rows_after(newest - back))
+    return _Heads(feed_head(), rows_after(newest))

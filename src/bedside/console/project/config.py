@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from bedside.console.project.postgresql.address import AddressError, postgresql_settings
 from bedside.vocabulary import Role
 
 __all__ = [
@@ -268,16 +269,11 @@ def database_settings(config: ConsoleConfig, *, where: str = "configuration") ->
     url = urlsplit(config.database)
     if url.scheme == "sqlite" and len(url.path) > 1:
         return _sqlite(url.path)
-    if url.scheme == "postgresql" and url.hostname and len(url.path) > 1:
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "HOST": url.hostname,
-            "PORT": str(url.port or ""),
-            "NAME": url.path[1:],
-            "USER": unquote(url.username or ""),
-            "PASSWORD": unquote(url.password or ""),
-            "CONN_MAX_AGE": 60,
-        }
+    if url.scheme == "postgresql":
+        try:
+            return postgresql_settings(config.database)
+        except AddressError as error:
+            raise ConfigError(f"{where}: {error}") from error
     raise ConfigError(f"{where}: database must be sqlite:///PATH or postgresql://USER@HOST/NAME")
 
 

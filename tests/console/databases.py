@@ -1,0 +1,51 @@
+"""Which database the console's tests run on: `make test DB=postgresql`, or SQLite without it.
+
+On PostgreSQL one server serves the whole run: the first process starts it, those of pytest-xdist
+inherit its folder, and it ends with the first.
+"""
+
+import atexit
+import os
+import secrets
+from pathlib import Path
+
+from tests.postgresql import Cluster, Place
+
+__all__ = ["line", "new_line", "on_postgresql"]
+
+_ENVIRONMENT = os.environ  # noqa: TID251 - which database is chosen by whoever runs the tests
+_KIND = "BEDSIDE_TEST_DATABASE"
+_PLACE = "BEDSIDE_TEST_POSTGRESQL"
+
+
+def on_postgresql() -> bool:
+    """Return whether this run is on PostgreSQL."""
+    kind = _ENVIRONMENT.get(_KIND) or "sqlite"
+    if kind not in ("sqlite", "postgresql"):
+        raise ValueError(f"{_KIND} must be sqlite or postgresql, not {kind}")
+    return kind == "postgresql"
+
+
+def line(name: str) -> str:
+    """Return the line of a console's configuration that names a database which need not exist."""
+    return f'database = "{_place().address(name)}"' if on_postgresql() else ""
+
+
+def new_line() -> str:
+    """Return the line that names a new and empty database; on SQLite the file in `data_dir`."""
+    if not on_postgresql():
+        return ""
+    return f'database = "{_place().create(f"console_{secrets.token_hex(6)}")}"'
+
+
+def _place() -> Place:
+    if _PLACE not in _ENVIRONMENT:
+        cluster = Cluster()
+        atexit.register(_stop, cluster, os.getpid())
+        _ENVIRONMENT[_PLACE] = str(cluster.folder)
+    return Place(Path(_ENVIRONMENT[_PLACE]))
+
+
+def _stop(cluster: Cluster, owner: int) -> None:
+    if os.getpid() == owner:
+        cluster.stop()
