@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.devices.models import Product
@@ -29,21 +30,16 @@ class RuleForm(forms.Form):
         max_length=2,
         error_messages={"invalid": _("Two letters, as US or CA.")},
     )
-    product = forms.ModelChoiceField(
-        label=_("Product"),
-        queryset=Product.objects.none(),
-        required=False,
-        empty_label=_("All products"),
-    )
+    product = forms.ChoiceField(label=_("Product"), required=False)
     start_view = forms.BooleanField(label=_("Start, view"), required=False)
     start_control = forms.BooleanField(label=_("Start, control"), required=False)
     join_view = forms.BooleanField(label=_("Join, view"), required=False)
     join_control = forms.BooleanField(label=_("Join, control"), required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, products: list[Product], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        products = Product.objects.defer("profile").order_by("name")
-        self.fields["product"].queryset = products  # type: ignore[attr-defined]
+        chosen = [("", _("All products")), *((each.pk, str(each)) for each in products)]
+        self.fields["product"].choices = chosen  # type: ignore[attr-defined]
 
     @property
     def rule(self) -> StartRule:
@@ -54,12 +50,21 @@ class RuleForm(forms.Form):
             country=told["country"],
             start=_modes(told, "start"),
             join=_modes(told, "join"),
-            product=told["product"].pk if told["product"] else None,
+            product=told["product"] or None,
         )
 
 
 class _Rules(forms.BaseFormSet[RuleForm]):
     """Every rule together: none twice."""
+
+    @cached_property
+    def _products(self) -> list[Product]:
+        # Read once for all rows.
+        return list(Product.objects.defer("profile").order_by("name"))
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        """Give each row the products to choose from."""
+        return {**super().get_form_kwargs(index), "products": self._products}
 
     def clean(self) -> None:
         """Refuse two rules for the same level, country and product."""
