@@ -5,16 +5,21 @@ import re
 import time
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from bedside.console.accounts.models import User
+from bedside.console.access.models import Lock
+from bedside.console.accounts.models import ApiToken, Organisation, User
+from bedside.console.cases.models import Case
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.project.api import api
+from bedside.console.service_sessions.models import ServiceSession
 from tests.console.browser import Browser
 from tests.console.service_sessions.news import requested
-from tests.console.world import DEVICE, Api, asking, person
+from tests.console.things import things
+from tests.console.world import DEVICE, Api, asking, empowered, person, read
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -47,54 +52,37 @@ def pages(patterns, prefix=""):
             yield from pages(entry.url_patterns, route)
 
 
+DESCRIPTION = api.get_openapi_schema(path_prefix="/api/v1/")
+
+
 def operations():
-    for path, methods in api.get_openapi_schema(path_prefix="/api/v1/")["paths"].items():
+    for path, methods in DESCRIPTION["paths"].items():
         for method in methods:
             yield method, path
 
 
-PERSON = {"name": "Noé Roy", "organisation": "bayard-imaging"}
-BODIES = {
-    "/people": {**PERSON, "email": "noe@bayard.example"},
-    "/people/{person_id}": PERSON,
-    "/people/{person_id}/close": {"reason": "x"},
-    "/people/{person_id}/training": {"product": "workstation", "start_ms": 0},
-    "/organisations/{organisation_id}": {"name": "x", "kind": "site", "country": "CA"},
-}
+def test_the_walks_go_over_every_route_of_the_api():
+    described = {path.removeprefix("/") for _method, path in operations()}
+    routed = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
+        for route in pages(get_resolver().url_patterns)
+        if route.startswith("api/v1/") and not route.startswith("api/v1/openapi")
+    }
+    assert described == routed - {"api/v1/"}
 
 
-def body_for(path: str) -> dict:
-    if path in BODIES:
-        return BODIES[path]
+def body_for(operation: dict, path: str) -> object:
+    """Return the body of the description's own example; a session is asked for with a real key."""
     if path.endswith("/sessions"):
         return asking()
-    if path.endswith("/lock"):
-        return {"reason": "x"}
-    if path.endswith("/cases/{number}/close"):
-        return {"finding": "x"}
-    if path.endswith("/devices"):
-        device = {"id": DEVICE, "product": "contrast-injector", "site": "st-mary"}
-        return {**device, "display_name": "x"}
-    return {}
+    content = operation.get("requestBody", {}).get("content", {})
+    return content.get("application/json", {}).get("example", {})
 
 
-def ask(caller: Api, method: str, path: str, session: str):
-    body = body_for(path.removeprefix("/api/v1"))
-    for name, value in known(session).items():
-        path = path.replace(f"{{{name}}}", value)
-    path = path.removeprefix("/api/v1")
+def ask(caller: Api, method: str, path: str, ids: dict[str, str]):
+    body = body_for(DESCRIPTION["paths"][path][method], path)
+    path = path.removeprefix("/api/v1").format(**ids)
     return caller.get(path) if method == "get" else caller.post(path, body)
-
-
-def known(session: str) -> dict[str, str]:
-    """Return what stands for each id of an address."""
-    return {
-        "device_id": DEVICE,
-        "session_id": session,
-        "person_id": person("Alex").pk,
-        "organisation_id": "notre-dame",
-        "product_id": "workstation",
-    }
 
 
 @pytest.mark.parametrize("route", sorted(set(pages(get_resolver().url_patterns)) - OPEN))
@@ -111,7 +99,9 @@ def test_a_stranger_reaches_no_page(route):
 
 
 def concrete(route: str, session: str) -> str:
-    for name, value in known(session).items():
+    known = {"device_id": DEVICE, "session_id": session, "person_id": person("Alex").pk}
+    known |= {"organisation_id": "notre-dame", "product_id": "workstation"}
+    for name, value in known.items():
         route = route.replace(f"<str:{name}>", value)
     return "/" + re.sub(r"<[^>]+>", "1", route)
 
@@ -171,39 +161,110 @@ def stamp(client: Client) -> None:
 
 
 def test_a_stranger_reaches_no_operation():
-    session = requested().pk
+    ids = things()
     for method, path in operations():
         if path.removeprefix("/") not in OPEN:
-            assert ask(Api(None), method, path, session).status_code == 401, (method, path)
+            assert ask(Api(None), method, path, ids).status_code == 401, (method, path)
+
+
+# One's own: no role is needed to see and end it.
+OWN = {
+    ("get", "/api/v1/browsers"),
+    ("get", "/api/v1/me"),
+    ("get", "/api/v1/tokens"),
+    ("get", "/api/v1/trust"),
+    ("post", "/api/v1/browsers/end"),
+    ("post", "/api/v1/token/revoke"),
+}
 
 
 def test_somebody_without_a_role_may_do_nothing():
-    session = requested().pk
+    ids = things()
     User.objects.filter(name="Sam Okafor").update(role="")
-    allowed = {("get", "/api/v1/me"), ("get", "/api/v1/trust"), ("post", "/api/v1/token/revoke")}
     for method, path in operations():
-        if path.removeprefix("/") in OPEN or (method, path) in allowed:
+        if path.removeprefix("/") in OPEN or (method, path) in OWN:
             continue
-        status = ask(Api("Sam"), method, path, session).status_code
+        status = ask(Api("Sam"), method, path, ids).status_code
         assert status in (403, 404), (method, path, status)
 
 
-def test_another_site_sees_nothing_of_a_device_or_a_session():
-    session = requested()
+def foreigners() -> list[Api]:
+    """Return the lines of a manager of another site: signed in, and with a token for every act."""
     User.objects.filter(name="Julie Gagnon").update(organisation_id="st-mary")
+    return [Api("Julie"), empowered("Julie")]
+
+
+def test_whatever_belongs_to_another_site_is_as_unknown():
+    ids = things()
+    callers = foreigners()
+    before = changed(ids)
     for method, path in operations():
-        if "{" not in path and not path.endswith("/sessions"):
+        if "{" not in path:
             continue
-        if method == "get" and path.endswith("/sessions"):
-            assert ask(Api("Julie"), method, path, session.pk).json()["items"] == []
+        for caller in callers:
+            answer = ask(caller, method, path, ids)
+            assert answer.status_code in (404, scoped(answer)), (method, path, answer.content)
+    assert Api("Julie").post("/sessions", asking()).status_code == 404
+    assert changed(ids) == before
+
+
+def scoped(answer) -> int:
+    """Return 403 where the token is not one for this at all, whoever's the thing is."""
+    return 403 if answer.status_code == 403 and answer.json()["code"] == "scope" else 404
+
+
+def changed(ids: dict[str, str]) -> dict[str, object]:
+    """Return what another site could have changed at Notre-Dame."""
+    site = Organisation.objects.get(pk="notre-dame")
+    return {
+        "state": ServiceSession.objects.get(pk=ids["session_id"]).state,
+        "windows": list(site.windows.values_list("pk", "closed_ms")),
+        "contacts": site.site_contacts.count(),
+        "hooks": site.hooks.count(),
+        "glass": list(site.broken_glass.values_list("ended_ms", "reviewed_ms")),
+        "locks": list(Lock.objects.values_list("target", "end_ms")),
+        "tokens": ApiToken.objects.filter(person__name="Alex Martin", revoked_ms=None).count(),
+        "case": Case.objects.get(number=ids["number"]).taken_ms,
+    }
+
+
+def test_the_same_addresses_open_to_whoever_they_belong_to():
+    """The walk above is worth something only if every id in it is a real one."""
+    ids = things()
+    callers = [Api("Julie"), empowered("Julie"), Api("Alex"), empowered("Alex"), Api("Marie")]
+    for method, path in operations():
+        if "{" not in path:
             continue
-        status = ask(Api("Julie"), method, path, session.pk).status_code
-        assert status == 404, (method, path, status)
-    text = Api("Julie").get("/devices").content + Api("Julie").get("/journal").content
-    assert DEVICE.encode() not in text
-    assert session.pk.encode() not in text
-    session.refresh_from_db()
-    assert session.state == "routed"
+        statuses = []
+        for caller in callers:
+            with transaction.atomic():
+                answer = ask(caller, method, path, ids)
+                read(answer)
+                statuses.append(answer.status_code)
+                transaction.set_rollback(True)
+        assert any(status != 404 for status in statuses), (method, path, statuses)
+
+
+def test_no_list_holds_anything_of_another_site():
+    ids = things()
+    callers = foreigners()
+    words = {ids[name] for name in ids if len(ids[name]) > 20}
+    words |= {DEVICE, '"notre-dame"', "Notre-Dame", "it@nd.example"}
+    for method, path in operations():
+        if method != "get" or "{" in path or path.removeprefix("/") in OPEN:
+            continue
+        for caller in callers:
+            for query in ({}, filters(path)):
+                text = caller.get(path.removeprefix("/api/v1"), **query).content.decode()
+                found = {word for word in words if word in text}
+                assert not found, (path, query, found)
+
+
+def filters(path: str) -> dict[str, str]:
+    """Return filters that name things of Notre-Dame, as far as this list has them."""
+    asked = {"device": DEVICE, "site": "notre-dame", "target": "notre-dame", "scope": "site"}
+    given = {each["name"] for each in DESCRIPTION["paths"][path]["get"]["parameters"]}
+    return {name: value for name, value in asked.items() if name in given}
 
 
 def test_somebody_else_cannot_read_what_only_a_role_may():

@@ -9,6 +9,8 @@ from django.test import Client
 
 from bedside.audit.entry import SYSTEM
 from bedside.console.accounts.models import ApiToken, User
+from bedside.console.accounts.program_tokens import do_make_token
+from bedside.console.accounts.queries import scoped_permissions
 from bedside.console.accounts.tokens import digest
 from bedside.console.devices.actions import do_import_profile, do_mark_enrolled, do_offer_enrolment
 from bedside.console.devices.models import Device
@@ -25,7 +27,7 @@ from bedside.pki.device_keys import create_device_keys
 from bedside.pki.requests import build_enrolment_request
 from bedside.pki.ssh_certificates import ssh_key_line
 from bedside.protocol.enrolment import parse_enrolment_code
-from bedside.vocabulary import DeviceId
+from bedside.vocabulary import DeviceId, Permission
 from tests.console.relays.world import add_relays, seen
 
 PROFILES = Path(__file__).parents[2] / "src" / "bedside" / "demo" / "profiles"
@@ -179,11 +181,13 @@ def token(name: str) -> str:
 class Api:
     """The REST API as one person's program sees it."""
 
-    def __init__(self, name: str | None, language: str = "en") -> None:
+    def __init__(
+        self, name: str | None, language: str = "en", *, bearer: str | None = None
+    ) -> None:
         self._client = Client()
         self._headers = {"Accept-Language": language}
-        if name:
-            self._headers["Authorization"] = f"Bearer {token(name)}"
+        if bearer or name:
+            self._headers["Authorization"] = f"Bearer {bearer or token(name)}"
 
     def get(self, path: str, **query):
         return self._client.get(f"/api/v1{path}", query, headers=self._headers)
@@ -193,6 +197,24 @@ class Api:
         return self._client.post(
             f"/api/v1{path}", data, content_type="application/json", headers=self._headers
         )
+
+
+def empowered(name: str, *scope: Permission) -> Api:
+    """Return the API with a token that names `scope`, or whatever its maker may do."""
+    user = person(name)
+    named = scope or scoped_permissions(user)
+    _, secret = do_make_token(user, "tests", scope=named, days=1)
+    return Api(None, bearer=secret)
+
+
+def read(answer) -> bytes:
+    """Return all of an answer; its files are closed, the tests' database is not."""
+    if not answer.streaming:
+        return answer.content
+    content = b"".join(answer.streaming_content)
+    for close in answer._resource_closers:
+        close()
+    return content
 
 
 def public_key() -> str:

@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bedside.demo.check import Journey
@@ -15,7 +15,7 @@ from bedside.language import Language
 from bedside.specialist.api import Console, Json
 from bedside.specialist.store import load_login
 from bedside.testing.operator import Operator
-from bedside.vocabulary import Activity, Gate
+from bedside.vocabulary import Activity, Gate, Permission
 from tests.journeys.records import (
     console_records,
     device_records,
@@ -101,6 +101,23 @@ class Scene:
             assert login is not None
             self._lines[person.key] = Console(login, language=Language(person.language))
         return self._lines[person.key]
+
+    def empowered(self, person: Person, permission: Permission) -> Console:
+        """Return a line with a token that the person made for this act, as their own page makes it."""
+        lines = (
+            "from bedside.console.accounts.models import User",
+            "from bedside.console.accounts.program_tokens import do_make_token",
+            "from bedside.vocabulary import Permission",
+            f"user = User.objects.get(email={person.email!r})",
+            f"print(do_make_token(user, 'act', scope=[Permission({permission.value!r})], days=1)[1])",
+        )
+        said = self.world.console("manage", "shell", "--command", "\n".join(lines))
+        login = load_login(self.world.home(person) / "config" / "login.json")
+        assert login is not None
+        name = f"{person.key} {permission}"
+        named = replace(login, token=said.split()[-1])
+        self._lines[name] = Console(named, language=Language(person.language))
+        return self._lines[name]
 
     def apply(self, text: str) -> None:
         """Have the administrator apply some lines of a world file."""

@@ -14,7 +14,7 @@ from bedside.language import Language, gate_sentence
 from bedside.pki.contexts import device_client_context
 from bedside.protocol.http import request
 from bedside.testing.certificates import PocketAuthority
-from bedside.vocabulary import Gate
+from bedside.vocabulary import Gate, Permission
 from tests.journeys.records import Record, console_records, device_records
 from tests.journeys.refusals import Scene, agent_command, in_time
 
@@ -102,7 +102,7 @@ def test_a_relay_with_the_certificate_of_a_public_authority_is_not_spoken_to(
 def test_a_revoked_device_is_refused_by_every_relay(scene: Scene) -> None:
     scene.is_let_ask()
 
-    scene.console(ALEX).post(f"/devices/{DEVICE}/revoke", {})
+    scene.empowered(ALEX, Permission.DEVICES_DEVICE_REVOKE).post(f"/devices/{DEVICE}/revoke", {})
 
     scene.operator.wait_for("told", lambda status: status.fault is Gate.REVOKED_CERTIFICATE)
     in_time(

@@ -126,3 +126,14 @@ def test_script_in_a_name_stays_text():
     answer = Api("Alex").post("/devices", body)
     assert answer["Content-Type"].startswith("application/json")
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_devices_are_filtered_by_contact():
+    names = {
+        contact: [
+            each["id"] for each in Api("Alex").get("/devices", contact=contact).json()["items"]
+        ]
+        for contact in ("online", "offline", "never")
+    }
+    assert names == {"online": [DEVICE], "offline": [], "never": [FOREIGN]}
+    assert Api("Alex").get("/devices", contact="soon").status_code == 422

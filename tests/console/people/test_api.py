@@ -3,9 +3,8 @@
 import pytest
 
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.accounts.program_tokens import do_make_token
-from bedside.console.accounts.queries import scoped_permissions, state_of
-from tests.console.world import Api, actions_of, person
+from bedside.console.accounts.queries import state_of
+from tests.console.world import Api, actions_of, empowered, person
 
 pytestmark = pytest.mark.usefixtures("world")
 INVITED = {
@@ -13,15 +12,6 @@ INVITED = {
     "role": "specialist", "level": 2, "country": "CA", "vetted_on": "2026-01-15",
     "language": "fr",
 }  # fmt: skip
-
-
-def empowered(name: str) -> Api:
-    """The API with a token whose scope names whatever its maker may do."""
-    user = person(name)
-    _, secret = do_make_token(user, "tests", scope=scoped_permissions(user), days=1)
-    api = Api(None)
-    api._headers["Authorization"] = f"Bearer {secret}"
-    return api
 
 
 def test_people_are_listed_page_by_page_and_filtered():

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.project.api import api
 from bedside.vocabulary import Role
-from tests.console.world import FOREIGN, person, token
+from tests.console.world import FOREIGN, person, read, token
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -75,13 +75,3 @@ def test_no_call_is_a_failure_of_ours(case):
         asked = case.formatted_path.encode() + json.dumps(case.query or {}).encode()
         for word in FOREIGN_WORDS:
             assert word not in content or word in asked, where
-
-
-def read(answer) -> bytes:
-    """Return all of an answer; its files are closed, the tests' database is not."""
-    if not answer.streaming:
-        return answer.content
-    content = b"".join(answer.streaming_content)
-    for close in answer._resource_closers:
-        close()
-    return content

@@ -1,6 +1,10 @@
+import base64
+
 import pytest
 
+from bedside.audit.merkle import leaf_hash
 from bedside.console.accounts.models import User
+from tests.console.pages.reader import Reader
 from tests.console.service_sessions.news import requested
 from tests.console.world import DEVICE, FOREIGN, Api
 
@@ -56,3 +60,21 @@ def test_pages_go_on_by_their_cursor():
 @pytest.mark.parametrize("query", [{"action": "no:such:action"}, {"limit": 0}, {"cursor": -1}])
 def test_a_filter_that_is_none_is_refused(query):
     assert Api("Alex").get("/journal", **query).status_code == 422
+
+
+def test_an_entry_opens_to_its_proof_and_to_nobody_else():
+    sealed = Api("Alex").get("/journal", action="product:profile:imported").json()["items"][0]
+    told = Api("Alex").get(f"/journal/{sealed['id']}").json()
+    assert told["view"] == sealed["view"]
+    proof = told["proof"]
+    assert leaf_hash(base64.b64decode(proof["line"])).hex() == proof["leaf"]
+    assert proof["checkpoint"].count("\n") >= 3
+    assert Api("Julie").get(f"/journal/{sealed['id']}").status_code == 404
+    new = entries("Alex", session=requested().pk)[0]
+    assert Api("Alex").get(f"/journal/{new['id']}").json()["proof"] is None
+    for row in ("0", str(10**30), "-1"):
+        assert Api("Alex").get(f"/journal/{row}").status_code == 404
+
+
+def test_a_page_of_an_entry_of_any_number_is_as_unknown():
+    assert Reader("Alex").get(f"/journal/{10**30}/").status_code == 404

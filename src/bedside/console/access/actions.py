@@ -3,7 +3,7 @@
 What is stated again as it was is no change, and is not journalled.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -23,6 +23,7 @@ from bedside.vocabulary import JournalAction, Mode
 
 __all__ = [
     "LockTarget",
+    "check_start_rules",
     "do_clear_lock",
     "do_end_product_right",
     "do_end_product_rights",
@@ -113,6 +114,18 @@ def _end_rights(person: User, acting_user: Acting, **which: Product) -> int:
         )
     tell_standing_changed(person, acting_user=acting_user)
     return len(ended)
+
+
+def check_start_rules(rules: Sequence[facts.StartRule]) -> None:
+    """Raise ValidationError where two rules name the same level, country and product, or no product."""
+    keys = [(rule.level, rule.country, rule.product) for rule in rules]
+    if len(set(keys)) < len(keys):
+        raise ValidationError(
+            _("Two rules name the same level, country and product."), code="twice"
+        )
+    named = {rule.product for rule in rules if rule.product is not None}
+    if Product.objects.filter(pk__in=named).count() < len(named):
+        raise ValidationError(_("There is no such product."), code="product")
 
 
 def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting) -> None:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from bedside.console.access.actions import check_start_rules
 from bedside.console.devices.models import Product
 from bedside.policy.facts import StartRule
 from bedside.vocabulary import Level, Mode
@@ -70,11 +70,7 @@ class _Rules(forms.BaseFormSet[RuleForm]):
         """Refuse two rules for the same level, country and product."""
         if any(self.errors):
             return
-        keys = [(rule.level, rule.country, rule.product) for rule in rules_of(self)]
-        if len(set(keys)) < len(keys):
-            raise ValidationError(
-                _("Two rules name the same level, country and product."), code="twice"
-            )
+        check_start_rules(rules_of(self))
 
 
 RuleFormSet = forms.formset_factory(

@@ -2,15 +2,23 @@
 
 from dataclasses import replace
 
-from django.db.models import Q
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404
 
 from bedside.console.access import models
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import role_of
+from bedside.console.accounts.queries import (
+    access_person,
+    check_permission,
+    has_permission,
+    role_of,
+    visible_people,
+)
 from bedside.console.accounts.second_factor import meets_sign_in_rule
-from bedside.console.devices.models import Device
-from bedside.console.devices.queries import profile_of
-from bedside.console.sites.queries import broken_glass, site_say
+from bedside.console.devices.models import Device, Product
+from bedside.console.devices.queries import access_device, profile_of, visible_devices
+from bedside.console.sites.queries import access_site, broken_glass, site_say
 from bedside.policy.facts import (
     DeviceFacts,
     DeviceState,
@@ -27,9 +35,16 @@ from bedside.policy.facts import (
 )
 from bedside.protocol.orders import MAX_DURATION_S, MIN_DURATION_S
 from bedside.protocol.profile import ProductProfile
-from bedside.vocabulary import AccessKind, DeviceId, Level, Mode, PersonId
+from bedside.vocabulary import AccessKind, DeviceId, Level, Mode, Permission, PersonId
 
-__all__ = ["gather_facts", "open_locks", "stored_rules"]
+__all__ = [
+    "access_lock",
+    "check_may_lock",
+    "gather_facts",
+    "open_locks",
+    "stored_rules",
+    "visible_locks",
+]
 
 
 def gather_facts(
@@ -83,6 +98,56 @@ def open_locks(person: User, device: Device) -> list[models.Lock]:
         | Q(scope=LockScope.PRODUCT, target=device.product_id)
     )
     return list(models.Lock.objects.filter(touching, end_ms__isnull=True))
+
+
+def visible_locks(user: User) -> QuerySet[models.Lock]:
+    """Return the locks that hold and that `user` may see: a site's own people see their site's."""
+    locks = models.Lock.objects.filter(end_ms__isnull=True).select_related("set_by")
+    if not has_permission(user, Permission.DEVICES_DEVICE_READ):
+        return locks.none()
+    if not user.site:
+        return locks
+    return locks.filter(
+        Q(scope=LockScope.SITE, target=user.site)
+        | Q(scope=LockScope.DEVICE, target__in=visible_devices(user).values("pk"))
+        | Q(scope=LockScope.PERSON, target__in=visible_people(user).values("pk"))
+    )
+
+
+def access_lock(user: User, lock_id: int) -> models.Lock:
+    """Return a lock that holds and that `user` may clear; Http404 or PermissionDenied."""
+    lock = visible_locks(user).filter(pk=lock_id).first()
+    if lock is None:
+        raise Http404
+    check_may_lock(user, LockScope(lock.scope), lock.target)
+    return lock
+
+
+def check_may_lock(user: User, scope: LockScope, target: str) -> None:
+    """Let through whoever may lock this thing, and unlock it.
+
+    A site's own people lock their site, its devices and their colleagues; a product, and everything,
+    is the manufacturer's to lock.
+
+    Raises:
+        Http404: there is no such thing, or `user` may not see it.
+        PermissionDenied: `user` may see it, and not lock it.
+    """
+    needed = Permission.DEVICES_DEVICE_LOCK
+    match scope:
+        case LockScope.DEVICE:
+            access_device(user, target, needed)
+        case LockScope.SITE:
+            access_site(user, target, needed)
+        case LockScope.PERSON:
+            access_person(user, target)
+            check_permission(user, needed)
+        case LockScope.PRODUCT | LockScope.EVERYTHING:
+            check_permission(user, needed)
+            if user.site:
+                raise PermissionDenied(needed)
+            if scope is LockScope.PRODUCT and not Product.objects.filter(pk=target).exists():
+                raise Http404
 
 
 def _person(person: User) -> PersonFacts:

@@ -2,13 +2,16 @@
 
 from django.http import HttpRequest
 from django.utils import translation
+from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import token_of
+from bedside.console.accounts.queries import check_permission, token_of
 from bedside.console.journal.actions import now_ms
+from bedside.console.rest.problems import ProblemError
+from bedside.vocabulary import Permission
 
-__all__ = ["BearerAuth", "caller"]
+__all__ = ["BearerAuth", "caller", "empowered", "oneself"]
 
 
 class BearerAuth(HttpBearer):
@@ -30,4 +33,37 @@ def caller(request: HttpRequest) -> User:
     user: object = getattr(request, "auth", None)
     if not isinstance(user, User):
         raise TypeError("the route has no authentication")
+    return user
+
+
+def empowered(request: HttpRequest, permission: Permission) -> User:
+    """Return the caller, if the token in use was made for this.
+
+    What asks on a page for a confirmation of who one is asks here for a token whose scope names the
+    act: its maker confirmed who they are when they made it.
+
+    Raises:
+        PermissionDenied: the caller may not do this.
+        ProblemError: `scope`, for a token that does not name it.
+    """
+    user = caller(request)
+    check_permission(user, permission)
+    if user.narrowed_to is None:
+        title = _("This needs a token of your own that names it: see My account, Tokens.")
+        raise ProblemError(403, "scope", title, permission=permission.value)
+    return user
+
+
+def oneself(request: HttpRequest) -> User:
+    """Return the caller, if the token in use stands for all that its person may do.
+
+    One's own tokens and browsers are nobody else's business, and no scope names them.
+
+    Raises:
+        ProblemError: `scope`, for a token that is narrowed to anything.
+    """
+    user = caller(request)
+    if user.narrowed_to is not None:
+        title = _("A token with a scope does not reach your account: sign in with bedside login.")
+        raise ProblemError(403, "scope", title)
     return user

@@ -7,9 +7,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-__all__ = ["check_country", "check_provider", "check_telephone", "check_text"]
+__all__ = ["check_country", "check_domain", "check_provider", "check_telephone", "check_text"]
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})+")
 _TELEPHONE = re.compile(r"\+?[0-9][0-9 ().-]{4,37}(?: ?(?:x|ext\.?|poste) ?[0-9]{1,6})?")
 
 
@@ -31,6 +32,12 @@ def check_country(code: str) -> None:
         raise ValidationError(
             _("A country is two capital letters, such as CA."), code="not_a_country"
         )
+
+
+def check_domain(domain: str) -> None:
+    """Raise ValidationError for what is no domain of e-mail addresses in small letters."""
+    if not _DOMAIN.fullmatch(domain):
+        raise ValidationError(_("A domain is like hospital.example."), code="domain")
 
 
 def check_provider(url: str) -> None:

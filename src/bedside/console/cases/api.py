@@ -12,7 +12,7 @@ from bedside.console.accounts.queries import check_permission
 from bedside.console.cases import actions
 from bedside.console.cases.models import Case
 from bedside.console.cases.queries import access_case, find_cases
-from bedside.console.rest.bodies import Body
+from bedside.console.rest.bodies import Body, Empty
 from bedside.console.rest.cursors import MAX_LIMIT, page_after
 from bedside.console.rest.problems import ProblemError
 from bedside.language import help_name, parse_language
@@ -54,10 +54,6 @@ class CasesQuery(Schema):
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
 
-class Nothing(Body):
-    """Nothing is asked beside the address."""
-
-
 class FindingBody(Body):
     """What was found."""
 
@@ -81,7 +77,7 @@ def get_case(request: HttpRequest, number: str) -> dict[str, Any]:
 
 
 @router.post("/cases/{number}/take", response=CaseAnswer, operation_id="takeCase")
-def take_case(request: HttpRequest, number: str, body: Nothing) -> dict[str, Any]:
+def take_case(request: HttpRequest, number: str, body: Empty) -> dict[str, Any]:
     """Take a case; 409 where somebody has it."""
     del body
     user = caller(request)

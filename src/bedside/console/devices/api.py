@@ -1,7 +1,7 @@
 """REST: the fleet, one device, and its enrolment."""
 
 import base64
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -14,8 +14,8 @@ from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device, find_devices
 from bedside.console.enrolment.actions import NoRelayError
 from bedside.console.relays.queries import DeviceSeen, presence, presences
-from bedside.console.rest.bodies import Body
-from bedside.console.rest.cursors import MAX_LIMIT, page_after
+from bedside.console.rest.bodies import Body, PageQuery
+from bedside.console.rest.cursors import page_after
 from bedside.console.rest.problems import ProblemError
 from bedside.policy.facts import DeviceState
 from bedside.vocabulary import Activity, DeviceId, Permission, PollMode
@@ -65,14 +65,13 @@ class DevicesPage(Schema):
     next: str | None
 
 
-class DevicesQuery(Schema):
+class DevicesQuery(PageQuery):
     """What is looked for."""
 
     search: str = Field("", max_length=100)
     state: DeviceState | None = None
     site: str = Field("", max_length=64)
-    cursor: str | None = Field(None, max_length=200)
-    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+    contact: Literal["online", "offline", "never"] | None = None
 
 
 class DeviceBody(Body):
@@ -99,7 +98,13 @@ def list_devices(request: HttpRequest, query: Query[DevicesQuery]) -> dict[str, 
     """Return the devices that the caller may see, in the order of their ids."""
     user = caller(request)
     check_permission(user, Permission.DEVICES_DEVICE_READ)
-    found = find_devices(user, search=query.search, state=query.state, site=query.site)
+    found = find_devices(
+        user,
+        search=query.search,
+        state=query.state,
+        site=query.site,
+        contact=query.contact or "",
+    )
     page = page_after(found, query.cursor, limit=query.limit)
     seen = presences(device.pk for device in page.rows)
     rows = [_device(device, seen.get(DeviceId(device.pk))) for device in page.rows]

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from bedside.console.accounts.models import User
@@ -15,6 +15,7 @@ from bedside.console.accounts.queries import (
 )
 from bedside.console.devices.models import Device, Product
 from bedside.console.enrolment.facts import DeviceFacts
+from bedside.console.relays.models import DevicePresence
 from bedside.language import Language
 from bedside.policy.facts import DeviceState
 from bedside.protocol.profile import ProductProfile, parse_profile
@@ -52,10 +53,18 @@ def access_device(
 
 
 def find_devices(
-    user: User, *, search: str = "", state: DeviceState | None = None, site: str = ""
+    user: User,
+    *,
+    search: str = "",
+    state: DeviceState | None = None,
+    site: str = "",
+    contact: str = "",
 ) -> QuerySet[Device]:
-    """Return the visible devices whose name, place or site holds `search`, in the order of ids."""
-    devices = visible_devices(user)
+    """Return the visible devices whose name, place or site holds `search`, in the order of ids.
+
+    `contact` is `online`, `offline` or `never`; empty: any.
+    """
+    devices = _in_contact(visible_devices(user), contact)
     if state is not None:
         devices = devices.filter(state=state)
     if site:
@@ -73,6 +82,15 @@ def find_devices(
             | Q(site__name__icontains=word)
         )
     return devices.order_by("id")
+
+
+def _in_contact(devices: QuerySet[Device], contact: str) -> QuerySet[Device]:
+    seen = DevicePresence.objects.filter(device=OuterRef("pk"))
+    if contact == "online":
+        return devices.filter(Exists(seen.filter(online=True)))
+    if contact == "offline":
+        return devices.filter(Exists(seen.filter(online=False)))
+    return devices.filter(~Exists(seen)) if contact == "never" else devices
 
 
 def profile_of(product: Product) -> ProductProfile:

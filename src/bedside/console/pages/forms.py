@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.pages.queries import sites
 from bedside.console.pages.words import (
     ACCESS_HELP,
     DEVICE_STATES,
@@ -18,6 +17,7 @@ from bedside.console.pages.words import (
     OUTCOMES,
     language,
 )
+from bedside.console.sites.queries import visible_sites
 from bedside.language import action_sentence, gate_sentence
 from bedside.policy.facts import RequestFacts
 from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode
@@ -91,7 +91,7 @@ class FleetFilters(FilterForm):
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data)
-        name_organisation(self, "site", sites(user))
+        name_organisation(self, "site", visible_sites(user))
 
 
 class SessionFilters(FilterForm):
@@ -165,6 +165,7 @@ class RequestForm(forms.Form):
             duration_s=asked["minutes"] * 60,
             case=asked["case"],
             reason=asked["reason"],
+            ticket=asked["ticket"],
         )
 
 

@@ -1,6 +1,5 @@
 """What people type about people, organisations, training and tokens."""
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,7 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.actions import ContactDetails, PersonDetails
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.accounts.texts import check_country, check_telephone, check_text
+from bedside.console.accounts.texts import (
+    check_country,
+    check_domain,
+    check_telephone,
+    check_text,
+)
 from bedside.console.devices.models import Product
 from bedside.console.pages.forms import FilterForm, name_organisation
 from bedside.console.pages.words import PERMISSIONS, PERSON_STATES, ROLES
@@ -35,7 +39,6 @@ __all__ = [
     "take_errors",
 ]
 
-_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.(?!-)[a-z0-9-]{1,63})+")
 _ALL = ("", _("All"))
 _ROLES = [(role.value, name) for role, name in ROLES.items()]
 
@@ -376,6 +379,6 @@ class SingleSignOnForm(forms.Form):
     def clean_domains(self) -> list[str]:
         """Return the domains in small letters."""
         domains = str(self.cleaned_data["domains"]).lower().split()
-        if not all(_DOMAIN.fullmatch(domain) for domain in domains):
-            raise ValidationError(_("A domain is like hospital.example."), code="domain")
+        for domain in domains:
+            check_domain(domain)
         return domains

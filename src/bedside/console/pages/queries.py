@@ -3,33 +3,27 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
-
-from bedside.console.access.queries import gather_facts
-from bedside.console.accounts.models import Organisation, User
-from bedside.console.accounts.queries import has_permission, organisations
+from bedside.console.access.simulation import simulate
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.models import Device
-from bedside.console.devices.queries import find_devices
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.queries import Filters, ShownEntry
 from bedside.console.journal.told import told_of_session
 from bedside.console.records.queries import clearance_of, journal_page
-from bedside.console.relays.models import DevicePresence
 from bedside.console.relays.queries import DeviceSeen, presence, presences
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import visible_sessions
-from bedside.policy.decide import Decision, decide
-from bedside.policy.facts import DeviceState, RequestFacts
+from bedside.policy.decide import Decision
+from bedside.policy.facts import RequestFacts
 from bedside.vocabulary import DeviceId, Permission, SessionState
 
 __all__ = [
     "FleetRow",
     "Told",
-    "find_fleet",
     "fleet_rows",
     "journal_of_session",
     "preview",
-    "sites",
 ]
 
 ENTRIES_OF_A_SESSION = 200
@@ -52,24 +46,6 @@ class Told:
     device: tuple[ShownEntry, ...]
 
 
-def find_fleet(
-    user: User,
-    *,
-    search: str = "",
-    site: str = "",
-    state: DeviceState | None = None,
-    contact: str = "",
-) -> QuerySet[Device]:
-    """Return the devices that `user` may see, filtered; `contact` is online, offline or never."""
-    found = find_devices(user, search=search, state=state, site=site)
-    seen = DevicePresence.objects.filter(device=OuterRef("pk"))
-    if contact == "online":
-        return found.filter(Exists(seen.filter(online=True)))
-    if contact == "offline":
-        return found.filter(Exists(seen.filter(online=False)))
-    return found.filter(~Exists(seen)) if contact == "never" else found
-
-
 def fleet_rows(user: User, devices: Iterable[Device]) -> list[FleetRow]:
     """Return devices with their presence and the session that is open on each: two queries."""
     devices = list(devices)
@@ -88,16 +64,10 @@ def fleet_rows(user: User, devices: Iterable[Device]) -> list[FleetRow]:
     ]
 
 
-def sites(user: User) -> QuerySet[Organisation]:
-    """Return the sites whose devices `user` may see."""
-    return organisations(user).filter(kind=Organisation.Kind.SITE)
-
-
 def preview(user: User, device: Device, request: RequestFacts) -> Decision:
     """Return what would be decided if `user` asked now; asking decides anew."""
     seen = presence(device.pk) is not None
-    moment = now_ms()
-    return decide(gather_facts(user, device, request, seen=seen, at_ms=moment), moment)
+    return simulate(user, device, request, at_ms=now_ms(), seen=seen)
 
 
 def journal_of_session(user: User, session: ServiceSession) -> Told | None:

@@ -14,24 +14,25 @@ from ninja import Query, Router, Status
 
 from bedside.console.access.actions import do_end_product_right, do_save_product_right
 from bedside.console.accounts import actions as accounts
-from bedside.console.accounts.bearer import caller
+from bedside.console.accounts.bearer import caller, empowered
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import access_person, check_permission, organisations
 from bedside.console.devices.models import Product
 from bedside.console.people import schemas
 from bedside.console.people.actions import do_close_person, do_leave, do_save_organisation
-from bedside.console.people.queries import find_people, people_to_review, review_rows, rights_of
-from bedside.console.rest.bodies import Body
+from bedside.console.people.queries import (
+    find_people,
+    find_rights,
+    people_to_review,
+    review_rows,
+    rights_of,
+)
+from bedside.console.rest.bodies import Empty, PageQuery
 from bedside.console.rest.cursors import page_after
-from bedside.console.rest.problems import ProblemError
 from bedside.policy.facts import Interval
 from bedside.vocabulary import Permission
 
 router = Router(tags=["people"])
-
-
-class Empty(Body):
-    """Nothing is needed."""
 
 
 @router.get("/people", response=schemas.PeoplePage, operation_id="listPeople")
@@ -66,7 +67,7 @@ def access_review(request: HttpRequest, query: Query[schemas.ReviewQuery]) -> di
 @router.post("/people", response={201: schemas.PersonAnswer}, operation_id="invitePerson")
 def invite_person(request: HttpRequest, body: schemas.InviteBody) -> Status[dict[str, Any]]:
     """Make an account and invite its person; without a background check nothing is sent."""
-    user = _empowered(request, Permission.ACCOUNTS_PERSON_MANAGE)
+    user = empowered(request, Permission.ACCOUNTS_PERSON_MANAGE)
     made = accounts.do_invite(body.email, _details(body), acting_user=user)
     return Status(201, schemas.person_view(access_person(user, made.pk)))
 
@@ -165,14 +166,21 @@ def end_training(
     return Status(204, None)
 
 
+@router.get("/training", response=schemas.TrainingPage, operation_id="listTraining")
+def list_training(request: HttpRequest, query: Query[schemas.TrainingQuery]) -> dict[str, Any]:
+    """Return who is trained for what, and until when."""
+    found = find_rights(caller(request), product=query.product, until=query.until)
+    page = page_after(found, query.cursor, limit=query.limit)
+    return {"items": [schemas.training_row(right) for right in page.rows], "next": page.next}
+
+
 @router.get("/organisations", response=schemas.OrganisationsPage, operation_id="listOrganisations")
-def list_organisations(
-    request: HttpRequest, query: Query[schemas.OrganisationsQuery]
-) -> dict[str, Any]:
+def list_organisations(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
     """Return the organisations that the caller may see, with their support contacts."""
     user = caller(request)
     check_permission(user, Permission.DEVICES_DEVICE_READ)
-    page = page_after(organisations(user).prefetch_related("contacts"), query.cursor)
+    found = organisations(user).prefetch_related("contacts")
+    page = page_after(found, query.cursor, limit=query.limit)
     return {"items": [schemas.organisation_view(row) for row in page.rows], "next": page.next}
 
 
@@ -191,7 +199,7 @@ def save_organisation(
         raise Http404
     if found is None and user.site:
         raise Http404
-    _empowered(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
+    empowered(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
     if body.timezone not in available_timezones():
         raise _invalid("timezone")
     if found is not None and found.kind != body.kind:
@@ -205,17 +213,7 @@ def save_organisation(
 
 def _access(request: HttpRequest, person_id: str, permission: Permission) -> tuple[User, User]:
     person = access_person(caller(request), person_id)
-    return _empowered(request, permission), person
-
-
-def _empowered(request: HttpRequest, permission: Permission) -> User:
-    """Return the caller, if the token in use was made for this."""
-    user = caller(request)
-    check_permission(user, permission)
-    if user.narrowed_to is None:
-        title = _("This needs a token of your own that names it: see My account, Tokens.")
-        raise ProblemError(403, "scope", title, permission=permission.value)
-    return user
+    return empowered(request, permission), person
 
 
 def _details(body: schemas.DetailsBody) -> accounts.PersonDetails:

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _DAY_MS = 86_400_000
+_SOON_MS = 60 * _DAY_MS
 _STATES = {
     "active": Q(is_active=True),
     "closed": Q(is_active=False, activated_ms__isnull=False, left_ms__isnull=True),
@@ -119,15 +120,12 @@ def holdings_of(person: User) -> Holdings:
     )
 
 
-def find_rights(
-    user: User, *, product: str = "", until: str = "", soon_ms: int = 0
-) -> QuerySet[ProductRight]:
+def find_rights(user: User, *, product: str = "", until: str = "") -> QuerySet[ProductRight]:
     """Return the rights to products of the people that `user` may see.
 
     Args:
         product: one product's id.
-        until: `soon` for rights that hold and end before `soon_ms`, `ended` for those that ended.
-        soon_ms: Unix milliseconds.
+        until: `soon` for rights that hold and end within 60 days, `ended` for those that ended.
 
     Raises:
         PermissionDenied: `user` may read no people.
@@ -140,7 +138,7 @@ def find_rights(
         rights = rights.filter(product_id=product)
     moment = now_ms()
     if until == "soon":
-        rights = rights.filter(end_ms__gt=moment, end_ms__lte=soon_ms)
+        rights = rights.filter(end_ms__gt=moment, end_ms__lte=moment + _SOON_MS)
     elif until == "ended":
         rights = rights.filter(end_ms__lte=moment)
     rights = rights.select_related("person__organisation", "product")

@@ -9,9 +9,9 @@ from bedside.console.access.models import ProductRight
 from bedside.console.accounts.actions import ContactDetails, PersonDetails
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import employer, state_of
+from bedside.console.accounts.workstations import passkeys_with_workstations
 from bedside.console.people.queries import due_ms, rights_of
-from bedside.console.rest.bodies import Body
-from bedside.console.rest.cursors import MAX_LIMIT
+from bedside.console.rest.bodies import Body, PageQuery
 from bedside.vocabulary import Level, Role
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "OrganisationAnswer",
     "OrganisationBody",
     "OrganisationsPage",
-    "OrganisationsQuery",
+    "PasskeysAnswer",
     "PeoplePage",
     "PeopleQuery",
     "PersonAnswer",
@@ -29,40 +29,43 @@ __all__ = [
     "ReasonBody",
     "ReviewPage",
     "ReviewQuery",
+    "SignOnAnswer",
+    "SignOnBody",
     "TrainingBody",
+    "TrainingPage",
+    "TrainingQuery",
     "organisation_view",
+    "passkey_views",
     "person_row",
     "person_view",
     "right_view",
+    "training_row",
 ]
 
 _STATES = Literal["active", "closed", "invited", "left"]
 _COUNTRY = r"^[A-Z]{2}$"
 
 
-class PeopleQuery(Schema):
+class PeopleQuery(PageQuery):
     """Who is looked for."""
 
     q: str = Field("", max_length=100)
     organisation: str = Field("", max_length=64)
     role: Role | None = None
     state: _STATES | None = None
-    cursor: str | None = Field(None, max_length=200)
-    limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
 
-class OrganisationsQuery(Schema):
-    """Where a page begins."""
-
-    cursor: str | None = Field(None, max_length=200)
-
-
-class ReviewQuery(Schema):
+class ReviewQuery(PageQuery):
     """Everybody, or those whose review is due."""
 
     due: bool = False
-    cursor: str | None = Field(None, max_length=200)
-    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+
+
+class TrainingQuery(PageQuery):
+    """Training for one product; that which ends within 60 days, or ended."""
+
+    product: str = Field("", max_length=64)
+    until: Literal["", "soon", "ended"] = ""
 
 
 class PersonRow(Schema):
@@ -121,6 +124,38 @@ class ReviewPage(Schema):
     next: str | None
 
 
+class TrainingRow(RightAnswer):
+    """Who is trained for a product."""
+
+    id: int
+    person: str
+    name: str
+
+
+class TrainingPage(Schema):
+    """Some training; `next` is the cursor of what comes after, null at the end."""
+
+    items: list[TrainingRow]
+    next: str | None
+
+
+class PasskeyAnswer(Schema):
+    """A passkey; `stays` says that it cannot leave its device, and so may be a workstation."""
+
+    id: int
+    name: str
+    stays: bool
+    workstation: str | None
+    enrolled_by: str | None
+    enrolled_ms: int | None
+
+
+class PasskeysAnswer(Schema):
+    """A person's passkeys."""
+
+    items: list[PasskeyAnswer]
+
+
 class DetailsBody(Body):
     """What is stated about a person, whole: what is left out is off, empty or none."""
 
@@ -165,8 +200,8 @@ class TrainingBody(Body):
     """A right to a product for a time."""
 
     product: str = Field(max_length=64, examples=["contrast-injector"])
-    start_ms: int = Field(ge=0, le=2**53)
-    end_ms: int | None = Field(None, ge=0, le=2**53)
+    start_ms: int = Field(ge=0, le=2**53 - 1)
+    end_ms: int | None = Field(None, ge=0, le=2**53 - 1)
 
 
 class ContactBody(Body):
@@ -198,6 +233,27 @@ class OrganisationBody(Body):
         default_factory=list, max_length=16
     )
     contacts: list[ContactBody] = Field(default_factory=list, max_length=60)
+
+
+class SignOnBody(Body):
+    """An organisation's own provider of sign-ins; an empty secret keeps the one that is kept."""
+
+    domains: list[str] = Field(min_length=1, max_length=20, examples=[["hospital.example"]])
+    server_url: str = Field(max_length=300, examples=["https://sso.hospital.example"])
+    client_id: str = Field(min_length=1, max_length=200)
+    client_secret: str = Field("", max_length=500)
+    trusts_second_factor: bool = False
+
+
+class SignOnAnswer(Schema):
+    """An organisation's own provider of sign-ins; its secret is told to nobody."""
+
+    organisation: str
+    domains: list[str]
+    server_url: str
+    client_id: str
+    trusts_second_factor: bool
+    callback: str
 
 
 class OrganisationAnswer(Schema):
@@ -255,6 +311,27 @@ def person_view(person: User) -> dict[str, Any]:
 def right_view(right: ProductRight) -> dict[str, Any]:
     """Return a right to a product."""
     return {"product": right.product_id, "start_ms": right.start_ms, "end_ms": right.end_ms}
+
+
+def training_row(right: ProductRight) -> dict[str, Any]:
+    """Return a right to a product that was read with its person."""
+    named = {"id": right.pk, "person": right.person_id, "name": right.person.name}
+    return {**named, **right_view(right)}
+
+
+def passkey_views(person: User) -> list[dict[str, Any]]:
+    """Return a person's passkeys, and which are enrolled as workstations."""
+    return [
+        {
+            "id": passkey.pk,
+            "name": passkey.wrap().name,
+            "stays": stays,
+            "workstation": row.name if row else None,
+            "enrolled_by": row.enrolled_by if row else None,
+            "enrolled_ms": row.enrolled_ms if row else None,
+        }
+        for passkey, row, stays in passkeys_with_workstations(person)
+    ]
 
 
 def organisation_view(organisation: Organisation) -> dict[str, Any]:

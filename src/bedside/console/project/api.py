@@ -5,25 +5,32 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as SchemaError
 
 from bedside import __version__
+from bedside.console.access.api import router as access
 from bedside.console.accounts.api import router as accounts
+from bedside.console.accounts.api_own import router as own
 from bedside.console.accounts.bearer import BearerAuth
 from bedside.console.cases.api import router as cases
 from bedside.console.devices.api import router as devices
 from bedside.console.people.api import router as people
+from bedside.console.people.api_sign_in import router as sign_in
+from bedside.console.portal.api_notices import router as notices
+from bedside.console.portal.api_requests import router as site_requests
+from bedside.console.portal.api_sites import router as sites
+from bedside.console.project.described import DescribedApi
 from bedside.console.records.api import router as records
 from bedside.console.rest.bodies import StrictParser, too_large
 from bedside.console.rest.cursors import CursorError
 from bedside.console.rest.problems import ProblemError, problem
 from bedside.console.service_sessions.api import router as service_sessions
+from bedside.console.service_sessions.api_locks import router as locks
 
 __all__ = ["api"]
 
-api = NinjaAPI(
+api = DescribedApi(
     title="Bedside console",
     version=__version__,
     description="Everything that the command line does; errors are problem+json (RFC 9457).",
@@ -32,7 +39,11 @@ api = NinjaAPI(
     parser=StrictParser(),
     docs_url=None,
 )
-for _router in (accounts, people, devices, cases, service_sessions, records):
+_ROUTERS = (
+    accounts, own, people, sign_in, devices, cases, access, service_sessions, locks,
+    sites, site_requests, notices, records,
+)  # fmt: skip
+for _router in _ROUTERS:
     api.add_router("", _router)
 
 

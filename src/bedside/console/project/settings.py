@@ -45,6 +45,8 @@ INSTALLED_APPS = [
     "bedside.console.access",
     "bedside.console.service_sessions",
     "bedside.console.people",
+    "bedside.console.portal",
+    "bedside.console.records",
 ]
 
 MIDDLEWARE = [

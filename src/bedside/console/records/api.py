@@ -1,18 +1,23 @@
 """REST: reading and exporting the journal."""
 
+import base64
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import IO, Any
 
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, Http404, HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema
 
 from bedside.console.accounts.bearer import caller
 from bedside.console.devices.queries import access_device
-from bedside.console.journal.queries import Filters
+from bedside.console.journal.proofs import LogUnreadableError, prove
+from bedside.console.journal.queries import Filters, ShownEntry
 from bedside.console.records.actions import do_export_device_journal, do_export_journal
-from bedside.console.records.queries import journal_page
+from bedside.console.records.queries import journal_page, visible_entries
 from bedside.console.rest.cursors import MAX_LIMIT
+from bedside.console.rest.problems import ProblemError
 from bedside.vocabulary import Gate, JournalAction, Outcome, Permission
 
 router = Router(tags=["journal"])
@@ -36,6 +41,22 @@ class JournalAnswer(Schema):
     next: int | None
 
 
+class ProofAnswer(Schema):
+    """The way from an entry's leaf to the root of a signed checkpoint (RFC 9162, 2.1.3.1)."""
+
+    checkpoint: str
+    key: str
+    line: str | None = Field(description="the sealed line, base64; null where a field is withheld")
+    leaf: str
+    proof: list[str]
+
+
+class EntryProved(EntryAnswer):
+    """An entry with its proof; `proof` is null until it is sealed and a checkpoint covers it."""
+
+    proof: ProofAnswer | None
+
+
 class JournalQuery(Schema):
     """What is looked for."""
 
@@ -45,9 +66,9 @@ class JournalQuery(Schema):
     action: JournalAction | None = None
     gate: Gate | None = None
     outcome: Outcome | None = None
-    since_ms: int | None = Field(None, ge=0, le=2**53)
-    until_ms: int | None = Field(None, ge=0, le=2**53)
-    cursor: int | None = Field(None, ge=0, le=2**53)
+    since_ms: int | None = Field(None, ge=0, le=2**53 - 1)
+    until_ms: int | None = Field(None, ge=0, le=2**53 - 1)
+    cursor: int | None = Field(None, ge=0, le=2**53 - 1)
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
 
@@ -84,6 +105,35 @@ def export_device_journal(request: HttpRequest, device_id: str) -> FileResponse:
         f"journal-{device.pk}.zip",
         lambda out: do_export_device_journal(out, device, acting_user=user),
     )
+
+
+@router.get("/journal/{row_id}", response=EntryProved, operation_id="readEntry")
+def read_entry(request: HttpRequest, row_id: int) -> dict[str, Any]:
+    """Return one entry with its proof, which anybody checks against the log's key."""
+    shown = visible_entries(caller(request), [row_id]).get(row_id)
+    if shown is None:
+        raise Http404
+    return {**asdict(shown), "proof": _proof(shown)}
+
+
+def _proof(shown: ShownEntry) -> dict[str, Any] | None:
+    try:
+        found = prove([shown.id])
+    except LogUnreadableError as error:
+        title = _("The log cannot be read now: its files are missing or wrong.")
+        raise ProblemError(503, "unreadable", title) from error
+    if found is None or not found.entries:
+        return None
+    (entry,) = found.entries
+    # Who may not read a field is not given the line that holds it, only the line's hash.
+    withheld = shown.view["withheld"]
+    return {
+        "checkpoint": found.note,
+        "key": found.key,
+        "line": None if withheld else base64.b64encode(entry.line).decode("ascii"),
+        "leaf": entry.leaf.hex(),
+        "proof": [step.hex() for step in entry.proof],
+    }
 
 
 def _file(name: str, write: Callable[[IO[bytes]], None]) -> FileResponse:

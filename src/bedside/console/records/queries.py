@@ -1,15 +1,18 @@
 """How far each reader is cleared, and whose devices' entries a reader sees."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, role_of
 from bedside.console.devices.queries import access_device, visible_devices
-from bedside.console.journal.queries import Filters, JournalPage, page
+from bedside.console.journal.proofs import MAX_PROOFS
+from bedside.console.journal.queries import Filters, JournalPage, ShownEntry, page
 from bedside.vocabulary import FieldClass, Permission, Role
 
-__all__ = ["clearance_of", "journal_page"]
+__all__ = ["clearance_of", "journal_page", "visible_entries"]
 
+_MOST = 2**53
 _SECRET = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
 
 
@@ -36,3 +39,11 @@ def journal_page(
         devices = frozenset(visible_devices(user).values_list("pk", flat=True))
         filters = replace(filters, devices=devices)
     return page(filters, before=before, limit=limit, clearance=clearance_of(user))
+
+
+def visible_entries(user: User, rows: Iterable[int]) -> dict[int, ShownEntry]:
+    """Return those of these rows (at most 200) that `user` may read, by their keys."""
+    # No database takes a key of any size.
+    keys = frozenset(row for row in rows if 0 < row < _MOST)
+    found = journal_page(user, Filters(rows=keys), limit=MAX_PROOFS)
+    return {shown.id: shown for shown in found.entries}

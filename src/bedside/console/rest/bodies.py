@@ -1,26 +1,51 @@
 """Bodies of the REST API as strict JSON, and the base of every schema."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from ninja import Schema
+from ninja import Field, Schema
 from ninja.parser import Parser
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict
 
+from bedside.console.rest.cursors import MAX_LIMIT
 from bedside.console.rest.problems import ProblemError
 from bedside.protocol.codec import parse_json
 from bedside.protocol.errors import LimitError, ProtocolError
+from bedside.protocol.fields import check_text
 
-__all__ = ["MAX_BODY", "Body", "StrictParser", "too_large"]
+__all__ = ["MAX_BODY", "Body", "Empty", "PageQuery", "Plain", "StrictParser", "too_large"]
 
 MAX_BODY = 64 * 1024
+_MAX_TEXT = 5000
+
+
+def _plain(text: str) -> str:
+    try:
+        return check_text(text, "text", max=_MAX_TEXT, min=0)
+    except ProtocolError as error:
+        raise ValueError(error.code) from error
+
+
+Plain = Annotated[str, AfterValidator(_plain)]
+"""A line from a person: no control characters, no marks that turn the direction of text."""
 
 
 class Body(Schema):
     """What a client sends: a field that is not known is refused, types are not guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Empty(Body):
+    """Nothing is asked beside the address."""
+
+
+class PageQuery(Schema):
+    """Where a page begins, and how long it is."""
+
+    cursor: str | None = Field(None, max_length=200)
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
 
 
 class StrictParser(Parser):

@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from bedside.console.access.actions import LockTarget
-from bedside.console.accounts.bearer import caller
+from bedside.console.accounts.bearer import caller, empowered
 from bedside.console.accounts.queries import check_permission
 from bedside.console.devices.queries import access_device
 from bedside.console.enrolment.queries import host_ca
-from bedside.console.rest.bodies import Body
+from bedside.console.rest.bodies import Body, Empty
 from bedside.console.rest.cursors import MAX_LIMIT, page_after
 from bedside.console.rest.problems import ProblemError
 from bedside.console.service_sessions import actions
@@ -181,10 +181,6 @@ class TrustAnswer(Schema):
     ssh_host_ca: str
 
 
-class Empty(Body):
-    """Nothing is asked beside the address."""
-
-
 class LockBody(Body):
     """Why a device is locked: it is shown on the device and to whoever is refused."""
 
@@ -312,8 +308,8 @@ def unlock_device(request: HttpRequest, device_id: str, body: Empty) -> Status[N
 def revoke_device(request: HttpRequest, device_id: str, body: Empty) -> Status[None]:
     """Take a device's certificates away; only a new enrolment brings it back."""
     del body
-    user = caller(request)
-    device = access_device(user, device_id, Permission.DEVICES_DEVICE_REVOKE)
+    device = access_device(caller(request), device_id, Permission.DEVICES_DEVICE_REVOKE)
+    user = empowered(request, Permission.DEVICES_DEVICE_REVOKE)
     actions.do_revoke_device(device, acting_user=user)
     return Status(204, None)
 

@@ -38,6 +38,8 @@ __all__ = [
     "read_policy",
     "site_say",
     "unreviewed_glass",
+    "visible_glass",
+    "visible_sites",
     "windows_of",
 ]
 
@@ -57,6 +59,12 @@ class Say:
     ticket: str = ""
 
 
+def visible_sites(user: User) -> QuerySet[Organisation]:
+    """Return the sites whose devices `user` may see: a site's own people see theirs only."""
+    sites = Organisation.objects.filter(kind=Organisation.Kind.SITE)
+    return sites.filter(pk=user.site) if user.site else sites
+
+
 def access_site(
     user: User, site_id: str, permission: Permission = Permission.SITES_POLICY_READ
 ) -> Organisation:
@@ -66,10 +74,7 @@ def access_site(
         Http404: there is none, or `user` belongs to another site: the two are not told apart.
         PermissionDenied: `user` may see it, and not do this with it.
     """
-    sites = Organisation.objects.filter(kind=Organisation.Kind.SITE)
-    if user.site:
-        sites = sites.filter(pk=user.site)
-    site = sites.filter(pk=site_id).first()
+    site = visible_sites(user).filter(pk=site_id).first()
     if site is None:
         raise Http404
     if not has_permission(user, permission):
@@ -157,6 +162,12 @@ def unreviewed_glass(site_id: str | None) -> QuerySet[BreakGlass]:
     """Return broken glass that nobody has reviewed, of one site or of all."""
     glass = BreakGlass.objects.filter(reviewed_ms=None).select_related("device", "site")
     return glass.filter(site_id=site_id) if site_id else glass
+
+
+def visible_glass(user: User) -> QuerySet[BreakGlass]:
+    """Return broken glass with who broke and reviewed it: a site's own people see their site's."""
+    glass = BreakGlass.objects.select_related("device", "started_by", "reviewed_by")
+    return glass.filter(site_id=user.site) if user.site else glass
 
 
 def site_say(device: Device, at_ms: int) -> Say:

@@ -12,6 +12,7 @@ from bedside.audit.entry import Thing
 from bedside.console.accounts.models import Organisation, SingleSignOn, SupportContact
 from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.accounts.second_factor import seal_secret
+from bedside.console.accounts.texts import check_domain
 from bedside.console.journal.actions import record
 from bedside.vocabulary import JournalAction
 
@@ -89,6 +90,8 @@ def do_save_single_sign_on(row: SingleSignOn, *, secret: str, acting_user: Actin
     Raises:
         ValidationError: a value is refused, or another organisation has one of the domains.
     """
+    for domain in row.domains:
+        _check_domain(domain)
     if secret:
         row.client_secret = seal_secret(secret)
     row.full_clean(validate_unique=False)
@@ -108,6 +111,13 @@ def do_end_single_sign_on(row: SingleSignOn, *, acting_user: Acting) -> None:
         organisation = row.organisation_id
         row.delete()
         _record_sign_on(organisation, "", acting_user)
+
+
+def _check_domain(domain: str) -> None:
+    try:
+        check_domain(domain)
+    except ValidationError as error:
+        raise ValidationError({"domains": error.error_list}) from error
 
 
 def _record_sign_on(organisation: str, server: str, acting_user: Acting) -> None:

@@ -7,8 +7,9 @@ from django.views.decorators.http import require_safe
 
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission
+from bedside.console.devices.queries import find_devices
 from bedside.console.pages.forms import FleetFilters
-from bedside.console.pages.queries import find_fleet, fleet_rows
+from bedside.console.pages.queries import fleet_rows
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream
 from bedside.policy.facts import DeviceState
@@ -25,7 +26,7 @@ def fleet(request: HttpRequest, user: User) -> HttpResponse:
     form = FleetFilters(request.GET, user=user)
     values = form.values
     state = DeviceState(values["state"]) if "state" in values else None
-    found = find_fleet(
+    found = find_devices(
         user,
         search=values.get("q", ""),
         site=values.get("site", ""),

@@ -24,7 +24,7 @@ from bedside.console.pages.shown import shown_entries, shown_entry
 from bedside.console.pages.views.errors import refused
 from bedside.console.pages.views.people import for_people, zone_of
 from bedside.console.records.actions import do_export_device_journal, do_export_journal
-from bedside.console.records.queries import journal_page
+from bedside.console.records.queries import journal_page, visible_entries
 from bedside.vocabulary import Permission
 
 __all__ = ["entry", "export", "export_device", "journal", "proofs"]
@@ -59,7 +59,7 @@ def journal(request: HttpRequest, user: User) -> HttpResponse:
 @for_people
 def entry(request: HttpRequest, user: User, row_id: int) -> HttpResponse:
     """Show one entry with its proof."""
-    shown = _visible(user, [row_id]).get(row_id)
+    shown = visible_entries(user, [row_id]).get(row_id)
     if shown is None:
         raise Http404
     proof, checkpoint, holding, fault = None, "", False, False
@@ -92,7 +92,7 @@ def proofs(request: HttpRequest, user: User) -> HttpResponse:
         rows = [int(value) for value in request.GET.getlist("entry")[:MAX_PROOFS]]
     except ValueError as error:
         raise BadRequest("entry is a number") from error
-    readable = _visible(user, rows)
+    readable = visible_entries(user, rows)
     try:
         found = prove(readable)
     except LogUnreadableError:
@@ -151,11 +151,6 @@ def _person(user: User, text: str) -> str:
         return text
     found = visible_people(user).filter(Q(email__iexact=text)).first()
     return found.pk if found else text
-
-
-def _visible(user: User, rows: list[int]) -> dict[int, ShownEntry]:
-    page = journal_page(user, Filters(rows=frozenset(rows)), limit=MAX_PROOFS)
-    return {shown.id: shown for shown in page.entries}
 
 
 def _line(shown: ShownEntry, proof: EntryProof | None) -> str:

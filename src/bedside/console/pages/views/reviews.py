@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -26,8 +26,6 @@ from bedside.console.people.queries import (
 from bedside.vocabulary import Permission, Role
 
 __all__ = ["access_review", "export", "training"]
-
-_SOON = timedelta(days=60)
 
 
 @require_safe
@@ -75,12 +73,7 @@ def training(request: HttpRequest, user: User) -> HttpResponse:
     check_permission(user, Permission.ACCOUNTS_PERSON_READ)
     form = TrainingFilters(request.GET, products=Product.objects.defer("profile").order_by("pk"))
     values, moment = form.values, now_ms()
-    found = find_rights(
-        user,
-        product=values.get("product", ""),
-        until=values.get("until", ""),
-        soon_ms=moment + round(_SOON.total_seconds() * 1000),
-    )
+    found = find_rights(user, product=values.get("product", ""), until=values.get("until", ""))
     page = page_of(request, found)
     context = {
         "form": form,

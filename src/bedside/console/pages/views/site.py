@@ -8,7 +8,6 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.passkeys import passkeys_of
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.journal.actions import now_ms
-from bedside.console.pages.queries import sites as visible_sites
 from bedside.console.pages.views.people import for_people, stream
 from bedside.console.service_sessions.queries import visible_sessions
 from bedside.console.sites.queries import (
@@ -16,6 +15,7 @@ from bedside.console.sites.queries import (
     arrangement,
     policy_of,
     unreviewed_glass,
+    visible_sites,
     windows_of,
 )
 from bedside.pki.fingerprints import fingerprint_words

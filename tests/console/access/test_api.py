@@ -1,0 +1,133 @@
+"""The policy through the REST API: rules with a preview, contracts, what a request would meet."""
+
+import pytest
+
+from bedside.console.access.models import Entitlement
+from bedside.console.access.queries import stored_rules
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.vocabulary import SiteAction
+from tests.console.pages.reader import Reader
+from tests.console.service_sessions.news import live, requested
+from tests.console.sites.kit import SiteHand
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of, empowered
+
+pytestmark = pytest.mark.usefixtures("fleet")
+
+RULE = {"level": 2, "country": "CA", "start": ["view"], "join": ["view", "control"]}
+ASKED = {"access": "system", "mode": "control"}
+
+
+def gates(answer: dict) -> list[str]:
+    """Return the gates that refuse."""
+    return [each["gate"] for each in answer["gates"] if not each["passed"]]
+
+
+def test_the_rules_are_read_by_whoever_reads_the_policy():
+    rules = Api("Marie").get("/policy/rules").json()["rules"]
+    assert len(rules) == len(stored_rules())
+    assert {"level": 2, "country": "US", "product": None} in [
+        {name: rule[name] for name in ("level", "country", "product")} for rule in rules
+    ]
+    assert Api("Julie").get("/policy/rules").status_code == 403
+
+
+def test_a_change_is_seen_by_whom_it_touches_before_it_is_made():
+    before = stored_rules()
+    answer = Api("Alex").post("/policy/rules/preview", {"rules": [RULE]})
+    assert answer.status_code == 200, answer.content
+    told = answer.json()
+    assert told["losing"] == 2
+    marie = next(each for each in told["changes"] if each["name"] == "Marie Tremblay")
+    assert (marie["product"], marie["lost_start"]) == ("contrast-injector", ["control", "view"])
+    assert stored_rules() == before
+    assert Api("Marie").post("/policy/rules/preview", {"rules": []}).status_code == 403
+
+
+def test_rules_are_made_with_a_token_for_it_and_end_what_they_forbid():
+    session = live(requested())
+    answer = Api("Alex").post("/policy/rules", {"rules": [RULE]})
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope")
+    assert empowered("Alex").post("/policy/rules", {"rules": [RULE]}).json()["rules"] == [
+        {**RULE, "product": None, "join": ["control", "view"]}
+    ]
+    session.refresh_from_db()
+    assert (session.ending, session.gate) == ("revoked", "level")
+    assert "access:rule:changed" in actions_of()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [RULE, RULE], [{**RULE, "level": 4}], [{**RULE, "country": "can"}], [RULE] * 61,
+        [{**RULE, "product": "nothing"}], [{**RULE, "start": ["watch"]}], [{**RULE, "x": 1}],
+    ],
+)  # fmt: skip
+def test_rules_that_make_no_sense_change_nothing(rules):
+    before = stored_rules()
+    for path in ("/policy/rules", "/policy/rules/preview"):
+        assert empowered("Alex").post(path, {"rules": rules}).status_code == 422
+    assert stored_rules() == before
+
+
+def test_what_if_is_answered_gate_by_gate():
+    ask = {**ASKED, "device": DEVICE}
+    answer = Api("Marie").post("/policy/simulation", {**ask, "person": "marie@bayard.example"})
+    assert answer.json()["allowed"] is True
+    assert "operator_consent" in answer.json()["obligations"]
+    body = {**ask, "supposed": {"level": 3, "country": "CA"}}
+    refused = Api("Marie").post("/policy/simulation", body).json()
+    assert refused["allowed"] is False
+    assert gates(refused) == ["country"]
+    gate = next(each for each in refused["gates"] if each["gate"] == "country")
+    assert gate["facts"]["country"] == "CA"
+    assert gate["sentence"]
+    assert gate["advice"]
+
+
+def test_a_simulation_reaches_no_further_than_its_reader():
+    for wrong in ({"device": "NO-1"}, {"person": "nobody@x.example"}, {"files": ["job"]}):
+        body = {**ASKED, "device": DEVICE, **wrong}
+        assert Api("Alex").post("/policy/simulation", body).status_code == 422
+    answer = Api("Marie").post(
+        "/policy/simulation", {**ASKED, "device": DEVICE, "person": "alex@bayard.example"}
+    )
+    assert answer.status_code == 422
+    assert Api("Julie").post("/policy/simulation", {**ASKED, "device": DEVICE}).status_code == 403
+
+
+def test_a_request_is_seen_with_what_it_needs_before_it_is_made():
+    told = Api("Marie").post(f"/devices/{DEVICE}/needs", ASKED).json()
+    assert gates(told) == ["case", "reason"]
+    whole = {**ASKED, "case": "C-1", "reason": "Fault"}
+    assert Api("Marie").post(f"/devices/{DEVICE}/needs", whole).json()["allowed"] is True
+    assert "product_right" in gates(Api("Sam").post(f"/devices/{DEVICE}/needs", whole).json())
+    assert not ServiceSession.objects.exists()
+    assert Api("Alex").post(f"/devices/{DEVICE}/needs", whole).status_code == 403
+
+
+def test_the_page_of_a_request_counts_the_ticket_that_was_typed():
+    hand = SiteHand()
+    hand.register()
+    hand.publish(ticket=(SiteAction.SYSTEM_CONTROL,))
+    whole = {**ASKED, "case": "C-1", "reason": "Fault"}
+    assert gates(Api("Marie").post(f"/devices/{DEVICE}/needs", whole).json()) == ["change_ticket"]
+    whole["ticket"] = "CHG-1"
+    assert gates(Api("Marie").post(f"/devices/{DEVICE}/needs", whole).json()) == []
+    page = Reader("Marie").get(f"/devices/{DEVICE}/request/", **whole, minutes="30")
+    assert page.context["decision"].allowed
+
+
+def test_contracts_are_listed_and_stated():
+    items = Api("Marie").get("/contracts").json()["items"]
+    assert [(each["site"], each["device"]) for each in items] == [("notre-dame", None)]
+    body = {"site": "st-mary", "device": FOREIGN, "start_ms": 1, "end_ms": 2**50}
+    made = Api("Alex").post("/contracts", body)
+    assert made.status_code == 201, made.content
+    assert made.json() == {**body, "id": made.json()["id"]}
+    assert [each["device"] for each in Api("Alex").get("/contracts", site="st-mary").json()["items"]] == [FOREIGN]  # fmt: skip
+    assert len(Api("Alex").get("/contracts", limit=1).json()["items"]) == 1
+    for wrong in ({"device": DEVICE}, {"site": "nowhere"}, {"end_ms": 1}, {"start_ms": -1}):
+        assert Api("Alex").post("/contracts", {**body, **wrong}).status_code == 422
+    assert Api("Marie").post("/contracts", body).status_code == 403
+    assert Api("Julie").get("/contracts").status_code == 403
+    assert Entitlement.objects.count() == 2
