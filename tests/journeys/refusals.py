@@ -102,19 +102,20 @@ class Scene:
             self._lines[person.key] = Console(login, language=Language(person.language))
         return self._lines[person.key]
 
-    def empowered(self, person: Person, permission: Permission) -> Console:
-        """Return a line with a token that the person made for this act, as their own page makes it."""
+    def empowered(self, person: Person, *scope: Permission) -> Console:
+        """Return a line with a token that the person made for these acts, as their own page does."""
         lines = (
             "from bedside.console.accounts.models import User",
             "from bedside.console.accounts.program_tokens import do_make_token",
             "from bedside.vocabulary import Permission",
             f"user = User.objects.get(email={person.email!r})",
-            f"print(do_make_token(user, 'act', scope=[Permission({permission.value!r})], days=1)[1])",
+            f"scope = [Permission(each) for each in {[each.value for each in scope]!r}]",
+            "print(do_make_token(user, 'act', scope=scope, days=1)[1])",
         )
         said = self.world.console("manage", "shell", "--command", "\n".join(lines))
         login = load_login(self.world.home(person) / "config" / "login.json")
         assert login is not None
-        name = f"{person.key} {permission}"
+        name = f"{person.key} {scope}"
         named = replace(login, token=said.split()[-1])
         self._lines[name] = Console(named, language=Language(person.language))
         return self._lines[name]

@@ -11,7 +11,7 @@ from tests.journeys.test_refusals import MARIE_TOML
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
-REVOKE = Permission.DEVICES_DEVICE_REVOKE
+REVOKE = (Permission.DEVICES_DEVICE_READ, Permission.DEVICES_DEVICE_REVOKE)
 CONTROL = ("--access", "system", "--mode", "control")
 TRAINING = 'training = [{{ product = "contrast-injector", from = "2026-01-01"{} }}]\n'
 MARIE_AS_SHE_IS = MARIE_TOML.format(level=2, country="US")
@@ -111,7 +111,7 @@ def test_a_revoked_device_loses_what_is_live(scene: Scene) -> None:
     with Running(ssh) as running:
         running.flows()
 
-        scene.empowered(ALEX, REVOKE).post(f"/devices/{DEVICE}/revoke", {})
+        scene.empowered(ALEX, *REVOKE).post(f"/devices/{DEVICE}/revoke", {})
 
         assert running.ends() != 0
     assert console_ending(scene.world, session) == "revoked"

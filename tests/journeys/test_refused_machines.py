@@ -102,7 +102,8 @@ def test_a_relay_with_the_certificate_of_a_public_authority_is_not_spoken_to(
 def test_a_revoked_device_is_refused_by_every_relay(scene: Scene) -> None:
     scene.is_let_ask()
 
-    scene.empowered(ALEX, Permission.DEVICES_DEVICE_REVOKE).post(f"/devices/{DEVICE}/revoke", {})
+    scope = (Permission.DEVICES_DEVICE_READ, Permission.DEVICES_DEVICE_REVOKE)
+    scene.empowered(ALEX, *scope).post(f"/devices/{DEVICE}/revoke", {})
 
     scene.operator.wait_for("told", lambda status: status.fault is Gate.REVOKED_CERTIFICATE)
     in_time(
