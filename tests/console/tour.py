@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from django.http import HttpResponse
 
+from bedside.console.accounts.models import SingleSignOn
 from bedside.console.cases.models import Case
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
@@ -139,20 +140,42 @@ PAGES = [
 ]
 OPERATIONS = [
     Stop("/access-review", "Alex", 4),
+    Stop("/approvals", "Julie", 3),
+    Stop("/break-glass", "Alex", 3),
+    Stop("/break-glass/{glass_id}", "Alex", 6),
+    Stop("/browsers", "Marie", 3),
     Stop("/cases", "Marie", 3),
     Stop("/cases/{number}", "Marie", 3),
+    Stop("/contracts", "Marie", 3),
     Stop("/devices", "Marie", 4),
     Stop("/devices", "Julie", 4, name="devices of a site"),
     Stop("/devices/{device_id}", "Marie", 4),
     Stop("/journal", "Marie", 3),
     Stop("/journal", "Julie", 4, name="journal of a site"),
+    Stop("/journal/{row_id}", "Alex", 5),
+    Stop("/locks", "Alex", 3),
+    Stop("/locks", "Julie", 3, name="locks of a site"),
     Stop("/me", "Marie", 2),
+    Stop("/notices", "Alex", 3),
     Stop("/organisations", "Alex", 4),
+    Stop("/organisations/{organisation_id}/single-sign-on", "Alex", 4),
     Stop("/people", "Alex", 3),
     Stop("/people/{person_id}", "Alex", 4),
+    Stop("/people/{person_id}/passkeys", "Alex", 4),
+    Stop("/policy/rules", "Marie", 3),
     Stop("/sessions", "Marie", 3),
     Stop("/sessions", "Julie", 3, name="sessions of a site"),
     Stop("/sessions/{session_id}", "Marie", 4),
+    Stop("/sessions/{session_id}/approval", "Julie", 15),
+    Stop("/sites", "Marie", 3),
+    Stop("/sites/{site_id}", "Julie", 8),
+    Stop("/sites/{site_id}/approver", "Julie", 4),
+    Stop("/sites/{site_id}/contacts", "Julie", 4),
+    Stop("/sites/{site_id}/hooks", "Julie", 4),
+    Stop("/sites/{site_id}/policy", "Julie", 7),
+    Stop("/sites/{site_id}/windows", "Julie", 4),
+    Stop("/tokens", "Marie", 3),
+    Stop("/training", "Alex", 3),
     Stop("/trust", "Marie", 2),
 ]
 
@@ -166,6 +189,8 @@ def prepare(**counts: int) -> dict[str, str]:
         hand.publish()
     crowd = Crowd(session, **counts)
     crowd.pour()
+    home = person("Marie").organisation
+    SingleSignOn.objects.create(organisation=home, server_url="https://sso.example", client_id="x")
     _seal()
     waits = ServiceSession.objects.filter(state=SessionState.AWAITING_SITE.value).latest("pk")
     return {
@@ -194,7 +219,11 @@ class Walker:
     def __init__(self, stop: Stop, things: dict[str, str]) -> None:
         api = stop in OPERATIONS
         self._who = Api(stop.reader) if api else Reader(stop.reader)
-        waits = {"session_id": things["waiting_id"]} if stop.route.endswith("approve/") else {}
+        waits = (
+            {"session_id": things["waiting_id"]}
+            if stop.route.endswith(("approve/", "approval"))
+            else {}
+        )
         known = {**things, **waits}
         path = re.sub(r"<\w+:(\w+)>|\{(\w+)\}", lambda m: known[m[1] or m[2]], stop.route)
         self._path = path if api else f"/{path}"

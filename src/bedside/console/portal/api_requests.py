@@ -93,8 +93,8 @@ class GlassQuery(PageQuery):
     unreviewed: bool = False
 
 
-class GlassAnswer(Schema):
-    """Broken glass: who opened what and why, which sessions it let in, and what its review found."""
+class GlassRow(Schema):
+    """Broken glass: who opened what and why, and what its review found."""
 
     id: str
     device: str
@@ -104,16 +104,21 @@ class GlassAnswer(Schema):
     start_ms: int
     end_ms: int
     ended_ms: int | None
-    sessions: list[str]
     review: str
     reviewed_by: str | None
     reviewed_ms: int | None
 
 
+class GlassAnswer(GlassRow):
+    """Broken glass, and the sessions that it let in."""
+
+    sessions: list[str]
+
+
 class GlassPage(Schema):
     """Some broken glass, newest first; `next` is null at the end."""
 
-    items: list[GlassAnswer]
+    items: list[GlassRow]
     next: str | None
 
 
@@ -208,7 +213,7 @@ def list_glass(request: HttpRequest, query: Query[GlassQuery]) -> dict[str, Any]
     if query.unreviewed:
         found = found.filter(reviewed_ms=None)
     page = page_after(found, query.cursor, limit=query.limit, newest_first=True)
-    return {"items": [_glass(glass) for glass in page.rows], "next": page.next}
+    return {"items": [_row(glass) for glass in page.rows], "next": page.next}
 
 
 @router.get("/break-glass/{glass_id}", response=GlassAnswer, operation_id="getBrokenGlass")
@@ -262,6 +267,10 @@ def _glass(glass: BreakGlass) -> dict[str, Any]:
     opened = glass.device.sessions.filter(
         break_glass=True, requested_ms__gte=glass.start_ms, requested_ms__lt=glass.end_ms
     )
+    return {**_row(glass), "sessions": list(opened.order_by("id").values_list("pk", flat=True))}
+
+
+def _row(glass: BreakGlass) -> dict[str, Any]:
     names = ("reason", "start_ms", "end_ms", "ended_ms", "review", "reviewed_ms")
     return {
         "id": glass.pk,
@@ -269,6 +278,5 @@ def _glass(glass: BreakGlass) -> dict[str, Any]:
         "site": glass.site_id,
         "started_by": glass.started_by.name,
         "reviewed_by": glass.reviewed_by.name if glass.reviewed_by else None,
-        "sessions": list(opened.order_by("id").values_list("pk", flat=True)),
         **{name: getattr(glass, name) for name in names},
     }
