@@ -473,7 +473,12 @@ class World:
 
     async def withdraw(self, order: SessionOrder, ending: Ending) -> None:
         withdrawal = Withdrawal(
-            session=order.session, device=DEVICE, ending=ending, issued_ms=wall_ms()
+            session=order.session,
+            device=DEVICE,
+            ending=ending,
+            by="Jeanne Roy",
+            gate=Gate.LOCK if ending is Ending.REVOKED else None,
+            issued_ms=wall_ms(),
         )
         await self.send(withdrawal, MessageKind.WITHDRAWAL, WITHDRAWAL)
         await self.live.push(TunnelEnded(session=order.session, ending=ending))

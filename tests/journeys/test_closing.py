@@ -55,8 +55,8 @@ def test_lost_training_ends_what_is_live_at_the_device(scene: Scene) -> None:
 
         scene.apply(MARIE_AS_SHE_IS + TRAINING.format(', until = "2026-02-01"'))
 
-        _, told = _is_cut(scene, running, session)
-    assert told.gate == "product_right"
+        here, told = _is_cut(scene, running, session)
+    assert here.gate == told.gate == "product_right"
     scene.apply(MARIE_AS_SHE_IS + TRAINING.format(""))
     scene.is_let_ask()
 

@@ -22,6 +22,7 @@ from bedside.vocabulary import (
     Activity,
     DeviceId,
     Ending,
+    Gate,
     Level,
     MessageKind,
     Mode,
@@ -119,7 +120,14 @@ SITE_POLICY = SitePolicy(
     approvers=(APPROVER,),
 )
 HAND_OVER = SiteKeyHandOver(site="notre-dame", public_key=APPROVER.public_key, issued_ms=NOW)
-WITHDRAWAL = Withdrawal(session=SESSION, device=DEVICE, ending=Ending.BY_SPECIALIST, issued_ms=NOW)
+WITHDRAWAL = Withdrawal(
+    session=SESSION,
+    device=DEVICE,
+    ending=Ending.REVOKED,
+    by="Jeanne Roy",
+    gate=Gate.LOCK,
+    issued_ms=NOW,
+)
 RECEIPT = Receipt(device=DEVICE, size=12, head=HEAD, checkpoint=NOTE, sent_ms=NOW)
 CONTACT = SupportContact(
     country="CA",

@@ -9,7 +9,7 @@ from bedside.protocol.shapes import JournalHead
 from tests.protocol import samples
 
 NAMES = [type(document).__name__ for document in samples.DOCUMENTS]
-MAY_BE_ABSENT = {"lock_reason", "approved_until_ms", "joins", "ticket"}
+MAY_BE_ABSENT = {"gate", "lock_reason", "approved_until_ms", "joins", "ticket"}
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3),

@@ -36,7 +36,7 @@ from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.stage import Stage
 from bedside.audit.chain import ChainHead
-from bedside.audit.entry import Actor, ActorKind, Thing, short
+from bedside.audit.entry import Actor, ActorKind, DetailValue, Thing, short
 from bedside.audit.witness import Witnessed, witnessed_deed
 from bedside.language import country_name
 from bedside.pki.device_keys import load_device_keys
@@ -389,10 +389,12 @@ class Clerk:
             JournalAction.SESSION_REQUEST_WITHDRAWN,
             object=Thing("session", session),
             session=session,
-            detail={"ending": str(withdrawal.ending)},
+            gate=withdrawal.gate,
+            detail={"ending": str(withdrawal.ending), "by": withdrawal.by},
         )
         if (open_session := self._session_of(session)) is not None:
-            open_session.finish(Over(ending=withdrawal.ending))
+            detail: dict[str, DetailValue] = {"by": withdrawal.by}
+            open_session.finish(Over(ending=withdrawal.ending, gate=withdrawal.gate, detail=detail))
         elif owed:
             # It overtook its order: the order is not asked any more.
             self._seen.remember(session, withdrawal.issued_ms)
@@ -419,7 +421,9 @@ class Clerk:
         )
         write_json(self._config.state_dir / "configuration.json", configuration.to_dict())
         if configuration.locked and self._session is not None:
-            self._session.finish(Over(ending=Ending.REVOKED, gate=Gate.DEVICE_LOCKED))
+            why: dict[str, DetailValue] = {"reason": short(configuration.lock_reason or "")}
+            locked = Over(ending=Ending.REVOKED, gate=Gate.DEVICE_LOCKED, detail=why)
+            self._session.finish(locked)
         self._tell({"do": "configured"})
         self._reporter.tell()
 

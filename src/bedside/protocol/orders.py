@@ -41,6 +41,7 @@ from bedside.vocabulary import (
     AccessKind,
     DeviceId,
     Ending,
+    Gate,
     Mode,
     PollMode,
     SessionId,
@@ -199,11 +200,16 @@ class SessionOrder(Document):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal(Document):
-    """The console takes a session back, whatever its state."""
+    """The console takes a session back, whatever its state; the device's journal says who and why.
+
+    `by` names who did it; `gate` is the requirement that is met no longer, where that is why.
+    """
 
     session: SessionId
     device: DeviceId
     ending: Ending
+    by: str
+    gate: Gate | None
     issued_ms: int
 
     @classmethod
@@ -212,6 +218,8 @@ class Withdrawal(Document):
             session=fields.parsed("session", parse_session_id),
             device=fields.parsed("device", parse_device_id),
             ending=fields.enum("ending", Ending),
+            by=fields.text("by", max=120),
+            gate=fields.optional("gate", fields.enum, members=Gate),
             issued_ms=parse_time(fields, "issued_ms"),
         )
 

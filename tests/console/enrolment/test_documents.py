@@ -100,6 +100,8 @@ def test_a_withdrawal_takes_the_waiting_order_back_and_tells_the_device(device):
         session=SessionId(SESSION),
         device=DeviceId(DEVICE),
         ending=Ending.BY_SPECIALIST,
+        by="Marie Tremblay",
+        gate=None,
         issued_ms=NOW,
     )
     do_send_withdrawal(withdrawal, now=NOW)

@@ -92,6 +92,8 @@ def end(
             session=SessionId(session.pk),
             device=DeviceId(session.device_id),
             ending=ending,
+            by=actor.name[:120],
+            gate=gate,
             issued_ms=at_ms,
         )
         enrolment.do_send_withdrawal(withdrawal, now=at_ms)
