@@ -25,7 +25,13 @@ def test_a_join_adds_to_what_the_session_shows_and_takes_nothing_away():
     person = {"session": "B", "person": {"name": "Jean"}, "since_ms": 1}
     showing.join({"activity": Activity.VIEWING, "session": person, "presence_code": "2"})
     assert told[-1]["presence_code"] == "1"
-    assert told[-1]["session"]["joined"] == {**person, "watches": True, "presence_code": "2"}
+    assert told[-1]["session"]["joined"] == {
+        **person,
+        "watches": True,
+        "presence_code": "2",
+        "may_control": False,
+        "controls": False,
+    }
     showing.host({"activity": Activity.IDLE})
     assert told[-1]["activity"] is Activity.CONTROLLING
     showing.join({"activity": Activity.IDLE})

@@ -149,3 +149,27 @@ def test_only_the_live_session_that_it_names_may_be_joined(joinable, gate):
     facts = replace(FACTS, busy=True, joinable=joinable)
     assert check_order(JOIN, facts, NOW) == Verdict(gate)
     assert check_order(ORDER, facts, NOW) == Verdict(Gate.DEVICE_BUSY)
+
+
+HAND_OVER = replace(JOIN, mode=Mode.CONTROL)
+HEIR = replace(OPEN, heir=(HAND_OVER.person.id, HAND_OVER.specialist_key))
+
+
+@pytest.mark.parametrize(
+    ("joinable", "gate"),
+    [
+        (HEIR, None),
+        (None, Gate.JOIN),
+        # A session that may be joined to watch gives no control, nor a join a place to watch from.
+        (OPEN, Gate.JOIN),
+        (replace(HEIR, session=SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0AC")), Gate.JOIN),
+        (replace(HEIR, access=AccessKind.SERVICE), Gate.JOIN),
+        (replace(HEIR, heir=("p9", HAND_OVER.specialist_key)), Gate.JOIN),
+        (replace(HEIR, heir=(HAND_OVER.person.id, "SHA256:" + "b" * 43)), Gate.JOIN),
+    ],
+)
+def test_control_is_for_whoever_joined_with_the_same_key_and_nobody_else(joinable, gate):
+    facts = replace(FACTS, busy=True, joinable=joinable)
+    assert check_order(HAND_OVER, facts, NOW) == Verdict(gate)
+    if joinable == HEIR:
+        assert check_order(JOIN, facts, NOW) == Verdict(Gate.JOIN)

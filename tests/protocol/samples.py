@@ -106,6 +106,7 @@ APPROVED = replace(
     approved_until_ms=NOW + 600_000,
 )
 JOIN = replace(ORDER, joins=SessionId("01JABCDEFGHJKMNPQRSTVWXYZ1"), mode=Mode.VIEW, actions=())
+CONTROL_OF_JOIN = replace(ORDER, joins=SessionId("01JABCDEFGHJKMNPQRSTVWXYZ2"))
 SITE_POLICY = SitePolicy(
     site="notre-dame",
     serial=3,
@@ -190,6 +191,7 @@ DOCUMENTS = (
     ORDER,
     APPROVED,
     JOIN,
+    CONTROL_OF_JOIN,
     SITE_POLICY,
     HAND_OVER,
     WITHDRAWAL,

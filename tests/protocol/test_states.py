@@ -41,11 +41,22 @@ def test_a_session_reads_as_a_life():
 def test_nothing_goes_live_without_authentication_and_nothing_returns_from_the_end():
     for old in S:
         for new in LIVE:
-            if old is not S.AUTHENTICATING:
+            if old is not S.AUTHENTICATING and {old, new} != LIVE:
                 with pytest.raises(MalformedError):
                     check_transition(old, new)
         with pytest.raises(MalformedError):
             check_transition(S.ENDED, old)
+
+
+def test_control_leaves_a_live_session_and_comes_back():
+    check_transition(S.LIVE_CONTROL, S.LIVE_VIEW)
+    check_transition(S.LIVE_VIEW, S.LIVE_CONTROL)
+    passed, taken = JournalAction.SESSION_CONTROL_PASSED, JournalAction.SESSION_CONTROL_TAKEN
+    assert state_after(passed, Mode.CONTROL) is S.LIVE_VIEW
+    assert state_after(taken, Mode.CONTROL) is S.LIVE_CONTROL
+    # No word of a device's makes control of a session that was consented for observation.
+    assert state_after(taken, Mode.VIEW) is S.LIVE_VIEW
+    assert state_after(JournalAction.SESSION_CONTROL_OFFERED, Mode.CONTROL) is None
 
 
 def test_endings_belong_to_states():

@@ -241,8 +241,10 @@ class Clerk:
         self._seen.forget_old(wall_ms())
         if order.joins is not None:
             assert self._session is not None  # the gate has seen it live
-            parts = replace(self._parts(way), show=self._showing.join)
-            self._joins.begin(order, digest, parts, self._session, approvers=site.approvers)
+            show = self._showing.control if order.hands_over else self._showing.join
+            parts = replace(self._parts(way), show=show)
+            begin = self._joins.begin_control if order.hands_over else self._joins.begin
+            begin(order, digest, parts, self._session, approvers=site.approvers)
             return
         session = ServiceSession(order, digest, self._parts(way), approvers=site.approvers)
         self._session = session
@@ -281,7 +283,7 @@ class Clerk:
             seen=seen,
             locked=settings.locked,
             busy=self._session is not None and not asked_again,
-            joinable=self._joins.joinable(self._session, but=order.session),
+            joinable=self._joins.joinable(self._session, order),
             last_entry_ms=self._ledger.last_entry_ms(),
             journal_writable=self._ledger.is_writable(),
             safe_state=safe_state,
@@ -365,8 +367,8 @@ class Clerk:
             self._reply(told, verdict.gate)
 
     def _session_of(self, session: SessionId) -> ServiceSession | None:
-        """Return the session, or the join beside it, of this id."""
-        found = (self._session, self._joins.session)
+        """Return the session, or the join or hand-over beside it, of this id."""
+        found = (self._session, *self._joins.sessions)
         return next((one for one in found if one and one.order.session == session), None)
 
     def _stop(self, told: dict[str, Any]) -> None:

@@ -40,10 +40,15 @@ class SafeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Joinable:
-    """The live session that may be joined, and what it reaches."""
+    """The live session that may be joined, and what it reaches.
+
+    `heir` is the person and key of a join whose person may be handed control: only an order for
+    control, for this same person and key, may name it (R10).
+    """
 
     session: SessionId
     access: AccessKind
+    heir: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +107,10 @@ def _is_free(order: SessionOrder, facts: DeviceFacts, _: int) -> bool:
 
 def _may_be_joined(order: SessionOrder, facts: DeviceFacts, _: int) -> bool:
     # With the same access only: what the site ruled on is what is seen.
-    return order.joins is None or facts.joinable == Joinable(order.joins, order.access)
+    if order.joins is None:
+        return True
+    heir = (order.person.id, order.specialist_key) if order.hands_over else None
+    return facts.joinable == Joinable(order.joins, order.access, heir)
 
 
 def _of_the_site(question: SiteQuestion) -> Question:

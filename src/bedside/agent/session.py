@@ -22,6 +22,7 @@ from bedside.agent.site.entries import write_approval
 from bedside.agent.site.plan import SiteFacts, closes_ms, ending_gate
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant
+from bedside.agent.ssh.helm import Seat
 from bedside.agent.ssh.server import Endpoint, Visit
 from bedside.agent.ssh.stage import Stage
 from bedside.audit.entry import Actor, ActorKind, Deed, DetailValue, Thing
@@ -101,7 +102,8 @@ class ServiceSession:
         self.over: asyncio.Future[Over] = loop.create_future()
         self._consented: asyncio.Future[str] = loop.create_future()
         person = order.person
-        self._specialist = Actor(ActorKind.PERSON, person.id, person.name)
+        self.specialist = Actor(ActorKind.PERSON, person.id, person.name)
+        self._seat = Seat.STARTED if order.joins is None else Seat.JOINED
         self._code = ""
         self._since_ms = 0
         self._until_ms = 0
@@ -219,16 +221,7 @@ class ServiceSession:
             write_approval(self._parts.ledger, order, approver)
         self._write(JournalAction.SESSION_CONSENT_ASKED, detail=self._terms())
         self._show(Activity.ASKED)
-        # All that can be made ready is, while the person reads.
-        self._endpoint = Endpoint(
-            self._parts.grant(order), _Hooks(self), self._parts.leash, self._parts.stage
-        )
-        self._legs = self._make_legs()
-        loop = asyncio.get_running_loop()
-        preparing = [
-            loop.create_task(self._legs.prepare()),
-            loop.create_task(self._parts.credential.warm()),
-        ]
+        preparing = self._prepare()
         left_s = max(order.answer_by_ms - self._parts.now_ms(), 0) / 1000
         either: set[asyncio.Future[Any]] = {self._consented, self.over}
         try:
@@ -244,6 +237,20 @@ class ServiceSession:
             )
             self.finish(Over(ending=Ending.UNANSWERED, gate=Gate.CONSENT_SILENCE))
 
+    def _prepare(self) -> list[asyncio.Task[None]]:
+        """Make ready all that can be, while the person reads."""
+        self._endpoint = Endpoint(
+            self._parts.grant(self.order), _Hooks(self), self._parts.leash, self._parts.stage
+        )
+        self._legs = self._make_legs()
+        if self.order.joins is None:
+            self._parts.stage.helm.follow(self._show_again)
+        loop = asyncio.get_running_loop()
+        return [
+            loop.create_task(self._legs.prepare()),
+            loop.create_task(self._parts.credential.warm()),
+        ]
+
     def _make_legs(self) -> Legs:
         return Legs(
             self.order.session,
@@ -258,13 +265,14 @@ class ServiceSession:
         )
 
     async def _serve(self) -> None:
-        assert self._legs is not None
-        self._code = f"{secrets.randbelow(1_000_000):06d}"
+        self._code = f"{secrets.randbelow(1_000_000):06d}" if self._legs is not None else ""
         self._since_ms = self._parts.now_ms()
         self._alone_since = self._moved = time.monotonic()
         self._show(Activity.CONNECTING)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self._legs.run()), tasks.create_task(self._watch_limits())]
+            running = [tasks.create_task(self._watch_limits())]
+            if self._legs is not None:
+                running.append(tasks.create_task(self._legs.run()))
             await asyncio.wait({self.over})
             for task in running:
                 task.cancel()
@@ -363,9 +371,12 @@ class ServiceSession:
         passed = self._deed(JournalAction.SESSION_AUTHENTICATION_SUCCEEDED, {})
         if self._live:
             self._append(passed)
-            return
+        else:
+            self._go_live(passed)
+
+    def _go_live(self, before: Deed) -> None:
         terms = {**self._terms(), "runs_as": self._parts.runs_as(self.order.access)}
-        self._append(passed, self._deed(JournalAction.SESSION_LIFE_LIVE, terms))
+        self._append(before, self._deed(JournalAction.SESSION_LIFE_LIVE, terms))
         self._live = True
         if self.order.mode is Mode.CONTROL:
             # Before the first key is pressed: a crash must not forget it (R11).
@@ -379,9 +390,16 @@ class ServiceSession:
     def does(self, text: str) -> None:
         """Show what the specialist does now, and keep it for who verifies the device."""
         self._doing = text[:200]
-        if text and len(self._changes) < _MAX_CHANGES and text not in self._changes:
-            self._changes.append(text[:200])
-        self._show(self._live_activity() if self._live else Activity.CONNECTING)
+        self.note_change(text)
+        if self._seat is Seat.JOINED:
+            self._parts.stage.helm.did(text)
+        self._show_again()
+
+    def note_change(self, text: str) -> None:
+        """Keep for whoever verifies the device what was done."""
+        short = text[:200]
+        if short and len(self._changes) < _MAX_CHANGES and short not in self._changes:
+            self._changes.append(short)
 
     def code_matches(self, text: str) -> bool:
         """Whether `text` is the code that the panel shows."""
@@ -426,14 +444,14 @@ class ServiceSession:
             object=thing or Thing("session", self.order.session),
             session=self.order.session,
             case=self.order.case,
-            actor=actor or self._specialist,
+            actor=actor or self.specialist,
             detail=detail,
         )
         self._parts.news_soon()
 
     def _deed(self, action: JournalAction, detail: Mapping[str, DetailValue]) -> Deed:
         return Deed(
-            actor=self._specialist,
+            actor=self.specialist,
             action=action,
             object=Thing("session", self.order.session),
             session=self.order.session,
@@ -453,7 +471,12 @@ class ServiceSession:
         return {"access": str(self.order.access), "mode": str(self.order.mode)}
 
     def _live_activity(self) -> Activity:
-        return Activity.CONTROLLING if self.order.mode is Mode.CONTROL else Activity.VIEWING
+        controls = self.order.mode is Mode.CONTROL and self._parts.stage.helm.holder is self._seat
+        return Activity.CONTROLLING if controls else Activity.VIEWING
+
+    def _show_again(self) -> None:
+        if self.consented and not self.over.done():
+            self._show(self._live_activity() if self._live else Activity.CONNECTING)
 
     def _verification(self) -> Verification:
         return Verification(

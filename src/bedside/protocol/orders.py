@@ -11,8 +11,10 @@ The clauses of `docs/protocol/documents.md`:
 2.7 A report's entries end at or before the size that it states.
 2.11 Beside its session an order names files in, files out, or neither.
 2.12 An order with approvals says until when the site lets it be answered.
-2.13 An order that joins a session names another one, is for observation, and names no files.
+2.13 An order that joins a session names another one; for observation it names no files.
 2.14 A configuration names at most two support contacts (`protocol.support`).
+2.15 For control, the session that it names is a join of the same person with the same key: it lets
+     that person be handed control, and opens no tunnel.
 """
 
 import re
@@ -132,7 +134,12 @@ class SessionOrder(Document):
     break_glass: bool = False
     """The site itself opened the device for an hour (R42)."""
     joins: SessionId | None = None
-    """The live session that this person asks to join (S37)."""
+    """The live session that this person asks to join (S37); for control, their own join (2.15)."""
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether it is for control of a session that this person has joined (R10)."""
+        return self.joins is not None and self.mode is Mode.CONTROL
 
     @property
     def site_actions(self) -> tuple[SiteAction, ...]:
@@ -189,7 +196,7 @@ class SessionOrder(Document):
         if order.joins is not None:  # 2.13
             if order.joins == order.session:
                 raise MalformedError("mismatch", "joins")
-            if order.mode is not Mode.VIEW or order.actions:
+            if order.mode is Mode.VIEW and order.actions:
                 raise MalformedError("mismatch", "mode")
         if not 0 < order.answer_by_ms - order.issued_ms <= MAX_ANSWER_MS:  # 2.2
             raise MalformedError("range", "answer_by_ms")

@@ -133,13 +133,19 @@ class AskedRequest(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined(Wire):
-    """Somebody was allowed to join an open session: they watch once they have authenticated."""
+    """Somebody was allowed to join an open session: they watch once they have authenticated.
+
+    `may_control` says that the operator allowed to hand control over to them, `controls` that they
+    have taken it.
+    """
 
     session: SessionId
     person: Person
     since_ms: int
     watches: bool
     presence_code: str | None
+    may_control: bool = False
+    controls: bool = False
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "Joined":
@@ -150,6 +156,8 @@ class Joined(Wire):
             since_ms=parse_time(fields, "since_ms"),
             watches=fields.boolean("watches"),
             presence_code=fields.optional("presence_code", fields.text, max=12),
+            may_control=fields.boolean("may_control"),
+            controls=fields.boolean("controls"),
         )
 
 

@@ -27,8 +27,9 @@ TRANSITIONS: dict[SessionState, frozenset[SessionState]] = {
     _S.CONNECTING: frozenset({_S.AUTHENTICATING, _S.ENDED}),
     # A tunnel that closes before the second authentication may be opened anew.
     _S.AUTHENTICATING: frozenset({_S.CONNECTING, _S.LIVE_VIEW, _S.LIVE_CONTROL, _S.ENDED}),
-    _S.LIVE_VIEW: frozenset({_S.ENDED}),
-    _S.LIVE_CONTROL: frozenset({_S.ENDED}),
+    # Control is handed to somebody who joined, and taken back.
+    _S.LIVE_VIEW: frozenset({_S.LIVE_CONTROL, _S.ENDED}),
+    _S.LIVE_CONTROL: frozenset({_S.LIVE_VIEW, _S.ENDED}),
     _S.ENDED: frozenset(),
 }
 
@@ -58,6 +59,7 @@ _STATE_AFTER: dict[JournalAction, SessionState] = {
     JournalAction.SESSION_CONSENT_ASKED: _S.AWAITING_OPERATOR,
     JournalAction.SESSION_CONSENT_GIVEN: _S.CONNECTING,
     JournalAction.SESSION_TUNNEL_OPENED: _S.AUTHENTICATING,
+    JournalAction.SESSION_CONTROL_PASSED: _S.LIVE_VIEW,
     JournalAction.SESSION_LIFE_ENDED: _S.ENDED,
 }
 
@@ -89,7 +91,7 @@ def live_state(mode: Mode) -> SessionState:
 
 def state_after(action: JournalAction, mode: Mode) -> SessionState | None:
     """Return the state to which a device's journal entry leads, None where it moves nothing."""
-    if action is JournalAction.SESSION_LIFE_LIVE:
+    if action in (JournalAction.SESSION_LIFE_LIVE, JournalAction.SESSION_CONTROL_TAKEN):
         return live_state(mode)
     return _STATE_AFTER.get(action)
 

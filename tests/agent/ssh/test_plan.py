@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
+from bedside.agent.ssh.plan import (
+    ChannelKind,
+    ChannelRequest,
+    ControlVerb,
+    ControlWish,
+    Refusal,
+    check_channel,
+    parse_wish,
+)
 from bedside.vocabulary import AccessKind, Gate, Mode, SiteAction
 from tests.agent.ssh.kit import make_grant, make_profile
 
@@ -151,6 +159,7 @@ def test_what_the_product_does_not_have_is_refused():
 def test_every_refusal_names_a_gate():
     assert {refusal.gate for refusal in Refusal} == {
         Gate.CHANNEL,
+        Gate.CONSENT,
         Gate.FORWARD,
         Gate.SITE_POLICY,
         Gate.USER_CERTIFICATE,
@@ -158,9 +167,9 @@ def test_every_refusal_names_a_gate():
     }
 
 
-@pytest.mark.parametrize("kind", GRANTS, ids=str)
-def test_whoever_joined_gets_the_terminal_to_look_at_and_nothing_else(kind):
-    grant = replace(GRANTS[kind], watcher="Jean Roy, Canada")
+@pytest.mark.parametrize("access", AccessKind)
+def test_whoever_joined_gets_the_terminal_to_look_at_and_nothing_else(access):
+    grant = replace(GRANTS[access, VIEW], watcher="Jean Roy, Canada")
     assert check_channel(SHELL, grant).allowed
     assert not check_channel(SHELL, grant).command
     assert check_channel(ChannelRequest(ChannelKind.TERMINAL), grant).allowed
@@ -170,3 +179,39 @@ def test_whoever_joined_gets_the_terminal_to_look_at_and_nothing_else(kind):
         assert refusal.gate is Gate.VIEW_ONLY
     for kind_of_channel in (ChannelKind.AGENT, ChannelKind.REMOTE_FORWARD, ChannelKind.X11):
         assert not check_channel(ChannelRequest(kind_of_channel), grant).allowed
+
+
+@pytest.mark.parametrize("access", AccessKind)
+def test_whoever_joined_and_controls_gets_files_and_forwards_and_no_command(access):
+    grant = replace(GRANTS[access, CONTROL], watcher="Jean Roy, Canada")
+    for request in (SHELL, SFTP, DESKTOP, STATUS):
+        assert check_channel(request, grant).allowed
+    for request in (UNAME, REBOOT):
+        assert check_channel(request, grant).refusal is Refusal.WATCHER
+    no_files = replace(grant, actions=frozenset())
+    assert check_channel(SFTP, no_files).refusal is Refusal.FILES_NOT_ORDERED
+
+
+def test_everybody_who_is_in_may_ask_about_control():
+    for grant in GRANTS.values():
+        for each in (grant, replace(grant, watcher="Jean Roy, Canada")):
+            for name in ("control take", "control give", "control hand Jean Roy"):
+                assert check_channel(ChannelRequest(ChannelKind.SUBSYSTEM, name), each).allowed
+
+
+def test_a_wish_is_read_strictly():
+    assert parse_wish("control take") == ControlWish(ControlVerb.TAKE)
+    assert parse_wish("control give") == ControlWish(ControlVerb.GIVE)
+    assert parse_wish("control hand Zoé O'Neil") == ControlWish(ControlVerb.HAND, "Zoé O'Neil")
+    for other in (
+        "control", "control hand", "control hand ", "control  take", "control take ", "take",
+        "control take now", "control hand a\nb", "control hand a\x7f", "control hand " + "x" * 121,
+        "control take\n", "Control take", "control keep",
+    ):  # fmt: skip
+        assert parse_wish(other) is None, other
+
+
+@given(st.text())
+def test_any_other_subsystem_is_no_wish(text):
+    wish = parse_wish(text)
+    assert wish is None or text.startswith("control ")

@@ -1,6 +1,11 @@
 """Who watches which terminal, and that nobody waits for a watcher."""
 
+from types import SimpleNamespace
+
 from bedside.agent.ssh.stage import Stage
+from bedside.language import Language
+
+HEIR = SimpleNamespace(name="Jean Roy", device="CI-20417", language=Language.ENGLISH)
 
 
 class Screen:
@@ -8,12 +13,17 @@ class Screen:
         self.size = size
         self.said: list[str] = []
         self.redrawn = 0
+        self.typed = b""
 
     def say(self, text):
         self.said.append(text)
 
     def redraw(self):
         self.redrawn += 1
+
+    def type(self, data, press):
+        self.typed += data
+        self.press = press
 
 
 class Watcher:
@@ -25,6 +35,9 @@ class Watcher:
 
     def turned(self, size):
         self.seen.append(size)
+
+    def say(self, text):
+        self.seen.append(text)
 
 
 def test_who_watches_sees_the_newest_terminal_from_then_on():
@@ -63,3 +76,38 @@ def test_a_terminal_that_was_never_shown_closes_without_a_word():
     stage.watch(watcher, "")
     stage.closed(Screen((80, 24)))
     assert watcher.seen == [None]
+
+
+def test_keys_go_to_the_terminal_that_is_shown():
+    stage, first, second = Stage(), Screen((80, 24)), Screen((100, 30))
+    stage.type(b"nobody", None)
+    stage.opened(first)
+    stage.opened(second)
+    stage.type(b"a", None)
+    stage.closed(second)
+    stage.type(b"b", None)
+    assert (first.typed, second.typed) == (b"b", b"a")
+
+
+def test_everybody_reads_who_controls():
+    stage, screen, watcher = Stage(), Screen((80, 24)), Watcher()
+    stage.opened(screen)
+    stage.watch(watcher, "Jean watches")
+    stage.helm.allow(HEIR)
+    assert "bedside control hand CI-20417 'Jean Roy'" in screen.said[-1]
+    assert "It is yours once it is handed to you" in watcher.seen[-1]
+    stage.helm.forget(HEIR)
+    assert "Jean Roy cannot be handed control any more." in screen.said[-1]
+
+
+def test_a_last_terminal_that_is_left_is_told_to_the_helm():
+    stage, one, other = Stage(), Watcher(), Watcher()
+    left: list[int] = []
+    stage.helm.watched = left.append
+    for watcher in (one, other):
+        stage.watch(watcher, "")
+    assert stage.watchers == 2
+    stage.leave(one, "")
+    stage.leave(one, "")
+    stage.leave(other, "")
+    assert left == [1, 0]

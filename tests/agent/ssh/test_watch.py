@@ -7,6 +7,8 @@ import pytest
 
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.helm import Seat
+from bedside.agent.ssh.keys import TAKE_KEY, IdleKeys
 from bedside.agent.ssh.watch import Watch
 from tests.agent.ssh.kit import Hooks, make_grant, make_profile
 from tests.agent.ssh.test_stage import Screen
@@ -28,6 +30,12 @@ class Channel:
     def exit(self, status):
         self.status = status
 
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
+
 
 class Play:
     def __init__(self, leash):
@@ -38,7 +46,9 @@ class Play:
         self.stage.opened(self.screen)
         self.channel = Channel()
         self.refusals = []
-        self.watch = Watch(self.context, self.channel, lambda: self.refusals.append(1))
+        self.wishes = []
+        keys = IdleKeys(take=lambda: self.wishes.append(1), refused=lambda: self.refusals.append(1))
+        self.watch = Watch(self.context, self.channel, keys)
         self.watch.start()
 
 
@@ -73,7 +83,6 @@ def test_keys_are_refused_once_and_leaving_is_said(play):
     for _ in range(3):
         play.watch.data_received(b"rm -rf /\n")
     assert play.refusals == [1]
-    assert play.channel.said.count(b"your keys do not reach the device") == 1
     assert play.watch.closing_detail()["bytes_received"] == 27
     play.watch.eof_received()
     play.watch.data_received(b"\x04")
@@ -83,3 +92,20 @@ def test_keys_are_refused_once_and_leaving_is_said(play):
     play.watch.connection_lost()
     assert len(play.screen.said) == 2
     assert "does not watch" in play.screen.said[1]
+
+
+def test_keys_go_in_while_this_person_controls_and_only_then(play):
+    play.watch.data_received(TAKE_KEY)
+    assert play.wishes == [1]
+    play.stage.helm.holder = Seat.JOINED
+    play.watch.data_received(b"ls\n")
+    play.watch.data_received(b"\x04")
+    assert play.screen.typed == b"ls\n\x04"
+    assert play.channel.status is None
+    play.screen.press(True)
+    assert play.channel.reading is False
+    play.screen.press(False)
+    assert play.channel.reading is True
+    play.stage.helm.holder = None
+    play.watch.data_received(b"rm\n")
+    assert play.screen.typed == b"ls\n\x04"

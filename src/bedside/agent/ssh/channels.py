@@ -1,6 +1,6 @@
 """A session channel: ask the plan, journal, run, and report how it ended."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -8,7 +8,16 @@ import asyncssh
 from bedside.agent.ssh import words
 from bedside.agent.ssh.context import SessionContext
 from bedside.agent.ssh.internals import EndpointChannel
-from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
+from bedside.agent.ssh.keys import IdleKeys
+from bedside.agent.ssh.plan import (
+    ChannelKind,
+    ChannelRequest,
+    ControlVerb,
+    ControlWish,
+    Refusal,
+    check_channel,
+    parse_wish,
+)
 from bedside.agent.ssh.process import ChannelProcess, Terminal
 from bedside.agent.ssh.sftp import SftpService
 from bedside.agent.ssh.watch import Watch
@@ -39,6 +48,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         self._eof = False
         self._opened = False
         self._lost = False
+        self._uncut: Callable[[], None] = lambda: None
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         """Note the channel."""
@@ -81,7 +91,9 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         for notice in self._visit.notices:
             self._chan.write_stderr(notice.encode())
         self._visit.notices.clear()
-        decision = check_channel(self._request, self._context.grant)
+        turns = self._context.stage.helm.turns
+        grant = self._context.grant_now
+        decision = check_channel(self._request, grant)
         if decision.refusal is not None:
             self._refuse(decision.refusal)
             return
@@ -89,14 +101,80 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             JournalAction.SESSION_CHANNEL_OPENED, outcome=Outcome.SUCCESS, detail=self._detail()
         )
         self._opened = True
-        self._context.hooks.doing(self._request.name or str(self._context.grant.access))
-        if self._context.grant.watcher:
+        if self._request.kind is ChannelKind.SUBSYSTEM and (wish := parse_wish(self._request.name)):
+            await self._obey(wish)
+            return
+        self._context.hooks.doing(self._request.name or str(grant.access))
+        if self._request.kind is ChannelKind.SUBSYSTEM:
+            self._service = SftpService(self._context, self._chan, grant)
+        elif grant.watcher:
             self._watch()
-        elif self._request.kind is ChannelKind.SUBSYSTEM:
-            self._service = SftpService(self._context, self._chan)
         else:
             await self._run(decision.command)
+        self._hold_to(turns)
         self._begin()
+
+    def _hold_to(self, turns: int) -> None:
+        """Cut what could change something as soon as control goes elsewhere: now, if it has gone."""
+        if self._service is None or isinstance(self._service, Watch) or self._terminal is not None:
+            return  # terminals stay: their keys are judged one by one
+        helm = self._context.stage.helm
+        self._uncut = helm.cut(self._context.seat, self._cut)
+        if helm.turns != turns:
+            self._cut()
+
+    def _cut(self) -> None:
+        self._uncut()
+        if self._chan is None or self._service is None or self._chan.is_closing():
+            return
+        self._say(words.sentence(Refusal.NOT_IN_CONTROL, self._context.grant) + "\r\n")
+        self._service.connection_lost()
+        self._chan.exit(REFUSED_STATUS)
+
+    # -- control (R10) -----------------------------------------------------------------------------
+
+    async def _obey(self, wish: ControlWish) -> None:
+        assert self._chan is not None
+        refusal = await self._ask_for(wish)
+        if refusal is not None:
+            self._refuse(refusal)
+        elif not self._chan.is_closing():
+            self._chan.write(words.wish_line(wish, self._context.grant).encode())
+            self._chan.exit(0)
+
+    async def _ask_for(self, wish: ControlWish) -> Refusal | None:
+        stage, seat = self._context.stage, self._context.seat
+        match wish.verb:
+            case ControlVerb.HAND:
+                return await stage.helm.hand(seat, wish.person, self._record_turn)
+            case ControlVerb.TAKE:
+                return await stage.helm.take(seat, self._record_turn, watchers=stage.watchers)
+            case ControlVerb.GIVE:
+                return await stage.helm.give(seat)
+
+    async def _record_turn(self, action: JournalAction, person: str) -> None:
+        detail: dict[str, DetailValue] = {"person": person} if person else {}
+        await self._context.hooks.record(action, outcome=Outcome.SUCCESS, detail=detail)
+
+    def _idle_keys(self) -> IdleKeys:
+        return IdleKeys(take=self._take, refused=self._keys_refused)
+
+    def _take(self) -> None:
+        if self._chan is not None:
+            self._chan.get_connection().create_task(self._take_or_say())
+
+    async def _take_or_say(self) -> None:
+        refusal = await self._ask_for(ControlWish(ControlVerb.TAKE))
+        if refusal is not None:
+            self._tell(f"\r\n{words.sentence(refusal, self._context.grant)}\r\n")
+
+    def _keys_refused(self) -> None:
+        self._visit.journal_refusal(ChannelRequest(ChannelKind.OTHER, "keys"), Refusal.WATCHER)
+        self._tell(words.keys_refused(self._context.grant))
+
+    def _tell(self, text: str) -> None:
+        if self._chan is not None and not self._chan.is_closing():
+            self._chan.write(text.encode())
 
     def _begin(self) -> None:
         """Catch up with what the client did while this was being opened."""
@@ -114,19 +192,14 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
 
     def _watch(self) -> None:
         assert self._chan is not None
-        request = ChannelRequest(ChannelKind.OTHER, "keys")
-        watch = Watch(
-            self._context,
-            self._chan,
-            lambda: self._visit.journal_refusal(request, Refusal.WATCHER),
-        )
+        watch = Watch(self._context, self._chan, self._idle_keys())
         self._service = watch
         if not self._lost:
             watch.start()
 
     async def _run(self, command: tuple[str, ...]) -> None:
         assert self._chan is not None
-        process = ChannelProcess(self._context, self._chan, self._terminal)
+        process = ChannelProcess(self._context, self._chan, self._terminal, self._idle_keys())
         try:
             await process.start(command)
         except OSError as error:
@@ -205,6 +278,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         """Hang up what ran, and journal that the channel is over."""
         del exc
         self._lost = True
+        self._uncut()
         self._visit.channel_over()
         service = self._service
         if service is not None:

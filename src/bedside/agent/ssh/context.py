@@ -1,12 +1,13 @@
 """What all connections of one session share: the grant, the hooks, the leash and the counters."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant, SessionHooks
+from bedside.agent.ssh.helm import Seat
 from bedside.agent.ssh.stage import Stage
-from bedside.vocabulary import Gate
+from bedside.vocabulary import Gate, Mode, SiteAction
 
 __all__ = ["Activity", "Attempts", "SessionContext"]
 
@@ -80,6 +81,28 @@ class SessionContext:
 
     def __post_init__(self) -> None:
         self.attempts = Attempts(self.grant.limits.wrong_answers)
+
+    @property
+    def seat(self) -> Seat:
+        """Whether this person started the session or joined it."""
+        return Seat.JOINED if self.grant.watcher else Seat.STARTED
+
+    @property
+    def controls(self) -> bool:
+        """Whether control is this person's now, as far as their grant goes (R10)."""
+        return self.stage.helm.holder is self.seat
+
+    @property
+    def grant_now(self) -> SessionGrant:
+        """What may be opened now: control and files follow who controls."""
+        if self.seat is Seat.JOINED:
+            if not self.controls:
+                return self.grant
+            return replace(self.grant, mode=Mode.CONTROL, actions=self.stage.helm.actions)
+        if self.controls:
+            return self.grant
+        actions = self.grant.actions - {SiteAction.FILES_IN}
+        return replace(self.grant, mode=Mode.VIEW, actions=actions)
 
     def count_sent(self, count: int) -> None:
         """Note `count` bytes of channel data that left the device."""

@@ -49,6 +49,7 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
         self._sent = self._received = 0
         self._reader = FdReader(os.dup(connected.fileno()), self._send, self._ended)
         self._writer = _SocketWriter(connected, self._press)
+        self._uncut = context.stage.helm.cut(context.seat, self.cut)
 
     @classmethod
     async def dial(
@@ -79,6 +80,11 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
         """Start moving bytes."""
         self._reader.resume()
 
+    def cut(self) -> None:
+        """Close it: whoever opened it does not control any more (R10)."""
+        if self._chan is not None:
+            self._chan.abort()
+
     def data_received(self, data: bytes, datatype: int | None) -> None:
         """Hand bytes to the endpoint."""
         del datatype
@@ -102,6 +108,7 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         """Close the endpoint's side and journal what moved."""
         del exc
+        self._uncut()
         self._reader.close()
         self._writer.close()
         self._socket.close()

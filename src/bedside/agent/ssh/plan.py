@@ -7,7 +7,10 @@
    resolved, so no name can lead to another machine (S33).
 5. Files go in or out only where the order covers it; covering neither, there is no sftp (R2).
 6. Agent, X11, reverse and socket forwards are never granted.
-7. Whoever joined to watch gets the session's own terminal to look at, and nothing else (S37).
+7. Whoever joined to watch gets the session's own terminal to look at, and nothing else (S37); while
+   they control (R10), also files and forwards as in any session. They never run a command of theirs:
+   whoever started the session would not see it.
+8. Whoever is in may ask who controls to change: what comes of it is decided there (`helm`).
 """
 
 import re
@@ -23,11 +26,15 @@ __all__ = [
     "ChannelDecision",
     "ChannelKind",
     "ChannelRequest",
+    "ControlVerb",
+    "ControlWish",
     "Refusal",
     "check_channel",
+    "parse_wish",
 ]
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
+_WISH = re.compile(r"control (?:(hand) ([^\x00-\x1f\x7f]{1,120})|(take|give))\Z")
 _ENVIRONMENT_NAME = re.compile(r"(LANG|LC_[A-Z]{1,20})\Z")
 _ENVIRONMENT_VALUE = re.compile(r"[A-Za-z0-9_.@-]{0,64}\Z")
 
@@ -60,6 +67,10 @@ class Refusal(StrEnum):
     FILES_NOT_ORDERED = "files_not_ordered"
     FORWARD = "forward"
     FORWARD_IN_VIEW = "forward_in_view"
+    NOBODY_ALLOWED = "nobody_allowed"
+    NOT_IN_CONTROL = "not_in_control"
+    NOT_OFFERED = "not_offered"
+    NOT_WATCHING = "not_watching"
     NO_FILES = "no_files"
     NO_SERVICE = "no_service"
     NO_SERVICE_VIEW = "no_service_view"
@@ -84,12 +95,41 @@ _GATES = {
     Refusal.FILES_NOT_ORDERED: Gate.SITE_POLICY,
     Refusal.FORWARD: Gate.FORWARD,
     Refusal.FORWARD_IN_VIEW: Gate.VIEW_ONLY,
+    Refusal.NOBODY_ALLOWED: Gate.CONSENT,
+    Refusal.NOT_IN_CONTROL: Gate.VIEW_ONLY,
+    Refusal.NOT_OFFERED: Gate.VIEW_ONLY,
+    Refusal.NOT_WATCHING: Gate.VIEW_ONLY,
     Refusal.NO_SERVICE_VIEW: Gate.VIEW_ONLY,
     Refusal.REVERSE: Gate.FORWARD,
     Refusal.SHELL_IN_VIEW: Gate.VIEW_ONLY,
     Refusal.SOCKET: Gate.FORWARD,
     Refusal.WATCHER: Gate.VIEW_ONLY,
 }
+
+
+class ControlVerb(StrEnum):
+    """What somebody who is in can ask about control (R10)."""
+
+    GIVE = "give"
+    HAND = "hand"
+    TAKE = "take"
+
+
+@dataclass(frozen=True)
+class ControlWish:
+    """One wish about control; `person` is whom it is to be handed to."""
+
+    verb: ControlVerb
+    person: str = ""
+
+
+def parse_wish(subsystem: str) -> ControlWish | None:
+    """Return what a subsystem's name says about control: `control hand NAME`, `take` or `give`."""
+    found = _WISH.match(subsystem)
+    if found is None:
+        return None
+    verb, person, other = found.groups()
+    return ControlWish(ControlVerb(verb or other), person or "")
 
 
 @dataclass(frozen=True)
@@ -127,8 +167,13 @@ _STARTS = frozenset(
 
 def check_channel(request: ChannelRequest, grant: SessionGrant) -> ChannelDecision:
     """Return what `grant` says to `request`; clause 1: what has no rule is refused."""
+    if request.kind is ChannelKind.SUBSYSTEM and parse_wish(request.name):  # clause 8
+        return _ALLOWED
     if grant.watcher and request.kind in _STARTS:  # clause 7
-        return _ALLOWED if request.kind is ChannelKind.SHELL else ChannelDecision(Refusal.WATCHER)
+        if request.kind is ChannelKind.SHELL:
+            return _ALLOWED
+        if grant.mode is Mode.VIEW or request.kind is ChannelKind.EXEC:
+            return ChannelDecision(Refusal.WATCHER)
     match request.kind:
         case ChannelKind.SHELL:
             return _shell(grant)

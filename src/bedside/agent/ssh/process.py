@@ -9,7 +9,9 @@ import asyncssh
 
 from bedside.agent.ssh.children import Child, Command
 from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.keys import IdleKeys
 from bedside.agent.ssh.pump import CHUNK, FdReader, FdWriter
+from bedside.agent.ssh.stage import Press
 from bedside.agent.ssh.terminal import Terminal
 from bedside.audit.entry import DetailValue
 from bedside.vocabulary import AccessKind
@@ -22,17 +24,27 @@ _LOCALES = {"en": "en_US.UTF-8", "fr": "fr_CA.UTF-8"}
 
 
 class ChannelProcess:
-    """Runs one command for one channel."""
+    """Runs one command for one channel.
+
+    Args:
+        context: the session.
+        chan: the channel.
+        terminal: the terminal that it has, or None for pipes.
+        keys: gets what is typed on the terminal while somebody else controls.
+    """
 
     def __init__(
         self,
         context: SessionContext,
         chan: asyncssh.SSHServerChannel[bytes],
         terminal: Terminal | None,
+        keys: IdleKeys,
     ) -> None:
         self._context = context
         self._chan = chan
         self._terminal = terminal
+        self._keys = keys
+        self._press_typist: Press | None = None
         self._child: Child | None = None
         self._input: FdWriter | None = None
         self._outputs: list[FdReader] = []
@@ -145,9 +157,11 @@ class ChannelProcess:
     # -- in ----------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Hand bytes to the process."""
+        """Hand bytes to the process; keys on a terminal only from whoever controls."""
         self._received += len(data)
-        if self._input is not None:
+        if self._terminal is not None and not self._context.controls:
+            self._keys.pressed(data)
+        elif self._input is not None:
             self._input.write(data)
 
     def eof_received(self) -> None:
@@ -166,7 +180,9 @@ class ChannelProcess:
             output.resume()
 
     def signal_received(self, name: str) -> None:
-        """Send a signal that a client may send."""
+        """Send a signal that a client may send: on a terminal it is a key."""
+        if self._terminal is not None and not self._context.controls:
+            return
         if self._child is not None and name in _SIGNALS:
             self._child.signal(signal.Signals["SIG" + name])
 
@@ -198,6 +214,12 @@ class ChannelProcess:
         if not self._chan.is_closing():
             self._chan.write(text.encode())
 
+    def type(self, data: bytes, press: Press) -> None:
+        """Hand keys of whoever joined to the process; `press` lets them feel when it is too much."""
+        self._press_typist = press
+        if self._input is not None:
+            self._input.write(data)
+
     def redraw(self) -> None:
         """Have what runs on the terminal draw it anew."""
         if self._terminal is not None:
@@ -214,6 +236,8 @@ class ChannelProcess:
         return detail
 
     def _press(self, pressed: bool) -> None:  # noqa: FBT001
+        if self._press_typist is not None:
+            self._press_typist(pressed)
         if pressed:
             self._chan.pause_reading()
         else:

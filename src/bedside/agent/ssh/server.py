@@ -333,19 +333,25 @@ class Visit(asyncssh.SSHServer):
         """Dial the endpoint that the profile names, or refuse the forward."""
         del orig_host, orig_port
         request = ChannelRequest(ChannelKind.DIRECT_TCPIP, dest_host, dest_port)
-        decision = check_channel(request, self._grant)
+        decision = check_channel(request, self._context.grant_now)
         if decision.endpoint is None:
             raise self._refused(request, decision.refusal or Refusal.FORWARD)
         assert self._conn is not None
         self._take_channel()
-        return self._conn.create_forward_channel(), self._forward(decision.endpoint)
+        return self._conn.create_forward_channel(), self._forward(request, decision.endpoint)
 
-    async def _forward(self, endpoint: ProfileEndpoint) -> Forward:
+    async def _forward(self, request: ChannelRequest, endpoint: ProfileEndpoint) -> Forward:
+        turns = self._context.stage.helm.turns
         try:
-            return await Forward.dial(self._context, endpoint, self.channel_over)
+            forward = await Forward.dial(self._context, endpoint, self.channel_over)
         except BaseException:
             self.channel_over()
             raise
+        if self._context.stage.helm.turns != turns:
+            # Control went elsewhere while it was dialled.
+            forward.connection_lost(None)
+            raise self._refused(request, Refusal.NOT_IN_CONTROL)
+        return forward
 
     def unix_connection_requested(self, dest_path: str) -> bool:
         """Refuse a forward to a socket."""

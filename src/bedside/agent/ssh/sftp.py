@@ -13,6 +13,7 @@ import asyncssh
 from bedside.agent.ssh import sftp_wire as wire
 from bedside.agent.ssh import words
 from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.sftp_wire import Status
 from bedside.agent.ssh.vault import (
     FileRefusal,
@@ -46,11 +47,16 @@ class SftpService:
     and holds the requests behind it; all else is done at once, in small pieces.
     """
 
-    def __init__(self, context: SessionContext, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+    def __init__(
+        self,
+        context: SessionContext,
+        chan: asyncssh.SSHServerChannel[bytes],
+        grant: SessionGrant,
+    ) -> None:
         self._context = context
         self._chan = chan
         self._conn = chan.get_connection()
-        self._vault = Vault(context.grant)
+        self._vault = Vault(grant)
         self._reader = wire.RequestReader()
         self._files: dict[bytes, ItemFile | InboxFile] = {}
         self._folders: dict[bytes, list[tuple[str, wire.Attributes]]] = {}

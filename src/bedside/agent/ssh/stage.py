@@ -3,12 +3,20 @@
 1. Who watches sees the newest terminal: the same bytes as its owner, from now on.
 2. Who watches changes nothing and delays nothing: what a slow line cannot take is left out there,
    and the terminal is drawn anew once it can.
-3. The owner of the terminal reads who watches, and who no longer does.
+3. The owner of the terminal reads who watches, and who no longer does; all read who controls (R10).
+4. Keys of whoever joined and controls go to the terminal that is shown.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Screen", "Stage", "Watcher"]
+from bedside.agent.ssh.helm import Heir, Helm, Seat, Turn
+from bedside.agent.ssh.words import turn_line
+
+__all__ = ["Press", "Screen", "Stage", "Watcher"]
+
+Press = Callable[[bool], None]
+"""Tells whoever types to wait, or to go on."""
 
 
 class Screen(Protocol):
@@ -27,6 +35,10 @@ class Screen(Protocol):
         """Have what runs on it draw it anew."""
         ...
 
+    def type(self, data: bytes, press: Press) -> None:
+        """Hand keys of whoever joined to what runs on it."""
+        ...
+
 
 class Watcher(Protocol):
     """Somebody who watches."""
@@ -39,13 +51,23 @@ class Watcher(Protocol):
         """Hear that another terminal is shown from now on, of this size; None for none."""
         ...
 
+    def say(self, text: str) -> None:
+        """Show a line to whoever watches."""
+        ...
+
 
 class Stage:
-    """Which terminals are open, and who watches them."""
+    """Which terminals are open, who watches them, and who controls (`helm`)."""
 
     def __init__(self) -> None:
         self._screens: list[Screen] = []
         self._watchers: list[Watcher] = []
+        self.helm = Helm(self._say_turn)
+
+    @property
+    def watchers(self) -> int:
+        """How many terminals of whoever joined are open."""
+        return len(self._watchers)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -85,6 +107,12 @@ class Stage:
         if watcher in self._watchers:
             self._watchers.remove(watcher)
             self._say(line)
+            self.helm.watched(len(self._watchers))
+
+    def type(self, data: bytes, press: Press) -> None:
+        """Hand keys to the terminal that is shown; the caller has asked who controls."""
+        if self._screens:
+            self._screens[-1].type(data, press)
 
     def redraw(self) -> None:
         """Have the terminal that is shown drawn anew, if somebody watches it."""
@@ -94,6 +122,12 @@ class Stage:
     def _turn(self) -> None:
         for watcher in tuple(self._watchers):
             watcher.turned(self.size)
+
+    def _say_turn(self, turn: Turn, heir: Heir) -> None:
+        self._say(turn_line(turn, Seat.STARTED, heir))
+        line = turn_line(turn, Seat.JOINED, heir)
+        for watcher in tuple(self._watchers):
+            watcher.say(line)
 
     def _say(self, line: str) -> None:
         for screen in tuple(self._screens):

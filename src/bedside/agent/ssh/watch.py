@@ -1,11 +1,13 @@
-"""The channel of somebody who joined to watch: the session's terminal goes out, nothing comes in."""
+"""The channel of somebody who joined: the session's terminal goes out, and nothing comes in.
 
-from collections.abc import Callable
+While they control (R10) their keys go to that terminal.
+"""
 
 import asyncssh
 
 from bedside.agent.ssh import words
 from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.keys import IdleKeys
 from bedside.audit.entry import DetailValue
 
 __all__ = ["Watch"]
@@ -19,23 +21,22 @@ class Watch:
     Args:
         context: the join; its stage is that of the session that is joined.
         chan: where to show it.
-        refused: called when the first key is pressed that reaches nothing.
+        keys: gets the keys that reach nothing.
     """
 
     def __init__(
         self,
         context: SessionContext,
         chan: asyncssh.SSHServerChannel[bytes],
-        refused: Callable[[], None],
+        keys: IdleKeys,
     ) -> None:
         self._context = context
         self._grant = context.grant
         self._chan = chan
-        self._refused = refused
-        self._told_refused = False
+        self._keys = keys
         self._paused = False
         self._missed = False
-        self._sent = self._ignored = 0
+        self._sent = self._received = 0
 
     def start(self) -> None:
         """Show what there is from now on."""
@@ -52,7 +53,11 @@ class Watch:
 
     def turned(self, size: tuple[int, int] | None) -> None:
         """Say whose terminal is seen from now on."""
-        self._send(words.watch_line(size, self._grant).encode())
+        self.say(words.watch_line(size, self._grant))
+
+    def say(self, text: str) -> None:
+        """Show a line."""
+        self._send(text.encode())
 
     def _send(self, data: bytes) -> None:
         if not self._chan.is_closing():
@@ -63,17 +68,25 @@ class Watch:
     # -- from the channel --------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Refuse every key, and say so once; Ctrl-C and Ctrl-D leave."""
-        if data in _LEAVE:
+        """Hand keys to the terminal, or to `keys`; Ctrl-C and Ctrl-D leave whoever only watches."""
+        self._received += len(data)
+        if self._context.controls:
+            self._context.stage.helm.moved()
+            self._context.stage.type(data, self._press)
+        elif data in _LEAVE:
             self.connection_lost()
             if not self._chan.is_closing():
                 self._chan.exit(0)
+        else:
+            self._keys.pressed(data)
+
+    def _press(self, pressed: bool) -> None:  # noqa: FBT001
+        if self._chan.is_closing():
             return
-        self._ignored += len(data)
-        if not self._told_refused:
-            self._told_refused = True
-            self._refused()
-            self._send(words.keys_refused(self._grant).encode())
+        if pressed:
+            self._chan.pause_reading()
+        else:
+            self._chan.resume_reading()
 
     def eof_received(self) -> None:
         """Go on showing: whoever sends nothing may still watch."""
@@ -95,4 +108,4 @@ class Watch:
 
     def closing_detail(self) -> dict[str, DetailValue]:
         """Return what the journal says of a channel that is over."""
-        return {"bytes_sent": self._sent, "bytes_received": self._ignored}
+        return {"bytes_sent": self._sent, "bytes_received": self._received}

@@ -1,9 +1,11 @@
 """What the end point says to the specialist, in the site's language: prompts and refusals."""
 
+import shlex
 import unicodedata
 
 from bedside.agent.ssh.grant import SessionGrant
-from bedside.agent.ssh.plan import Refusal
+from bedside.agent.ssh.helm import Heir, Seat, Turn
+from bedside.agent.ssh.plan import ControlVerb, ControlWish, Refusal
 from bedside.agent.ssh.vault import FileRefusal
 from bedside.language import N_, Language, translator
 
@@ -15,9 +17,11 @@ __all__ = [
     "locked_sentence",
     "prompts",
     "sentence",
+    "turn_line",
     "watch_began",
     "watch_ended",
     "watch_line",
+    "wish_line",
 ]
 
 _DOMAIN = "bedside-agent"
@@ -48,6 +52,21 @@ _REFUSALS = {
     Refusal.FORWARD_IN_VIEW: N_(
         "refused by the device: this endpoint could be changed through, and the session is for observation. "
         "Request control."
+    ),
+    Refusal.NOBODY_ALLOWED: N_(
+        "refused by the device: nobody of this name has joined and may be handed control. "
+        "They ask for it first: bedside control ask DEVICE."
+    ),
+    Refusal.NOT_IN_CONTROL: N_(
+        "refused by the device: you do not control this session now. "
+        "Whoever started it takes control back: bedside control take DEVICE."
+    ),
+    Refusal.NOT_OFFERED: N_(
+        "refused by the device: control has not been handed to you. "
+        "Ask for it first (bedside control ask DEVICE), then the person who controls hands it over."
+    ),
+    Refusal.NOT_WATCHING: N_(
+        "refused by the device: control is taken where you see the terminal. Connect first: bedside ssh DEVICE."
     ),
     Refusal.NO_FILES: N_("refused by the device: this product names no files to send or receive."),
     Refusal.NO_SERVICE: N_(
@@ -177,8 +196,64 @@ def watch_line(size: tuple[int, int] | None, grant: SessionGrant) -> str:
 
 
 def keys_refused(grant: SessionGrant) -> str:
-    """Return the line for whoever watches and presses a key."""
+    """Return the line for whoever does not control and presses a key."""
+    if not grant.watcher:
+        return _line(
+            N_("you do not control: your keys do not reach the device. Ctrl-T takes control back."),
+            grant,
+        )
     return _line(N_("you are watching: your keys do not reach the device. Ctrl-D leaves."), grant)
+
+
+_TURNS = {
+    Seat.STARTED: {
+        Turn.ASKED: N_("{person} asks for control. The operator at the device is asked."),
+        Turn.ALLOWED: N_(
+            "{person} may be handed control. To do it: bedside control hand {device} {quoted}"
+        ),
+        Turn.OFFERED: N_("control waits for {person}. It is yours until it is taken."),
+        Turn.PASSED: N_(
+            "{person} controls now: your keys do not reach the device. Ctrl-T takes control back."
+        ),
+        Turn.OVER: N_("{person} does not control any more. Nobody does: Ctrl-T takes control."),
+        Turn.LAPSED: N_("{person} cannot be handed control any more."),
+        Turn.TAKEN: N_("you control again."),
+    },
+    Seat.JOINED: {
+        Turn.ASKED: N_("control was asked for. The operator at the device is asked."),
+        Turn.ALLOWED: N_(
+            "the operator allows you control. It is yours once it is handed to you and you take it."
+        ),
+        Turn.OFFERED: N_("control is handed to you. Ctrl-T takes it; until then you watch."),
+        Turn.PASSED: N_(
+            "you control this session now. To give control back: bedside control give {device}"
+        ),
+        Turn.OVER: N_("you do not control any more: you watch."),
+        Turn.LAPSED: N_("control cannot be handed to you any more."),
+        Turn.TAKEN: N_("whoever started the session controls again."),
+    },
+}
+
+
+def turn_line(turn: Turn, seat: Seat, heir: Heir) -> str:
+    """Return what `seat` reads when control is asked for, handed over or taken back."""
+    words = translator(heir.language, _DOMAIN)(_TURNS[seat][turn]).format(
+        person=heir.name, quoted=shlex.quote(heir.name), device=heir.device
+    )
+    return f"\r\nBedside: {words}\r\n"
+
+
+_WISHES = {
+    ControlVerb.HAND: N_("control waits for {person}, who takes it or not."),
+    ControlVerb.TAKE: N_("you control this session."),
+    ControlVerb.GIVE: N_("you gave control back, and watch."),
+}
+
+
+def wish_line(wish: ControlWish, grant: SessionGrant) -> str:
+    """Return the answer to a wish about control that was granted."""
+    words = translator(grant.language, _DOMAIN)(_WISHES[wish.verb]).format(person=wish.person)
+    return f"Bedside: {words}\r\n"
 
 
 def _line(text: str, grant: SessionGrant, **fields: int) -> str:
