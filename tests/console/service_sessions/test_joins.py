@@ -90,9 +90,10 @@ def test_only_a_live_session_of_somebody_else_on_this_device_is_joined():
     assert "join" in gates(joining(host, device=FOREIGN))
 
 
-@pytest.mark.parametrize("changed", [{"mode": "control"}, {"joins": "no id"}])
-def test_a_join_is_to_watch_and_names_a_session(changed):
-    assert joining(live(requested()), **changed).status_code == 422
+def test_a_join_names_a_session_and_gives_no_control_of_it():
+    host = live(requested())
+    assert joining(host, joins="no id").status_code == 422
+    assert gates(joining(host, mode="control")) == ["join"]
 
 
 def test_refused_or_over_the_session_goes_on():

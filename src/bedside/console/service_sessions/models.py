@@ -45,7 +45,10 @@ class ServiceSession(models.Model):
     joins = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="joined", db_index=True
     )
-    """The live session of somebody else that this one joins to watch (S37)."""
+    """The live session of somebody else that this one joins to watch (S37).
+
+    For control: the person's own join, by which they may be handed control (R10).
+    """
     public_key = models.CharField(max_length=200)
     """The specialist's one-session key, an OpenSSH ecdsa-sha2-nistp256 line."""
 
@@ -86,6 +89,18 @@ class ServiceSession(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether this is for control of a session that the person has joined (R10)."""
+        return self.joins_id is not None and self.mode == Mode.CONTROL
+
+    @property
+    def host(self) -> "ServiceSession | None":
+        """The session in which this person is a guest: to watch, or to be handed control."""
+        if self.joins is None or not self.hands_over:
+            return self.joins
+        return self.joins.joins
 
 
 class SessionApproval(models.Model):

@@ -1,5 +1,6 @@
 """Which sessions a person may see, and a session in the words of its reader."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -8,7 +9,7 @@ from django.http import Http404
 
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
-from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.models import ServiceSession, TimelineRow
 from bedside.language import (
     Language,
     ending_sentence,
@@ -21,14 +22,26 @@ from bedside.policy.facts import RequestFacts
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState, SiteAction
 
 __all__ = [
+    "Present",
     "access_session",
     "facts_of",
     "find_sessions",
     "refusals",
     "session_view",
+    "timeline_of",
     "view_of",
     "visible_sessions",
+    "who_is_in",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Somebody in a session: by which session of theirs, and what of control is theirs (R10)."""
+
+    session: ServiceSession
+    controls: bool = False
+    may_control: bool = False
 
 
 def visible_sessions(user: User) -> QuerySet[ServiceSession]:
@@ -111,6 +124,35 @@ def facts_of(session: ServiceSession) -> RequestFacts:
     )
 
 
+def who_is_in(session: ServiceSession) -> list[Present]:
+    """Return whoever started `session`, then whoever asks to join it or has joined it.
+
+    At most one of them controls: the states are the device's own word.
+    """
+    present = [Present(session, controls=session.state == SessionState.LIVE_CONTROL)]
+    if session.joins_id is not None:
+        return present
+    for join in session.joined.exclude(state=SessionState.ENDED):
+        control = join.joined.exclude(state=SessionState.ENDED).first()
+        state = control.state if control is not None else ""
+        present.append(
+            Present(
+                join,
+                controls=state == SessionState.LIVE_CONTROL,
+                may_control=state in (SessionState.CONNECTING, SessionState.LIVE_CONTROL),
+            )
+        )
+    return present
+
+
+def timeline_of(session: ServiceSession) -> list[TimelineRow]:
+    """Return the states that a session reached; whoever is handed control authenticates no more."""
+    rows = list(session.timeline.all())
+    if session.hands_over:
+        rows = [row for row in rows if row.state != SessionState.AUTHENTICATING]
+    return rows
+
+
 def session_view(session_id: str, language: str = "en") -> dict[str, Any]:
     """Return a session as the REST API shows it; LookupError where there is none."""
     session = (
@@ -127,7 +169,7 @@ def session_view(session_id: str, language: str = "en") -> dict[str, Any]:
 def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> dict[str, Any]:
     """Return a session that was read with its device and site; `timeline` costs one more query."""
     device = session.device
-    rows = session.timeline.all() if timeline else []
+    rows = timeline_of(session) if timeline else []
     return {
         "id": session.pk,
         "device": {

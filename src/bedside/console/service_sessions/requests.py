@@ -34,7 +34,10 @@ class SessionRequest:
     files: frozenset[SiteAction] | None = None
     """Files in, files out; None for what the site leaves to the person at the device."""
     joins: str | None = None
-    """The live session of somebody else to join; then it is for observation, and without files."""
+    """The live session of somebody else to join; to watch it is without files.
+
+    For control it is this person's own join, and `public_key` is the key of that join (R10).
+    """
 
     def __post_init__(self) -> None:
         # An empty case or reason is the policy's to refuse, by its gate (S10).
@@ -48,12 +51,17 @@ class SessionRequest:
                 parse_session_id(self.joins)
             except ValueError as error:
                 raise RequestError("joins", "pattern") from error
-            if self.mode is not Mode.VIEW or self.files:
+            if self.mode is Mode.VIEW and self.files:
                 raise RequestError("mode", "joins")
         try:
             load_ssh_key(self.public_key)
         except SshKeyError as error:
             raise RequestError("public_key", "pattern") from error
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether control is asked for by somebody who has joined."""
+        return self.joins is not None and self.mode is Mode.CONTROL
 
     @property
     def facts(self) -> RequestFacts:

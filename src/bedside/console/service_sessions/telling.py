@@ -54,6 +54,21 @@ _JOINING = _Event(
     gettext_noop("%(country)s: %(person)s asks to join the session on %(device)s"),
     lambda contact: contact.before or contact.during,
 )
+_CONTROL_ASKED = _Event(
+    "session.control.asked",
+    gettext_noop("%(country)s: %(person)s asks to be handed control of %(device)s"),
+    lambda contact: contact.before or contact.during,
+)
+_CONTROL_PASSED = _Event(
+    "session.control.passed",
+    gettext_noop("%(country)s: %(person)s controls %(device)s now"),
+    lambda contact: contact.during,
+)
+_CONTROL_OVER = _Event(
+    "session.control.over",
+    gettext_noop("%(person)s does not control %(device)s any more"),
+    lambda contact: contact.after,
+)
 _LIVE = _Event(
     "session.live",
     gettext_noop("%(person)s is connected to %(device)s"),
@@ -68,25 +83,32 @@ _ENDED = _Event(
 
 def tell_asked(session: ServiceSession) -> None:
     """Tell that somebody asks, and that the operator will be asked."""
-    _tell(_JOINING if session.joins_id else _ASKED, session)
+    _tell(_asked(session), session)
 
 
 def tell_waiting(session: ServiceSession) -> None:
     """Tell that the site's approvers are asked, and until when."""
     _tell(_WAITING, session)
     if session.joins_id:
-        _tell(_JOINING, session)
+        _tell(_asked(session), session)
+
+
+def _asked(session: ServiceSession) -> _Event:
+    if session.hands_over:
+        return _CONTROL_ASKED
+    return _JOINING if session.joins_id else _ASKED
 
 
 def tell_live(session: ServiceSession) -> None:
     """Tell that somebody is in."""
-    _tell(_LIVE, session)
+    _tell(_CONTROL_PASSED if session.hands_over else _LIVE, session)
 
 
 def tell_ended(session: ServiceSession) -> None:
     """Tell that it is over, and how; a request that nobody was asked about is not told."""
     if session.live_ms is not None or session.approvals_needed:
-        _tell(_ENDED, session)
+        controlled = session.hands_over and session.live_ms is not None
+        _tell(_CONTROL_OVER if controlled else _ENDED, session)
 
 
 def tell_glass(glass: BreakGlass) -> None:
@@ -163,8 +185,13 @@ def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
 
 
 def _joined(session: ServiceSession) -> str:
-    host = session.joins
+    host = session.host
     assert host is not None
+    if session.hands_over:
+        return _(
+            "It is the session of %(person)s, who hands control over and can take it back. "
+            "Refused, that session goes on as it was."
+        ) % {"person": host.person_name}
     return _(
         "It joins the session of %(person)s, to watch it. Refused, that session goes on without it."
     ) % {"person": host.person_name}

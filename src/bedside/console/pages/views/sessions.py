@@ -1,8 +1,11 @@
 """Sessions: the list, and one from request to end."""
 
+import shlex
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from bedside.console.accounts.models import User
@@ -13,8 +16,14 @@ from bedside.console.pages.shown import shown_entries
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream, zone_of
 from bedside.console.pages.words import ACCESS_HELP, MODE_HELP, language
-from bedside.console.service_sessions.models import ServiceSession
-from bedside.console.service_sessions.queries import access_session, find_sessions, refusals
+from bedside.console.service_sessions.models import ServiceSession, TimelineRow
+from bedside.console.service_sessions.queries import (
+    access_session,
+    find_sessions,
+    refusals,
+    timeline_of,
+    who_is_in,
+)
 from bedside.language import gate_advice, gate_sentence, state_sentence
 from bedside.protocol.states import LIVE
 from bedside.vocabulary import AccessKind, Gate, Mode, Permission, SessionState
@@ -55,6 +64,7 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
     """Show one session: who, what, why, how far, and what both journals say of it."""
     found = access_session(user, session_id)
     told = journal_of_session(user, found)
+    present = who_is_in(found)
     over = found.state == SessionState.ENDED
     context = {
         "session": found,
@@ -74,8 +84,10 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "reads_journal": told is not None,
         "connect": f"bedside ssh {found.device_id}",
         "approvals": found.approvals.all(),
-        "host": found.joins,
-        "joined": found.joined.exclude(state=SessionState.ENDED.value),
+        "host": found.host,
+        "who": present,
+        "nobody_controls": found.mode == Mode.CONTROL and not any(e.controls for e in present),
+        "control": _control_command(user, found),
         "join": _join_command(user, found),
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
@@ -86,15 +98,45 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
 
 
 def _timeline(found: ServiceSession) -> list[dict[str, object]]:
+    rows = timeline_of(found)
     return [
         {
             "at_ms": row.at_ms,
             "state": row.state,
             "note": row.note,
-            "words": state_sentence(SessionState(row.state), language()),
+            "words": _handed(found) if _is_turn(found, row) else _state(row),
         }
-        for row in found.timeline.all()
+        for row in rows
     ]
+
+
+def _state(row: TimelineRow) -> str:
+    return state_sentence(SessionState(row.state), language())
+
+
+def _is_turn(found: ServiceSession, row: TimelineRow) -> bool:
+    return found.mode == Mode.CONTROL and row.state == SessionState.LIVE_VIEW
+
+
+def _handed(found: ServiceSession) -> str:
+    return _("%(person)s does not control: control was handed over") % {"person": found.person_name}
+
+
+def _control_command(user: User, found: ServiceSession) -> tuple[str, str]:
+    """Return what `user` can do about who controls, as words and a command; ("", "") for nothing."""
+    device = found.device_id
+    if found.person_id != user.pk or SessionState(found.state) not in LIVE:
+        return "", ""
+    if found.joins_id is not None and not found.hands_over:
+        ask = f"bedside control ask {device} --case … --reason …"
+        asked = any(each.may_control for each in who_is_in(found.joins or found))
+        return ("", "") if asked else (_("Ask for control"), ask)
+    if found.mode == Mode.CONTROL and found.state == SessionState.LIVE_VIEW:
+        return _("Take control back"), f"bedside control take {device}"
+    heirs = [each.session.person_name for each in who_is_in(found) if each.may_control]
+    if heirs and not found.hands_over:
+        return _("Hand control over"), f"bedside control hand {device} {shlex.quote(heirs[0])}"
+    return "", ""
 
 
 def _join_command(user: User, found: ServiceSession) -> str:

@@ -56,7 +56,8 @@ def do_issue_connection(session: ServiceSession, *, acting_user: User) -> Connec
 
     Raises:
         PermissionDenied: somebody else asked for this session.
-        NotConnectableError: it has not been routed, or has ended.
+        NotConnectableError: it has not been routed, has ended, or is for control of a session that
+            the person is in already.
     """
     if session.person_id != acting_user.pk:
         raise PermissionDenied(Gate.ACCOUNT)
@@ -65,7 +66,7 @@ def do_issue_connection(session: ServiceSession, *, acting_user: User) -> Connec
         locked = lock_session(session.pk)
         state = SessionState(locked.state if locked else SessionState.ENDED)
         relay = relay_address(locked.relay) if locked else None
-        if locked is None or state not in _CONNECTABLE or relay is None:
+        if locked is None or state not in _CONNECTABLE or relay is None or locked.hands_over:
             raise NotConnectableError(state)
         expires_ms = locked.expires_ms or locked.answer_by_ms + locked.duration_s * 1000
         credentials = enrolment.do_issue_session_credentials(

@@ -1,7 +1,9 @@
-"""Joining a live session of somebody else: which one may be joined, and what ends with it (S37).
+"""Joining a live session of somebody else, and control of it: what may be joined (S37, R10).
 
 1. A session that is live may be joined by somebody else, at the same access, by one person at a time.
 2. A join is a session of its own; it ends with the one that it joins, and never ends that one.
+3. Whoever has joined and is in may ask for control, of a session that is for control and with the
+   key of their join: that is a session of its own too, joined to theirs, and opens no tunnel.
 """
 
 from dataclasses import replace
@@ -10,9 +12,10 @@ from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.requests import SessionRequest
+from bedside.pki.ssh_certificates import load_ssh_key, ssh_key_line
 from bedside.policy.decide import Decision, Reason
 from bedside.protocol.states import LIVE, OPEN
-from bedside.vocabulary import Gate
+from bedside.vocabulary import Gate, Mode, SessionState
 
 __all__ = ["find_host", "with_join"]
 
@@ -22,6 +25,8 @@ _OPEN = [state.value for state in OPEN]
 
 def find_host(device: Device, request: SessionRequest, person: User) -> ServiceSession | None:
     """Return the session that `person` may join by `request`, its row locked; None without one."""
+    if request.hands_over:
+        return _find_own_join(device, request, person)
     host = (
         ServiceSession.objects.select_for_update()
         .filter(pk=request.joins, device=device, access=request.access.value, state__in=_LIVE)
@@ -32,6 +37,20 @@ def find_host(device: Device, request: SessionRequest, person: User) -> ServiceS
     if host is None or host.joined.filter(state__in=_OPEN).exists():
         return None
     return host
+
+
+def _find_own_join(device: Device, request: SessionRequest, person: User) -> ServiceSession | None:
+    join = (
+        ServiceSession.objects.select_for_update()
+        .filter(pk=request.joins, device=device, access=request.access.value, person=person)
+        .filter(state=SessionState.LIVE_VIEW.value, joins__mode=Mode.CONTROL.value)
+        .filter(public_key=ssh_key_line(load_ssh_key(request.public_key)))
+        .filter(joins__state__in=_LIVE, joins__joins=None)
+        .first()
+    )
+    if join is None or join.joined.filter(state__in=_OPEN).exists():
+        return None
+    return join
 
 
 def with_join(decision: Decision, request: SessionRequest, host: ServiceSession | None) -> Decision:

@@ -98,6 +98,12 @@ def _ended(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
     return end(session, Ending.FAILED, at_ms=at_ms, actor=actor, gate=entry.gate, tell_device=False)
 
 
+def _whose_turn(entry: Entry) -> str:
+    """Return who was handed control, where the entry says that it passed."""
+    passed = entry.action is JournalAction.SESSION_CONTROL_PASSED
+    return str(entry.detail.get("person", "")) if passed else ""
+
+
 def _moved(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
     state = state_after(entry.action, Mode(session.mode))
     if state is None or entry.outcome is not Outcome.SUCCESS:
@@ -108,7 +114,8 @@ def _moved(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
             operator = entry.actor.name[:120]
         session.operator = operator
         session.expires_ms = at_ms + session.duration_s * 1000
-    if not advance(session, state, at_ms=at_ms, note=operator):
+    note = operator or _whose_turn(entry)
+    if not advance(session, state, at_ms=at_ms, note=note):
         return False
     if state in LIVE and session.live_ms is None:
         session.live_ms = at_ms

@@ -35,11 +35,24 @@ _TUNNEL_MARGIN_MS = 60_000
 
 
 def do_order(session: ServiceSession, *, actor: Actor, now: int) -> None:
-    """Send the order to the device with every approval, and open its tunnel; saves the session."""
+    """Send the order to the device with every approval, and open its tunnel; saves the session.
+
+    Whoever may be handed control is in already, by the tunnel of their join.
+    """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an order belongs into the transaction of what allowed it")
     order = draft_of(session, issued_ms=now)
     relay = enrolment.do_send_order(order, now=now) or ""
+    if not session.hands_over:
+        _open_tunnel(session, relay, now)
+    session.relay = relay
+    step(session, SessionState.ROUTED, at_ms=now)
+    session.save()
+    record_step(JournalAction.SESSION_REQUEST_ROUTED, session, actor, relay=relay)
+    tell_asked(session)
+
+
+def _open_tunnel(session: ServiceSession, relay: str, now: int) -> None:
     last_ms = session.answer_by_ms + session.duration_s * 1000 + _TUNNEL_MARGIN_MS
     do_open_tunnel(
         session.pk,
@@ -52,11 +65,6 @@ def do_order(session: ServiceSession, *, actor: Actor, now: int) -> None:
         max_bytes=session.max_bytes,
         now=now,
     )
-    session.relay = relay
-    step(session, SessionState.ROUTED, at_ms=now)
-    session.save()
-    record_step(JournalAction.SESSION_REQUEST_ROUTED, session, actor, relay=relay)
-    tell_asked(session)
 
 
 def draft_of(session: ServiceSession, *, issued_ms: int) -> SessionOrder:

@@ -71,7 +71,7 @@ def do_request_session(
 
 def _with_files(facts: Facts, request: SessionRequest) -> Facts:
     """Return the facts with the files that are asked for: by default what asks nobody more."""
-    files = frozenset() if request.joins else request.files
+    files = frozenset() if request.joins and not request.hands_over else request.files
     if files is None:
         site = facts.site or SiteFacts(rules={})
         files = frozenset(action for action in _FILES if site.rules.get(action) in _FREE)
