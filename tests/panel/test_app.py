@@ -109,6 +109,20 @@ WATCHED = dataclasses.replace(
         OPEN, joined=dataclasses.replace(JOINED, watches=True, presence_code=None)
     ),
 )
+GUEST = WATCHED.session.joined
+WANTED = dataclasses.replace(
+    WATCHED,
+    request=dataclasses.replace(JOIN, mode=Mode.CONTROL, joins=JOIN.session, session=SESSION),
+)
+
+
+def watched_by(activity: Activity, **changes: bool) -> local.Status:
+    """Jean watches, and what of control is his."""
+    guest = dataclasses.replace(GUEST, **changes)
+    session = dataclasses.replace(OPEN, joined=guest)
+    return dataclasses.replace(WATCHED, activity=activity, session=session)
+
+
 VERIFY = dataclasses.replace(
     IDLE,
     verification=local.Verification(
@@ -563,3 +577,47 @@ async def test_who_joined_is_shown_beside_who_controls(tmp_path: Path) -> None:
         assert "+ Jean Roy, Roy Service, Canada : observe." in words
         await panel.app.action_language()
         await panel.see(lambda: "◉ Jean Roy watches." in panel.words())
+
+
+async def test_who_asks_for_control_is_named_by_country_first_and_refused_in_one_press(
+    tmp_path: Path,
+) -> None:
+    async with stand(tmp_path, WANTED) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        words = panel.words()
+        assert "CANADA : le spécialiste de niveau 3 qui observe demande la PRISE EN MAIN." in words
+        assert "Si vous refusez, rien ne change." in words
+        await panel.app.action_language()
+        await panel.see(lambda: "CANADA: the level 3 specialist who watches" in panel.words())
+        words = panel.words()
+        assert words.index("CANADA") < words.index("Jean Roy, Roy Service")
+        assert "asks to CONTROL this device" in words
+        assert "Allow, and Marie Tremblay may hand control over to them" in words
+        assert "WATCH what is done" not in words
+        assert panel.app.query_one("#stop", Button).display
+
+        await panel.pilot.click("#refuse")
+
+        heard = await panel.heard()
+        assert isinstance(heard, local.Refuse)
+        assert heard.session == SESSION
+
+
+async def test_the_panel_always_shows_who_controls(tmp_path: Path) -> None:
+    allowed = watched_by(Activity.CONTROLLING, may_control=True)
+    passed = watched_by(Activity.CONTROLLING, may_control=True, controls=True)
+    nobodys = watched_by(Activity.VIEWING)
+    async with stand(tmp_path, allowed) as panel:
+        await panel.app.action_language()
+        await panel.see(lambda: "Control may be handed over to Jean Roy." in panel.words())
+        assert "▲ CONTROL: a specialist is working on this device. + ◉ Jean Roy watches." in (
+            panel.words()
+        )
+        await panel.say(passed, until=lambda: "◉ Marie Tremblay watches." in panel.words())
+        words = panel.words()
+        assert "▲ CONTROL: Jean Roy is working on this device. + ◉ Marie Tremblay" in words
+        assert "▲ Jean Roy, Roy Service, Canada: CONTROLS." in words
+        await panel.say(nobodys, until=lambda: "nobody controls this device now" in panel.words())
+        assert "+ Jean Roy, Roy Service, Canada: watches." in panel.words()
+        assert "Control may be handed" not in panel.words()
+        assert panel.app.query_one("#stop", Button).display

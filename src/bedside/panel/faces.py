@@ -59,11 +59,19 @@ def indicator(status: local.Status, language: Language) -> str:
     """Return the shape and the words of what is going on, for every face (R12)."""
     say = translator(language, "bedside-panel")
     words = f"{SHAPES[status.activity]} {say(WORDS[status.activity])}"
-    joined = status.session.joined if status.session else None
-    if joined is None or not joined.watches:
+    live = status.session
+    joined = live.joined if live else None
+    if live is None or joined is None or not joined.watches:
         return words
-    also = say(N_("{name} watches.")).format(name=joined.person.name)
-    return f"{words} + {SHAPES[Activity.VIEWING]} {also}"
+    watches = live.person.name if joined.controls else joined.person.name
+    also = f"{SHAPES[Activity.VIEWING]} {say(N_('{name} watches.')).format(name=watches)}"
+    if joined.controls:
+        who = say(N_("CONTROL: {name} is working on this device.")).format(name=joined.person.name)
+        return f"{SHAPES[Activity.CONTROLLING]} {who} + {also}"
+    if live.mode is Mode.CONTROL and status.activity is Activity.VIEWING:
+        nobody = say(N_("OBSERVATION: nobody controls this device now."))
+        return f"{SHAPES[Activity.VIEWING]} {nobody} + {also}"
+    return f"{words} + {also}"
 
 
 @dataclass(frozen=True)
@@ -183,7 +191,7 @@ class Asked(Face):
         yield from self.glass()
         with VerticalScroll(classes="facts"):
             if asked.joins is not None:
-                yield Label(self._joins(), classes="what view", id="joins")
+                yield Label(self._joins(), classes=f"what {asked.mode.value}", id="joins")
             yield Label(self._who(), classes="who")
             yield Label(self._what(), classes=f"what {asked.mode.value}")
             yield Static(say(N_("Why: {reason}"), reason=asked.reason), markup=False)
@@ -194,7 +202,7 @@ class Asked(Face):
                 markup=False,
             )
             if asked.joins is not None:
-                yield Static(say(N_("Refuse, and the session goes on without them.")), id="goes-on")
+                yield Static(self._goes_on(), id="goes-on")
         yield ProgressBar(
             total=max(1, asked.answer_by_ms - self.sight.status.now_ms),
             show_percentage=False,
@@ -222,15 +230,34 @@ class Asked(Face):
     def _joins(self) -> str:
         who = self.request.person
         country = country_name(who.country, self.sight.language).upper()
+        if self.request.mode is Mode.CONTROL:
+            return "▲ " + self.sight.say(
+                N_("{country}: the level {level} specialist who watches asks for CONTROL."),
+                country=country,
+                level=int(who.level),
+            )
         return "◉ " + self.sight.say(
             N_("{country}: a level {level} specialist asks to JOIN the session."),
             country=country,
             level=int(who.level),
         )
 
+    def _goes_on(self) -> str:
+        say = self.sight.say
+        if self.request.mode is Mode.VIEW:
+            return say(N_("Refuse, and the session goes on without them."))
+        live = self.sight.status.session
+        return say(
+            N_(
+                "Refuse, and everything stays as it is. Allow, and {name} may hand control over to "
+                "them, and can take it back at any moment."
+            ),
+            name=live.person.name if live is not None else "?",
+        )
+
     def _what(self) -> str:
         access = access_name(self.request.access, self.sight.language)
-        if self.request.joins is not None:
+        if self.request.joins is not None and self.request.mode is Mode.VIEW:
             return "◉ " + self.sight.say(N_("asks to WATCH what is done: {access}"), access=access)
         if self.request.mode is Mode.CONTROL:
             return "▲ " + self.sight.say(N_("asks to CONTROL this device: {access}"), access=access)
@@ -329,25 +356,23 @@ class Live(Face):
         if self.sight.status.presence_code:
             lines.append(say(N_("Code: {code}"), code=self.sight.status.presence_code))
         if live.joined is not None:
-            lines.append(self._joined(live.joined))
+            lines += self._joined(live.joined)
         return "\n".join(lines)
 
-    def _joined(self, joined: local.Joined) -> str:
+    def _joined(self, joined: local.Joined) -> list[str]:
         say, who = self.sight.say, joined.person
         country = country_name(who.country, self.sight.language)
-        if joined.watches:
-            return say(
-                N_("+ {name}, {employer}, {country}: watches."),
-                name=who.name,
-                employer=who.employer,
-                country=country,
-            )
-        return say(
-            N_("+ {name}, {country}, may join. Read them this code: {code}"),
-            name=who.name,
-            country=country,
-            code=joined.presence_code or "",
-        )
+        if not joined.watches:
+            code = joined.presence_code or ""
+            may_join = N_("+ {name}, {country}, may join. Read them this code: {code}")
+            return [say(may_join, name=who.name, country=country, code=code)]
+        does = N_("+ {name}, {employer}, {country}: watches.")
+        if joined.controls:
+            does = N_("▲ {name}, {employer}, {country}: CONTROLS.")
+        lines = [say(does, name=who.name, employer=who.employer, country=country)]
+        if joined.may_control and not joined.controls:
+            lines.append(say(N_("Control may be handed over to {name}."), name=who.name))
+        return lines
 
 
 class Verify(Face):

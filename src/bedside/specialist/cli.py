@@ -26,6 +26,7 @@ from bedside.specialist.api import Console, Json
 from bedside.specialist.audit_cli import audit_app
 from bedside.specialist.commands import HouseCommand, HouseGroup, run
 from bedside.specialist.config import SpecialistConfig
+from bedside.specialist.control_cli import control_app
 from bedside.specialist.errors import (
     CliError,
     KeyRefusedError,
@@ -37,6 +38,7 @@ from bedside.specialist.store import (
     SessionFolder,
     forget_login,
     load_login,
+    newest_folder,
     save_login,
     session_folders,
 )
@@ -59,6 +61,7 @@ app = typer.Typer(
     help=_(N_("Remote service that opens only from the inside.")),
 )
 app.add_typer(audit_app, name="audit")
+app.add_typer(control_app, name="control")
 
 
 def _console() -> Console:
@@ -257,14 +260,9 @@ def _no_session(device: str) -> CliError:
 
 def _open_folder(device: str) -> SessionFolder:
     """Return the newest session for `device` on this computer, connected if it can be."""
-    found = [
-        folder
-        for folder in session_folders(CONFIG.sessions)
-        if folder.description()["device"] == device.upper()
-    ]
-    if not found:
+    folder = newest_folder(CONFIG.sessions, device)
+    if folder is None:
         raise _no_session(device)
-    folder = found[-1]
     if (folder.path / "connection.json").exists():
         # A console that does not answer keeps nobody from a session that is open.
         with contextlib.suppress(UnreachableError, NotLoggedInError):

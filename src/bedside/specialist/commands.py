@@ -34,7 +34,7 @@ __all__ = ["HouseCommand", "HouseGroup", "run"]
 _ = translator(SpecialistConfig.from_environment().language, "bedside-cli")
 
 
-_ARGUMENTS = (N_("CONSOLE"), N_("DEVICE"), N_("FILE"), N_("SEARCH"), N_("WHICH"))
+_ARGUMENTS = (N_("CONSOLE"), N_("DEVICE"), N_("FILE"), N_("PERSON"), N_("SEARCH"), N_("WHICH"))
 """The names of arguments, as the help shows them."""
 
 

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bedside.specialist.store import SessionFolder
 
-__all__ = ["new_key", "save_key"]
+__all__ = ["new_key", "public_line", "save_key"]
 
 
 def new_key() -> tuple[bytes, str]:
@@ -16,12 +16,22 @@ def new_key() -> tuple[bytes, str]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    line = private.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return pem, line.decode()
+    return pem, _line(private.public_key())
 
 
 def save_key(folder: SessionFolder, pem: bytes) -> None:
     """Keep the session's private key, 0600, in a folder that only this person enters."""
     folder.write("key", pem)
+
+
+def public_line(folder: SessionFolder) -> str:
+    """Return the public part of the session's key, as an OpenSSH line."""
+    key = serialization.load_pem_private_key(folder.key.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return _line(key.public_key())
+
+
+def _line(key: ec.EllipticCurvePublicKey) -> str:
+    return key.public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    ).decode()

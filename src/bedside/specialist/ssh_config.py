@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.store import SessionFolder, session_folders
+from bedside.specialist.store import SessionFolder, newest_folder, session_folders
 
 __all__ = ["host_of", "include_line", "install", "is_shared", "render", "write"]
 
@@ -69,12 +69,8 @@ def _control_path(config: SpecialistConfig, folder: SessionFolder) -> Path:
 
 def is_shared(config: SpecialistConfig, device: str) -> bool:
     """Return whether a connection to `device` stands that the next command will share."""
-    found = [
-        folder
-        for folder in session_folders(config.sessions)
-        if folder.description()["device"] == device.upper()
-    ]
-    return bool(found) and _control_path(config, found[-1]).is_socket()
+    folder = newest_folder(config.sessions, device)
+    return folder is not None and _control_path(config, folder).is_socket()
 
 
 def render(config: SpecialistConfig) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "SessionFolder",
     "forget_login",
     "load_login",
+    "newest_folder",
     "save_login",
     "session_folders",
     "write_private",
@@ -147,3 +148,13 @@ def session_folders(sessions: Path) -> list[SessionFolder]:
         if (folder.path / "session.json").exists():
             found.append(folder)
     return found
+
+
+def newest_folder(sessions: Path, device: str) -> SessionFolder | None:
+    """Return the newest session for `device` on this computer, None where there is none."""
+    found = [
+        folder
+        for folder in session_folders(sessions)
+        if folder.description()["device"] == device.upper()
+    ]
+    return found[-1] if found else None

@@ -190,7 +190,7 @@ def test_a_session_shows_who_controls_who_joined_and_how_to_join():
     answer = joining(host)
     join = ServiceSession.objects.get(pk=answer.json()["id"])
     said = Reader("Julie", "fr").text(path)
-    assert "Marie Tremblay a la prise en main" in said
+    assert "Marie Tremblay · États-Unis · Bayard Imaging · a la prise en main" in said
     assert "Sam Okafor · Canada · Bayard Imaging" in said
     said = Reader("Julie").text(f"/sessions/{join.pk}/")
     assert "Joins the session of Marie Tremblay to watch it" in said

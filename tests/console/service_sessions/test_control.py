@@ -157,7 +157,7 @@ def test_one_controls_and_the_page_says_who():
     assert who(host) == [("Marie Tremblay", False), ("Sam Okafor", True)]
     said = Reader("Julie").text(path)
     assert "Marie Tremblay does not control: control was handed over" in said
-    assert "Sam Okafor · Canada · Bayard Imaging: controls" in said
+    assert "Sam Okafor · Canada · Bayard Imaging · controls" in said
     assert f"bedside control take {DEVICE}" in Reader("Marie").text(path)
     shown = Api("Marie").get(f"/sessions/{control.pk}").json()
     assert "authenticating" not in [step["state"] for step in shown["timeline"]]
