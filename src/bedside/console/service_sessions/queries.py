@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from bedside.console.accounts.models import User
@@ -132,16 +132,16 @@ def who_is_in(session: ServiceSession) -> list[Present]:
     present = [Present(session, controls=session.state == SessionState.LIVE_CONTROL)]
     if session.joins_id is not None:
         return present
-    for join in session.joined.exclude(state=SessionState.ENDED):
-        control = join.joined.exclude(state=SessionState.ENDED).first()
-        state = control.state if control is not None else ""
-        present.append(
-            Present(
-                join,
-                controls=state == SessionState.LIVE_CONTROL,
-                may_control=state in (SessionState.CONNECTING, SessionState.LIVE_CONTROL),
+    beside = Q(joins=session) | Q(joins__joins=session)
+    found = list(ServiceSession.objects.filter(beside).exclude(state=SessionState.ENDED))
+    controls = {each.joins_id: each.state for each in found if each.hands_over}
+    for join in found:
+        if not join.hands_over:
+            state = controls.get(join.pk, "")
+            allowed = state in (SessionState.CONNECTING, SessionState.LIVE_CONTROL)
+            present.append(
+                Present(join, controls=state == SessionState.LIVE_CONTROL, may_control=allowed)
             )
-        )
     return present
 
 

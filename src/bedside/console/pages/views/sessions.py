@@ -18,6 +18,7 @@ from bedside.console.pages.views.people import for_people, stream, zone_of
 from bedside.console.pages.words import ACCESS_HELP, MODE_HELP, language
 from bedside.console.service_sessions.models import ServiceSession, TimelineRow
 from bedside.console.service_sessions.queries import (
+    Present,
     access_session,
     find_sessions,
     refusals,
@@ -87,7 +88,7 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "host": found.host,
         "who": present,
         "nobody_controls": found.mode == Mode.CONTROL and not any(e.controls for e in present),
-        "control": _control_command(user, found),
+        "control": _control_command(user, found, present),
         "join": _join_command(user, found),
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
@@ -122,7 +123,7 @@ def _handed(found: ServiceSession) -> str:
     return _("%(person)s does not control: control was handed over") % {"person": found.person_name}
 
 
-def _control_command(user: User, found: ServiceSession) -> tuple[str, str]:
+def _control_command(user: User, found: ServiceSession, present: list[Present]) -> tuple[str, str]:
     """Return what `user` can do about who controls, as words and a command; ("", "") for nothing."""
     device = found.device_id
     if found.person_id != user.pk or SessionState(found.state) not in LIVE:
@@ -133,7 +134,7 @@ def _control_command(user: User, found: ServiceSession) -> tuple[str, str]:
         return ("", "") if asked else (_("Ask for control"), ask)
     if found.mode == Mode.CONTROL and found.state == SessionState.LIVE_VIEW:
         return _("Take control back"), f"bedside control take {device}"
-    heirs = [each.session.person_name for each in who_is_in(found) if each.may_control]
+    heirs = [each.session.person_name for each in present if each.may_control]
     if heirs and not found.hands_over:
         return _("Hand control over"), f"bedside control hand {device} {shlex.quote(heirs[0])}"
     return "", ""
