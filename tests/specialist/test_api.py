@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bedside.demo.processes import free_port
 from bedside.language import Language
 from bedside.specialist.api import Console
 from bedside.specialist.errors import (
@@ -152,3 +153,55 @@ def test_a_login_that_is_refused_ends(scripted: Scripted, console: Console, erro
 
     with pytest.raises(NotLoggedInError):
         console.await_login({"interval": 1, "device_code": "d"}, wait=lambda _s: None)
+
+
+def test_what_is_posted_has_a_name_and_what_is_read_has_none(
+    scripted: Scripted, console: Console
+) -> None:
+    scripted.answers = [(200, {}), (200, {}), (200, {})]
+
+    console.post("/sessions", {})
+    console.post("/sessions", {})
+    console.get("/me")
+
+    first, second, read = (headers.get("idempotency-key") for _, _, headers, _ in scripted.asked)
+    assert first
+    assert second
+    assert first != second
+    assert read is None
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_name(scripted: Scripted) -> None:
+    waited: list[float] = []
+    busy = {"code": "idempotency_busy", "title": "…", "status": 409}
+    scripted.answers = [(503, b"<html>"), (409, busy), (200, {"id": "X"})]
+    console = Console(Login(scripted.address, "t"), language=Language.FRENCH, wait=waited.append)
+
+    assert console.post("/sessions", {"case": "C-1"}) == {"id": "X"}
+    console.close()
+    assert len({headers["idempotency-key"] for _, _, headers, _ in scripted.asked}) == 1
+    assert len({json.dumps(body) for *_, body in scripted.asked}) == 1
+    assert waited == [0.5, 1.0]
+
+
+def test_a_console_that_stays_away_is_unreachable_after_some_tries(scripted: Scripted) -> None:
+    waited: list[float] = []
+    scripted.answers = [(502, b"<html>")] * 5
+    console = Console(Login(scripted.address, "t"), language=Language.FRENCH, wait=waited.append)
+
+    with pytest.raises(UnreachableError):
+        console.post("/sessions", {})
+    console.close()
+    assert len(scripted.asked) == 5
+    assert waited == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_what_never_left_is_not_tried_again() -> None:
+    waited: list[float] = []
+    login = Login(f"http://127.0.0.1:{free_port()}", "t")
+    console = Console(login, language=Language.FRENCH, wait=waited.append)
+
+    with pytest.raises(UnreachableError):
+        console.post("/sessions", {})
+    console.close()
+    assert waited == []

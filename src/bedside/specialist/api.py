@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
+from bedside.specialist import repeats
 from bedside.specialist.errors import CliError, NotLoggedInError, RefusedError, UnreachableError
 from bedside.specialist.store import Login
 from bedside.vocabulary import Gate
@@ -17,13 +18,33 @@ __all__ = ["Console", "Json"]
 Json = dict[str, Any]
 
 TIMEOUT_S = 20.0
+_ON_THE_WAY = (
+    httpx.ReadError,
+    httpx.ReadTimeout,
+    httpx.RemoteProtocolError,
+    httpx.WriteError,
+    httpx.WriteTimeout,
+)
+"""Faults of a connection that stood: what was sent may have arrived."""
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 class Console:
-    """One person's line to the console."""
+    """One person's line to the console.
 
-    def __init__(self, login: Login, *, language: Language) -> None:
+    Whatever is posted is done once: it has a name, and is posted again under it when its answer was
+    lost, a few times and later each time.
+
+    Args:
+        login: where the person is logged in.
+        language: in which the person reads.
+        wait: waits for some seconds.
+    """
+
+    def __init__(
+        self, login: Login, *, language: Language, wait: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._wait = wait
         self._say = translator(language, "bedside-cli")
         self._language = language
         self.address = login.console
@@ -43,11 +64,11 @@ class Console:
 
     def get(self, path: str, **params: str) -> Json:
         """Return what the console has at `path`; raises CliError."""
-        return self._ask("GET", path, params=params)
+        return self._read(self._get(path, **params))
 
     def post(self, path: str, body: Json) -> Json:
         """Return what the console makes of `body`; raises CliError."""
-        return self._ask("POST", path, json=body)
+        return self._read(self._post(path, body))
 
     def pages(self, path: str, **params: str) -> Iterator[Json]:
         """Yield the items of a list, page after page."""
@@ -59,24 +80,49 @@ class Console:
             if not cursor:
                 return
 
-    def _ask(self, method: str, path: str, **options: Any) -> Json:
-        answer = self._send(method, path, **options)
+    def _read(self, answer: httpx.Response) -> Json:
         if answer.status_code == httpx.codes.NO_CONTENT:
             return {}
         if answer.is_success:
             return self._object(answer)
         raise self._refusal(answer)
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _get(self, path: str, **params: str) -> httpx.Response:
         try:
-            return self._http.request(method, f"/api/v1{path}", **options)
+            return self._http.get(f"/api/v1{path}", params=params)
         except httpx.HTTPError as error:
-            raise UnreachableError(
-                self._say(N_("The console does not answer at {console}.")).format(
-                    console=self._http.base_url
-                ),
-                str(error),
-            ) from error
+            raise self._unreachable(error) from error
+
+    def _post(self, path: str, body: Json) -> httpx.Response:
+        name, tries = {"Idempotency-Key": repeats.new_name()}, 1
+        answer = self._try(path, body, name, first=True)
+        while _lost(answer):
+            wait_s = repeats.wait_after(tries, asked_s=_asked_s(answer))
+            if wait_s is None:
+                break
+            self._wait(wait_s)
+            answer = self._try(path, body, name, first=False)
+            tries += 1
+        if isinstance(answer, httpx.HTTPError):
+            raise self._unreachable(answer) from answer
+        if repeats.is_of_a_proxy(answer.status_code):
+            raise self._unreachable(answer.reason_phrase)
+        return answer
+
+    def _try(
+        self, path: str, body: Json, name: dict[str, str], *, first: bool
+    ) -> httpx.Response | httpx.HTTPError:
+        """Return the answer, or the fault that lost it; what never left is unreachable at once."""
+        try:
+            return self._http.post(f"/api/v1{path}", json=body, headers=name)
+        except httpx.HTTPError as error:
+            if first and not isinstance(error, _ON_THE_WAY):
+                raise self._unreachable(error) from error
+            return error
+
+    def _unreachable(self, error: object) -> UnreachableError:
+        words = self._say(N_("The console does not answer at {console}."))
+        return UnreachableError(words.format(console=self._http.base_url), str(error))
 
     def _object(self, answer: httpx.Response) -> Json:
         try:
@@ -116,11 +162,8 @@ class Console:
         interval = float(begun["interval"])
         while True:
             wait(interval)
-            answer = self._send(
-                "POST",
-                "/token",
-                json={"grant_type": DEVICE_GRANT, "device_code": begun["device_code"]},
-            )
+            asked = {"grant_type": DEVICE_GRANT, "device_code": begun["device_code"]}
+            answer = self._post("/token", asked)
             read = self._object(answer)
             if answer.is_success:
                 return str(read["access_token"])
@@ -133,3 +176,21 @@ class Console:
                     raise NotLoggedInError(self._say(N_("The login was refused in the browser.")))
                 case _:
                     raise NotLoggedInError(self._say(N_("The login took too long. Try again.")))
+
+
+def _lost(answer: httpx.Response | httpx.HTTPError) -> bool:
+    if isinstance(answer, httpx.HTTPError):
+        return True
+    try:
+        problem = answer.json() if answer.is_error else {}
+    except ValueError:
+        problem = {}
+    code = problem.get("code", "") if isinstance(problem, dict) else ""
+    return repeats.is_lost(answer.status_code, str(code))
+
+
+def _asked_s(answer: httpx.Response | httpx.HTTPError) -> float:
+    if isinstance(answer, httpx.HTTPError):
+        return 0.0
+    asked = answer.headers.get("Retry-After", "")
+    return float(asked) if asked.isdecimal() and len(asked) < 6 else 0.0

@@ -21,6 +21,27 @@ def ask(name: str, device: str) -> str:
     return str(ask(name, device).pk)
 
 
+def asking(device: str, case: str) -> str:
+    """Print the body of a request that is granted to Marie."""
+    from tests.console.world import asking
+
+    return json.dumps(asking(device=device, case=case))
+
+
+def token(name: str) -> str:
+    """Print a token of this person, as `bedside login` would have got it."""
+    from tests.console.world import token
+
+    return token(name)
+
+
+def count_sessions(case: str) -> str:
+    """Print how many sessions name this case."""
+    from bedside.console.service_sessions.models import ServiceSession
+
+    return str(ServiceSession.objects.filter(case=case).count())
+
+
 def answer(session: str) -> str:
     """The operator allows it, and the device reports so."""
     from bedside.console.journal.actions import now_ms
@@ -121,12 +142,15 @@ def people() -> str:
 ACTS = {
     "answer": answer,
     "ask": ask,
+    "asking": asking,
     "begin": begin,
+    "count-sessions": count_sessions,
     "go-abroad": go_abroad,
     "invite": invite,
     "join": join,
     "people": people,
     "leave": leave,
+    "token": token,
 }
 
 if __name__ == "__main__":
