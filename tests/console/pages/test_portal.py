@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from bedside.console.journal.actions import now_ms
+from bedside.console.relays.models import DeviceMessage
 from bedside.console.service_sessions.actions import question_of
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import BreakGlass, SitePolicyVersion, SiteWindow
@@ -14,6 +15,7 @@ from bedside.pki.signing import load_public_key
 from bedside.vocabulary import SiteAction, SiteRule
 from tests.console.pages.reader import Reader, ask, words
 from tests.console.passkeys import register_passkey
+from tests.console.service_sessions.news import live
 from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, person
 
@@ -56,6 +58,23 @@ def test_the_portal_shows_who_waits_who_is_in_and_what_is_planned(asked):
     assert "Marie Tremblay" in said
     assert "Politique 1, signée avec la clé de l’établissement." in said
     assert "Nobody is connected" in Reader("Julie").text("/sites/notre-dame/")
+
+
+def test_who_is_in_is_seen_while_they_are_and_is_sent_out(fleet):
+    session = live(ask())
+    julie = Reader("Julie")
+    said = julie.text("/sites/notre-dame/")
+    assert "Marie Tremblay Bayard Imaging CI-20417 Live, control" in said
+    assert "/live/fleet/events" in julie.get("/sites/notre-dame/").content.decode()
+    assert (
+        f'href="/sessions/{session.pk}/end/"'
+        in julie.get(f"/sessions/{session.pk}/").content.decode()
+    )
+    julie.post(f"/sessions/{session.pk}/end/")
+    session.refresh_from_db()
+    assert session.ending == "site_terminated"
+    assert DeviceMessage.objects.filter(kind="withdrawal", session=session.pk).exists()
+    assert "Nobody is connected" in julie.text("/sites/notre-dame/")
 
 
 def test_approving_shows_every_word_and_sends_the_order(asked, passkey):
