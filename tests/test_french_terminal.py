@@ -102,7 +102,7 @@ PROGRAMS = {
         ["console", "nothing"],
         *(["console", word, *HELP] for word in (
             "apply", "add-relay", "create-administrator", "import-profile", "init", "journal",
-            "live", "offer-enrolment", "openapi", "review", "set-password", "unlock", "web",
+            "live", "offer-enrolment", "openapi", "reset-factors", "review", "set-password", "unlock", "web",
             "worker",
         )),
         ["console", "apply"],

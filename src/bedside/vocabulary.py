@@ -331,6 +331,7 @@ class JournalAction(StrEnum):
     ACCESS_RIGHT_CHANGED = "access:right:changed"
     ACCESS_RULE_CHANGED = "access:rule:changed"
     ACCOUNT_CONTACT_CHANGED = "account:contact:changed"
+    ACCOUNT_FACTORS_RESET = "account:factors:reset"
     ACCOUNT_INVITATION_ACCEPTED = "account:invitation:accepted"
     ACCOUNT_INVITATION_SENT = "account:invitation:sent"
     ACCOUNT_LOGIN_FAILED = "account:login:failed"

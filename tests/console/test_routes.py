@@ -31,6 +31,7 @@ OPEN = {
     "account/reauthenticate/",
     "account/signup/",
     "account/invitation/",
+    "account/new-factors/",
     "account/single-sign-on/",
     "account/oidc/<slug:provider_id>/login/",
     "account/oidc/<slug:provider_id>/callback/",

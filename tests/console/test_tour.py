@@ -16,6 +16,7 @@ FEW, MANY = 3, 30
 # Signing in and what only asks for a proof of who one is: another's views, about one row each.
 SIGNING_IN = (
     "account/inactive/", "account/invitation/", "account/login/", "account/logout/",
+    "account/new-factors/",
     "account/oidc/", "account/reauthenticate/", "account/signup/", "account/single-sign-on/",
     "account/second-factor/authenticate/", "account/second-factor/reauthenticate/",
     "account/second-factor/recovery-codes/", "account/second-factor/totp/",

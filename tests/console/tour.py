@@ -109,6 +109,7 @@ PAGES = [
     Stop("people/<str:person_id>/", "Alex", 7),
     Stop("people/<str:person_id>/close/", "Alex", 10),
     Stop("people/<str:person_id>/edit/", "Alex", 6),
+    Stop("people/<str:person_id>/factors/", "Alex", 10),
     Stop("people/<str:person_id>/leave/", "Alex", 10),
     Stop("people/<str:person_id>/open/", "Alex", 5),
     Stop("people/<str:person_id>/train/", "Alex", 6),

@@ -21,6 +21,7 @@ WORDS = (
     ("offer-enrolment DEVICE", N_("the device's signed bundle, and its one-time code")),
     ("migrate", N_("bring the database to this version")),
     ("openapi", N_("print the REST API's description")),
+    ("reset-factors EMAIL", N_("a person lost the second factors; sends the link to new ones")),
     ("review EMAIL", N_("a person's rights are still needed; opens a closed account")),
     ("set-password EMAIL", N_("a new password for a person; asks for it, or reads it")),
     ("unlock EMAIL", N_("let a locked account sign in again")),

@@ -100,6 +100,7 @@ _ACTIONS = {
     JournalAction.ACCESS_RIGHT_CHANGED: N_("Right changed"),
     JournalAction.ACCESS_RULE_CHANGED: N_("Access rule changed"),
     JournalAction.ACCOUNT_CONTACT_CHANGED: N_("Support contact changed"),
+    JournalAction.ACCOUNT_FACTORS_RESET: N_("Second factors taken away, new ones by a link"),
     JournalAction.ACCOUNT_INVITATION_ACCEPTED: N_("Invitation accepted"),
     JournalAction.ACCOUNT_INVITATION_SENT: N_("Invitation sent"),
     JournalAction.ACCOUNT_LOGIN_FAILED: N_("Login failed"),

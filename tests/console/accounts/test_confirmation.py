@@ -10,7 +10,7 @@ from tests.console.world import DEVICE, PASSWORD, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
-RISKY = ["/people/invite/", "PERSON/edit/", "PERSON/close/", "PERSON/leave/", "PERSON/train/",
+RISKY = ["/people/invite/", "PERSON/edit/", "PERSON/close/", "PERSON/factors/", "PERSON/leave/", "PERSON/train/",
          "/organisations/new/", "/organisations/st-mary/", "/account/tokens/new/",
          f"/devices/{DEVICE}/revoke/"]  # fmt: skip
 

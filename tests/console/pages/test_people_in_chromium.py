@@ -14,11 +14,11 @@ pytestmark = pytest.mark.timeout(300)
 
 PAGES = {
     "Alex": ["/people/", "/people/?q=nobody+at+all", "/people/invite/", "PERSON", "PERSON/edit/",
-             "PERSON/train/", "PERSON/close/", "PERSON/leave/", "NEWCOMER", "/people/training/",
+             "PERSON/train/", "PERSON/close/", "PERSON/factors/", "PERSON/leave/", "NEWCOMER", "/people/training/",
              "/people/review/", "/people/review/?due=on", "/organisations/",
              "/organisations/bayard-imaging/", "/organisations/st-mary/single-sign-on/", "/organisations/new/"],
     "Marie": ["/account/", "/account/tokens/", "/account/tokens/new/", "/account/browsers/"],
-    None: ["/account/invitation/", "/account/single-sign-on/"],
+    None: ["/account/invitation/", "/account/new-factors/", "/account/single-sign-on/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
 

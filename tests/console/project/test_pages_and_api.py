@@ -42,6 +42,7 @@ SAME = {
     "person_close": "closePerson",
     "person_edit": "changePerson",
     "person_end_training": "endTraining",
+    "person_factors": "resetFactors",
     "person_invitation": "sendInvitation",
     "person_leave": "leavePerson",
     "person_open": "openPerson",

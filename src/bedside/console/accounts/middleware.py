@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from bedside.console.accounts.models import User
 from bedside.console.accounts.second_factor import (
     has_passkey,
+    has_shown_link,
     meets_sign_in_rule,
     signed_in_as_the_rule_asks,
     signed_in_at_workstation,
@@ -32,7 +33,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 _MINUTE_MS = 60_000
 # What opens to somebody who has no second factor yet: making one, and leaving.
-_ALWAYS_OPEN = ("/account/logout/", "/language/", "/static/")
+_ALWAYS_OPEN = ("/account/logout/", "/account/new-factors/", "/language/", "/static/")
 _OPEN_PREFIXES = ("/account/second-factor/",)
 _OPEN_NAMES = ("account_reauthenticate", "account_change_password")
 
@@ -76,7 +77,8 @@ def require_second_factor(get_response: Handler) -> Handler:
     """Let in whoever has, and used, the second factor that the role asks for (R1).
 
     Others reach the pages that make one. Whoever has a passkey already and must use it reaches only
-    the page that asks for it: a password and a code do not add a passkey beside it.
+    the page that asks for it: a password and a code do not add a passkey beside it. Whose second
+    factors were taken away makes new ones by the link that was sent, and by nothing else.
     """
 
     def handle(request: HttpRequest) -> HttpResponse:
@@ -88,6 +90,8 @@ def require_second_factor(get_response: Handler) -> Handler:
             if request.path == page:
                 return get_response(request)
             return redirect(f"{page}?{urlencode({'next': _way_back(request)})}")
+        if not has_shown_link(request, user):
+            return render(request, "accounts/new_factors.html", {"waits": True}, status=403)
         if not _is_open(request.path) and not meets_sign_in_rule(user):
             return redirect("mfa_index")
         return get_response(request)

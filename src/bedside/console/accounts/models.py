@@ -148,6 +148,10 @@ class User(AbstractBaseUser):
     reviewed_by = models.CharField(max_length=120, blank=True, editable=False)
     review_told_ms = models.BigIntegerField(default=0, editable=False)
     created_ms = models.BigIntegerField(default=now_ms, editable=False)
+    factor_link = models.CharField(max_length=64, blank=True, editable=False)
+    """Hash of the link without which the password makes no new second factor; empty: none is asked for."""
+    factor_link_ms = models.BigIntegerField(default=0, editable=False)
+    """Until when that link works."""
     failed_sign_ins = models.PositiveIntegerField(default=0, editable=False)
     locked_until_ms = models.BigIntegerField(default=0, editable=False)
 

@@ -9,14 +9,18 @@ from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
 from fido2.webauthn import AuthenticatorData
 
 from bedside.console.accounts.models import Organisation, User, Workstation
+from bedside.console.journal.actions import now_ms
 
 __all__ = [
+    "LINK_SHOWN",
     "SecondFactorAdapter",
     "has_passkey",
     "has_second_factor",
+    "has_shown_link",
     "meets_sign_in_rule",
     "must_use_passkey",
     "must_use_workstation",
@@ -28,6 +32,8 @@ __all__ = [
     "stays_on_its_device",
 ]
 
+LINK_SHOWN = "factor_link"
+"""Where a browser's session holds the hash of the link that it came by."""
 _TYPES = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
@@ -84,6 +90,17 @@ def has_passkey(user: User) -> bool:
     """Whether the person has a passkey."""
     passkeys = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN)
     return bool(passkeys.exists())
+
+
+def has_shown_link(request: HttpRequest, user: User) -> bool:
+    """Whether this browser came by the link that new second factors are made with, if one is asked for.
+
+    After a reset the password alone makes none. Once there is one, it is what is asked for.
+    """
+    if not user.factor_link or has_second_factor(user):
+        return True
+    shown = str(request.session.get(LINK_SHOWN, ""))
+    return user.factor_link_ms > now_ms() and constant_time_compare(shown, user.factor_link)
 
 
 def signed_in_as_the_rule_asks(request: HttpRequest, user: User) -> bool:

@@ -59,6 +59,7 @@ def _wrong_code(
 
 def _factor_added(*, user: User, authenticator: Authenticator, **_: Any) -> None:
     actions.do_note_second_factor(user, method=authenticator.type, change="added")
+    actions.do_use_factor_link(user)
 
 
 def _factor_removed(*, user: User, authenticator: Authenticator, **_: Any) -> None:

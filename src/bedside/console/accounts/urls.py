@@ -9,6 +9,7 @@ from bedside.console.accounts.views import (
     begin_sign_on,
     end_sign_on,
     invitation,
+    new_factors,
     single_sign_on,
 )
 
@@ -23,6 +24,7 @@ def closed(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("activate", activate, name="activate"),
     path("account/invitation/", invitation, name="invitation"),
+    path("account/new-factors/", new_factors, name="new_factors"),
     path("account/single-sign-on/", single_sign_on, name="single_sign_on"),
     path("account/oidc/<slug:provider_id>/login/", begin_sign_on, name="openid_connect_login"),
     path("account/oidc/<slug:provider_id>/callback/", end_sign_on, name="openid_connect_callback"),

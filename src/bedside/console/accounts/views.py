@@ -24,11 +24,21 @@ from bedside.console.accounts.authorization import do_answer_authorization, pend
 from bedside.console.accounts.forms import AddressForm, PasswordForm, UserCodeForm
 from bedside.console.accounts.models import DeviceAuthorization, SingleSignOn, User
 from bedside.console.accounts.queries import open_invitation
+from bedside.console.accounts.second_factor import LINK_SHOWN
 from bedside.console.accounts.single_sign_on import provider_of, refuse
+from bedside.console.accounts.tokens import digest
 from bedside.console.journal.actions import now_ms
 
-__all__ = ["activate", "begin_sign_on", "end_sign_on", "invitation", "single_sign_on"]
+__all__ = [
+    "activate",
+    "begin_sign_on",
+    "end_sign_on",
+    "invitation",
+    "new_factors",
+    "single_sign_on",
+]
 
+_MAX_CODE = 100
 _WRONG = "activate_wrong"
 _WRONG_LIMIT = 10
 _WRONG_WINDOW_MS = 600_000
@@ -73,6 +83,25 @@ def invitation(request: HttpRequest) -> HttpResponse:
         return _gone(request)
     with translation.override(found.person.language):
         return _choose_password(request, found.person, code)
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_factors(request: HttpRequest) -> HttpResponse:
+    """Take the code of a link that lets somebody make new second factors, once they sign in.
+
+    Whether it is a code, and whose, is said to nobody who has not given that person's password.
+    """
+    code = request.POST.get("code", "").strip()
+    if request.method != "POST" or not 0 < len(code) <= _MAX_CODE:
+        return render(request, "accounts/new_factors.html")
+    user, shown = request.user, digest(code)
+    if not isinstance(user, User) or user.factor_link != shown:
+        # Whoever else is signed in with this browser is not the one who was sent the link.
+        logout(request)
+    request.session[LINK_SHOWN] = shown
+    return redirect("mfa_index" if request.user.is_authenticated else "account_login")
 
 
 def _choose_password(request: HttpRequest, person: User, code: str) -> HttpResponse:

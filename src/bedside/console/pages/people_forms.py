@@ -31,6 +31,7 @@ __all__ = [
     "OrganisationForm",
     "PeopleFilters",
     "PersonForm",
+    "ResetForm",
     "ReviewFilters",
     "SingleSignOnForm",
     "TokenForm",
@@ -193,6 +194,14 @@ class InviteForm(PersonForm):
         if User.objects.filter(email=email).exists():
             raise ValidationError(_("Somebody has this address already."), code="taken")
         return email
+
+
+class ResetForm(forms.Form):
+    """Why somebody's second factors are taken away."""
+
+    reason = _text(
+        _("Reason"), 200, help_text=_("The person reads it in the letter, and it is journalled.")
+    )
 
 
 class TrainingForm(forms.Form):

@@ -75,6 +75,7 @@ urlpatterns = [
     path("people/<str:person_id>/invitation/", person_acts.invitation, name="person_invitation"),
     path("people/<str:person_id>/review/", person_acts.review, name="person_review"),
     path("people/<str:person_id>/close/", person_acts.close, name="person_close"),
+    path("people/<str:person_id>/factors/", person_acts.factors, name="person_factors"),
     path("people/<str:person_id>/open/", person_acts.reopen, name="person_open"),
     path(
         "people/<str:person_id>/workstations/<int:passkey_id>/",

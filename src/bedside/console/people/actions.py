@@ -15,7 +15,7 @@ from bedside.console.devices.actions import do_note_outdated
 from bedside.console.service_sessions.actions import do_void_approvals
 from bedside.protocol.support import SupportContact
 
-__all__ = ["do_close_person", "do_leave", "do_save_organisation"]
+__all__ = ["do_close_person", "do_leave", "do_reset_factors", "do_save_organisation"]
 
 
 def do_close_person(user: User, *, reason: str, acting_user: Acting) -> bool:
@@ -31,6 +31,19 @@ def do_close_person(user: User, *, reason: str, acting_user: Acting) -> bool:
         closed = accounts.do_close_account(user, reason=reason, acting_user=acting_user)
         do_void_approvals(user, acting_user=acting_user)
     return closed
+
+
+def do_reset_factors(user: User, *, reason: str, acting_user: Acting) -> None:
+    """Take a person's second factors away: what they opened ends, what they approved is void.
+
+    The person is sent the link to make new ones, which the password alone does not.
+
+    Raises:
+        ValidationError: there is no reason, the account is not open, or it is one's own.
+    """
+    with transaction.atomic():
+        accounts.do_reset_factors(user, reason=reason, acting_user=acting_user)
+        do_void_approvals(user, acting_user=acting_user)
 
 
 def do_leave(user: User, *, acting_user: Acting) -> None:

@@ -17,6 +17,7 @@ from bedside.console.accounts.workstations import (
     do_remove_workstation,
 )
 from bedside.console.people import schemas
+from bedside.console.people.actions import do_reset_factors
 from bedside.console.rest.bodies import Empty
 from bedside.vocabulary import Permission
 
@@ -63,6 +64,15 @@ def remove_workstation(
     person = access_person(caller(request), person_id)
     user = empowered(request, Permission.ACCOUNTS_PERSON_MANAGE)
     do_remove_workstation(access_passkey(person, passkey_id), acting_user=user)
+    return Status(204, None)
+
+
+@router.post("/people/{person_id}/factors/reset", response={204: None}, operation_id="resetFactors")
+def reset_factors(request: HttpRequest, body: schemas.ReasonBody, person_id: str) -> Status[None]:
+    """Take every passkey, app and recovery code of a person, and send the link to make new ones."""
+    person = access_person(caller(request), person_id)
+    user = empowered(request, Permission.ACCOUNTS_PERSON_CLOSE)
+    do_reset_factors(person, reason=body.reason, acting_user=user)
     return Status(204, None)
 
 

@@ -11,7 +11,7 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import employer, state_of
 from bedside.console.accounts.workstations import passkeys_with_workstations
 from bedside.console.people.queries import due_ms, rights_of
-from bedside.console.rest.bodies import Body, PageQuery
+from bedside.console.rest.bodies import Body, PageQuery, Plain
 from bedside.vocabulary import Level, Role
 
 __all__ = [
@@ -193,7 +193,7 @@ class InviteBody(DetailsBody):
 class ReasonBody(Body):
     """Why."""
 
-    reason: str = Field(min_length=1, max_length=200)
+    reason: Plain = Field(min_length=1, max_length=200)
 
 
 class TrainingBody(Body):

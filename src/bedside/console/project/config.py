@@ -58,6 +58,7 @@ class SignInLimits:
     """How long a password or passkey that was just given counts before a risky act."""
     passkey_roles: tuple[str, ...] = ("administrator", "site_approver")
     """Roles that sign in with a passkey only; an organisation may add to them."""
+    factor_link_hours: int = 24
     invitation_days: int = 7
     program_token_days: int = 90
     """The longest life of a token that a person makes for a program."""

@@ -1,5 +1,6 @@
 """Every change to organisations, people and sign-ins, each with its journal entry."""
 
+from bedside.console.accounts.actions.factors import do_reset_factors, do_use_factor_link
 from bedside.console.accounts.actions.invitations import (
     InvitationGoneError,
     do_accept_invitation,
@@ -53,6 +54,7 @@ __all__ = [
     "do_note_sign_in",
     "do_note_sign_out",
     "do_open_account",
+    "do_reset_factors",
     "do_review_person",
     "do_save_contacts",
     "do_save_organisation",
@@ -60,4 +62,5 @@ __all__ = [
     "do_send_invitation",
     "do_set_password",
     "do_unlock_person",
+    "do_use_factor_link",
 ]

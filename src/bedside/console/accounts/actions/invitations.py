@@ -106,6 +106,8 @@ def do_accept_invitation(code: str, password: str) -> User:
         user.set_password(password)
         user.is_active, user.activated_ms, user.left_ms = True, moment, None
         user.reviewed_ms, user.review_told_ms = moment, 0
+        # The invitation was a link to this person's address itself.
+        user.factor_link, user.factor_link_ms = "", 0
         user.save()
         record(
             JournalAction.ACCOUNT_INVITATION_ACCEPTED,

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
-from bedside.console.accounts.models import Organisation, User
+from bedside.console.accounts.models import DeviceAuthorization, Organisation, User
 from bedside.console.accounts.queries import Acting, actor_of, state_of
 from bedside.console.accounts.standing import tell_standing_changed
 from bedside.console.journal.actions import now_ms, record
@@ -128,7 +128,7 @@ def do_close_account(user: User, *, reason: str, acting_user: Acting) -> bool:
 
 
 def do_end_ways_in(user: User) -> None:
-    """End every token, browser and invitation of a person, within a transaction."""
+    """End every token, browser, invitation and waiting program of a person, within a transaction."""
     moment = now_ms()
     user.tokens.filter(revoked_ms__isnull=True).update(revoked_ms=moment)
     user.invitations.filter(ended_ms__isnull=True).update(ended_ms=moment)
@@ -136,6 +136,8 @@ def do_end_ways_in(user: User) -> None:
     for key in user.browsers.values_list("session_key", flat=True):
         store(key).delete()
     user.browsers.all().delete()
+    # A program that was let in and has not fetched its token yet.
+    DeviceAuthorization.objects.filter(person=user).delete()
 
 
 def do_leave_account(user: User, *, acting_user: Acting) -> None:

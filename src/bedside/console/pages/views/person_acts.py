@@ -25,15 +25,16 @@ from bedside.console.accounts.workstations import (
     do_remove_workstation,
 )
 from bedside.console.pages.forms import LockForm
-from bedside.console.pages.people_forms import TrainingForm, take_errors
+from bedside.console.pages.people_forms import ResetForm, TrainingForm, take_errors
 from bedside.console.pages.views.people import for_people, zone_of
-from bedside.console.people.actions import do_close_person, do_leave
+from bedside.console.people.actions import do_close_person, do_leave, do_reset_factors
 from bedside.console.people.queries import holdings_of, rights_of
 from bedside.vocabulary import Permission
 
 __all__ = [
     "close",
     "end_training",
+    "factors",
     "invitation",
     "leave",
     "reopen",
@@ -106,6 +107,24 @@ def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
         words = _("The account of %(name)s is open.")
         return _do(request, shown, words, lambda: do_open_account(shown, acting_user=user))
     return render(request, "pages/person_open.html", {"person": shown})
+
+
+@require_http_methods(_METHODS)
+@for_people
+@must_confirm
+def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
+    """Take somebody's second factors away, who has lost them; a letter brings the link to new ones."""
+    shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
+    form = ResetForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        words = _("The second factors of %(name)s are taken away; the letter is on its way.")
+        return _do(
+            request, shown, words, lambda: do_reset_factors(shown, reason=reason, acting_user=user)
+        )
+    context = {"person": shown, "form": form, "holds": holdings_of(shown)}
+    status = 400 if form.is_bound else 200
+    return render(request, "pages/person_factors.html", context, status=status)
 
 
 @require_http_methods(_METHODS)
