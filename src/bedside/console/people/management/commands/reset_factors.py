@@ -21,7 +21,7 @@ class Command(HouseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address, and why."""
         parser.add_argument("email")
-        parser.add_argument("--reason", required=True, help=N_("why: the person reads it"))
+        parser.add_argument("--reason", required=True, help=_("why: the person reads it"))
 
     def handle(self, **options: Any) -> None:
         """Reset."""
