@@ -280,10 +280,10 @@ async def test_what_the_console_ends_takes_control_along(tmp_path, which):
         await play.withdraw(
             {"hand-over": order, "join": scene.join, "session": scene.host}[which], Ending.REVOKED
         )
-        assert await ended(play, order) == ("revoked", None)
+        assert (await ended(play, order))[0] == "revoked"
         if which == "session":
-            assert await ended(play, scene.join) == ("revoked", None)
-            assert await ended(play, scene.host) == ("revoked", None)
+            for one in (scene.join, scene.host):
+                assert (await ended(play, one))[0] == "revoked"
             await asyncio.wait_for(scene.shell.wait(), 20)
         else:
             await play.wait_until(lambda: scene.operator.status.activity is Activity.VIEWING)
@@ -349,7 +349,7 @@ async def test_what_is_under_way_is_cut_when_control_passes(tmp_path):
         assert running.returncode == 77
         assert b"you do not control this session now" in errors
         await play.withdraw(order, Ending.SITE_TERMINATED)
-        assert await ended(play, order) == ("site_terminated", None)
+        assert (await ended(play, order))[0] == "site_terminated"
         await scene.over()
 
 
@@ -364,6 +364,58 @@ async def test_a_session_for_observation_has_no_control_to_hand_over(tmp_path):
         await reads(screen.stdout, b"no terminal is open")
         order = await play.ask(person=JEAN, joins=join.session)
         assert await ended(play, order) == ("refused", str(Gate.JOIN))
+        for wish in ("take", "hand Jean Roy"):
+            status, _, errors = await marie.run("ssh", "-s", "device", f"control {wish}")
+            assert (status, "you do not control this session" in errors) == (77, True)
         await asyncio.to_thread(operator.stop)
         await asyncio.wait_for(screen.wait(), 20)
+        operator.leave()
+
+
+@pytest.mark.asyncio
+async def test_a_lost_relay_ends_all_three(tmp_path):
+    async with world(tmp_path, relays="a") as play:
+        scene = await Scene(play, await play.operator()).begin()
+        order = await scene.handed()
+        await play.stop_relay("a")
+        for one in (order, scene.join, scene.host):
+            (ending,) = await play.wait_until(
+                lambda one=one: play.endings(one.session), within_s=60
+            )
+            # Whoever is cut off with it may be missed before the relay is.
+            words = {"relay_lost", "partner_lost"} if one is order else {"relay_lost"}
+            assert ending["detail"]["ending"] in words
+        await play.wait_until(lambda: scene.operator.status.activity is Activity.IDLE)
+        for one in (scene.shell, scene.screen):
+            assert await asyncio.wait_for(one.wait(), 20) == 255
+        scene.operator.leave()
+
+
+@pytest.mark.asyncio
+async def test_what_whoever_joined_does_keeps_both_from_being_idle(tmp_path):
+    """Copying files with nothing on the terminal is work, for the session too."""
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, marie = await let_in(play, operator, idle_s=12)
+        scene = Scene(play, operator)
+        scene.host, scene.marie = order, marie
+        scene.shell = await marie.start("ssh", "-tt", "device")
+        await play.wait_until(lambda: operator.status.activity is Activity.CONTROLLING)
+        scene.join, scene.jean = await joined(play, operator, order)
+        scene.screen = await scene.jean.start("ssh", "-tt", "device")
+        await reads(scene.screen.stdout, b"you watch a terminal")
+        await scene.shows(lambda session: session.joined.watches)
+        control = await scene.handed(actions=(SiteAction.FILES_IN,), idle_s=12)
+        began = wall_ms()
+        fix = scene.jean.folder / "fix.cfg"
+        fix.write_text("E12")
+        while wall_ms() - began < 16_000:
+            status, _, errors = await scene.jean.run("scp", str(fix), "device:/inbox/fix.cfg")
+            assert status == 0, errors
+        assert not play.endings(order.session)
+        assert not play.endings(control.session)
+        # And with nobody doing anything, it is.
+        assert await ended(play, control) == ("idle", None)
+        for one in (scene.shell, scene.screen):
+            await asyncio.wait_for(one.wait(), 30)
         operator.leave()

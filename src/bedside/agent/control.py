@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import time
 
 from bedside.agent.session import Over, ServiceSession, SessionParts
 from bedside.agent.ssh.helm import Seat
@@ -15,9 +16,11 @@ from bedside.audit.entry import Deed, Thing
 from bedside.language import Language
 from bedside.protocol.orders import SessionOrder
 from bedside.protocol.site import Approver
-from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, SiteAction
+from bedside.vocabulary import Activity, DeviceId, Ending, Gate, JournalAction, SiteAction
 
 __all__ = ["ControlSession"]
+
+_WHY_S = 2.0
 
 
 class ControlSession(ServiceSession):
@@ -110,13 +113,20 @@ class ControlSession(ServiceSession):
         self._go_live(passed)
         self._host.note_change(self.name)
 
+    def moved(self) -> None:
+        """Neither their control nor the session that they control is idle."""
+        self._moved = time.monotonic()
+        self._host.moved()
+
     def did(self, text: str) -> None:
         """Keep what they do for whoever verifies the device."""
         self._host.note_change(f"{self.name}: {text}")
 
     def lost(self) -> None:
-        """Their last terminal is closed: they control nothing any more."""
-        self.finish(Over(ending=Ending.PARTNER_LOST))
+        """Their last terminal is closed: end it, by the word for why that may be on its way."""
+        self._parts.show({"activity": Activity.IDLE})
+        loop = asyncio.get_running_loop()
+        loop.call_later(_WHY_S, self.finish, Over(ending=Ending.PARTNER_LOST))
 
     async def end(self, by: Seat) -> None:
         """End their control; the ending is in the journal on return."""

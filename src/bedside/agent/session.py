@@ -386,6 +386,8 @@ class ServiceSession:
     def moved(self) -> None:
         """Bytes moved: the session is not idle."""
         self._moved = time.monotonic()
+        if self._seat is Seat.JOINED:
+            self._parts.stage.helm.moved()
 
     def does(self, text: str) -> None:
         """Show what the specialist does now, and keep it for who verifies the device."""

@@ -36,7 +36,6 @@ class Heir:
 
     def lost(self) -> None:
         self.ended_by.append("lost")
-        self.play.helm.forget(self)
 
     async def end(self, by: Seat) -> None:
         self.ended_by.append(by)
@@ -152,7 +151,16 @@ async def test_however_it_ends_it_is_nobodys_until_whoever_started_takes_it(play
     assert await play.take(JOINED) is Refusal.NOT_OFFERED
     assert await play.take(STARTED) is None
     assert play.helm.holder is STARTED
-    assert play.written[-1] == (TAKEN, "")
+    assert play.written[-1] == (TAKEN, "Jean Roy" if how == "lost" else "")
+
+
+async def test_whoever_was_cut_off_is_ended_before_it_is_taken_back(play):
+    await play.passed()
+    play.helm.watched(0)
+    assert (play.helm.holder, play.heir.ended_by) == (None, ["lost"])
+    assert await play.take(STARTED) is None
+    assert play.heir.ended_by == ["lost", STARTED]
+    assert play.said[-2:] == [Turn.OVER, Turn.TAKEN]
 
 
 async def test_what_cannot_be_written_does_not_pass(play):
@@ -182,9 +190,11 @@ async def test_what_the_loser_has_under_way_is_cut_and_nothing_of_the_other(play
 async def test_what_whoever_joined_does_counts_while_they_control(play):
     play.helm.allow(play.heir)
     play.helm.did("before")
+    play.helm.moved()
     await play.hand()
     await play.take(JOINED)
     assert play.helm.actions == {SiteAction.FILES_IN}
+    assert [each for each, _ in play.written] == [OFFERED, JournalAction.SESSION_CONTROL_PASSED]
     play.helm.moved()
     play.helm.did("/inbox/fix.cfg")
     assert play.written[-2:] == [("moved", "Jean Roy"), ("/inbox/fix.cfg", "Jean Roy")]

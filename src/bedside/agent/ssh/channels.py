@@ -7,6 +7,7 @@ import asyncssh
 
 from bedside.agent.ssh import words
 from bedside.agent.ssh.context import SessionContext
+from bedside.agent.ssh.helm import Seat
 from bedside.agent.ssh.internals import EndpointChannel
 from bedside.agent.ssh.keys import IdleKeys
 from bedside.agent.ssh.plan import (
@@ -22,7 +23,7 @@ from bedside.agent.ssh.process import ChannelProcess, Terminal
 from bedside.agent.ssh.sftp import SftpService
 from bedside.agent.ssh.watch import Watch
 from bedside.audit.entry import DetailValue, short
-from bedside.vocabulary import JournalAction, Outcome
+from bedside.vocabulary import JournalAction, Mode, Outcome
 
 if TYPE_CHECKING:
     from bedside.agent.ssh.server import Visit
@@ -144,6 +145,8 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
 
     async def _ask_for(self, wish: ControlWish) -> Refusal | None:
         stage, seat = self._context.stage, self._context.seat
+        if seat is Seat.STARTED and self._context.grant.mode is Mode.VIEW:
+            return Refusal.NOT_IN_CONTROL  # a session for observation has none to hand over or take
         match wish.verb:
             case ControlVerb.HAND:
                 return await stage.helm.hand(seat, wish.person, self._record_turn)
@@ -260,7 +263,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             self._service.resume_writing()
 
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
-        """Pass on a new window size."""
+        """Pass on a new window size: the window is its owner's, whoever controls."""
         if self._terminal is not None:
             self._terminal.resize((width, height, pixwidth, pixheight))
 

@@ -76,7 +76,7 @@ class Heir(Protocol):
         ...
 
     def lost(self) -> None:
-        """End their control: their last terminal is closed."""
+        """Hear that their last terminal is closed: they control nothing any more."""
         ...
 
     async def end(self, by: Seat) -> None:
@@ -126,15 +126,21 @@ class Helm:
         """End what `heir` was allowed; where they controlled, nobody does (4, 5)."""
         if self._heir is not heir:
             return
-        had = self.holder is Seat.JOINED
-        self._heir, self._offered = None, False
-        if had:
+        if self.holder is Seat.STARTED:
+            self._say(Turn.LAPSED, heir)
+        self._drop(heir)
+        self._heir = None
+
+    def _drop(self, heir: Heir) -> None:
+        self._offered = False
+        if self.holder is Seat.JOINED:
             self._pass(None)
-        self._say(Turn.OVER if had else Turn.LAPSED, heir)
+            self._say(Turn.OVER, heir)
 
     def watched(self, watchers: int) -> None:
         """Note how many terminals of whoever joined are left: without one they control nothing."""
         if not watchers and self.holder is Seat.JOINED and self._heir is not None:
+            self._drop(self._heir)
             self._heir.lost()
 
     def follow(self, follower: Callable[[], None]) -> Callable[[], None]:
@@ -143,8 +149,8 @@ class Helm:
         return lambda: self._followers.remove(follower)
 
     def moved(self) -> None:
-        """Note that whoever joined and controls did something."""
-        if self._heir is not None:
+        """Note that bytes of whoever joined moved, where they control."""
+        if self._heir is not None and self.holder is Seat.JOINED:
             self._heir.moved()
 
     def did(self, text: str) -> None:
@@ -202,7 +208,7 @@ class Helm:
 
     async def _take_back(self, record: Record) -> None:
         heir = self._heir
-        if heir is not None and self.holder is Seat.JOINED:
+        if heir is not None and self.holder is not Seat.STARTED:
             await heir.end(Seat.STARTED)
         await record(JournalAction.SESSION_CONTROL_TAKEN, heir.name if heir else "")
         self._offered = False

@@ -163,6 +163,8 @@ class ChannelProcess:
             self._keys.pressed(data)
         elif self._input is not None:
             self._input.write(data)
+            if self._input.pressed:
+                self._chan.pause_reading()
 
     def eof_received(self) -> None:
         """Close the process's input; a terminal has no end of input of its own."""
@@ -238,7 +240,8 @@ class ChannelProcess:
     def _press(self, pressed: bool) -> None:  # noqa: FBT001
         if self._press_typist is not None:
             self._press_typist(pressed)
-        if pressed:
-            self._chan.pause_reading()
-        else:
+        if not pressed:
             self._chan.resume_reading()
+        elif self._terminal is None or self._context.controls:
+            # Else it is somebody else who types too much: this person's Ctrl-T is read all the same.
+            self._chan.pause_reading()

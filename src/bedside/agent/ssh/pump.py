@@ -91,6 +91,11 @@ class FdWriter:
         self._finishing = False
         os.set_blocking(fd, False)
 
+    @property
+    def pressed(self) -> bool:
+        """Whether too much waits."""
+        return self._pressed
+
     def write(self, data: bytes) -> None:
         """Write `data`, or keep it until the descriptor takes it."""
         if self._fd < 0:

@@ -71,7 +71,6 @@ class Watch:
         """Hand keys to the terminal, or to `keys`; Ctrl-C and Ctrl-D leave whoever only watches."""
         self._received += len(data)
         if self._context.controls:
-            self._context.stage.helm.moved()
             self._context.stage.type(data, self._press)
         elif data in _LEAVE:
             self.connection_lost()
