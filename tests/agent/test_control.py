@@ -51,6 +51,9 @@ class Scene:
 
     def __init__(self, play: World, operator) -> None:
         self.play, self.operator = play, operator
+        self.written = play.folder / "written"
+        self.touch = f"touch {self.written}\n".encode()
+        self.look = f"ls {self.written}; ".encode()
 
     async def begin(self) -> "Scene":
         self.host, self.marie, self.shell = await live(self.play, self.operator)
@@ -130,12 +133,13 @@ async def test_handed_over_taken_and_taken_back_one_controls_at_a_time(tmp_path)
         await types(screen, b"echo theirs $((40+2))\n")
         await reads(shell.stdout, b"theirs 42")
         # What Marie types reaches nothing.
-        await types(shell, b"touch written\n")
+        await types(shell, scene.touch)
         await reads(shell.stdout, b"you do not control: your keys do not reach the device")
-        await types(screen, b"ls written; echo looked $((40+2))\n")
+        await types(screen, scene.look + b"echo looked $((40+2))\n")
         heard = await reads(screen.stdout, b"looked 42")
         assert b"touch" not in heard
-        status, _, errors = await scene.marie.run("ssh", "device", "touch written")
+        assert not scene.written.exists()
+        status, _, errors = await scene.marie.run("ssh", "device", f"touch {scene.written}")
         assert (status, "only the commands that the product calls read-only" in errors) == (
             77,
             True,
@@ -144,7 +148,7 @@ async def test_handed_over_taken_and_taken_back_one_controls_at_a_time(tmp_path)
         await reads(screen.stdout, b"whoever started the session controls again")
         assert await ended(play, order) == ("by_specialist", None)
         await scene.shows(lambda session: not session.joined.controls)
-        await types(screen, b"touch written\n")
+        await types(screen, scene.touch)
         await reads(screen.stdout, b"your keys do not reach the device")
         await types(shell, b"echo again $((40+2))\n")
         assert b"touch" not in await reads(shell.stdout, b"again 42")
@@ -197,7 +201,7 @@ async def test_refused_or_unanswered_everything_stays_as_it_was(tmp_path):
         assert await ended(play, order) == ("unanswered", "consent_silence")
         status, _, errors = await scene.hand()
         assert (status, "nobody of this name" in errors) == (77, True)
-        await types(scene.screen, b"touch written\n")
+        await types(scene.screen, scene.touch)
         await reads(scene.screen.stdout, b"your keys do not reach the device")
         await types(scene.shell, b"echo mine $((40+2))\n")
         await reads(scene.screen.stdout, b"mine 42")
@@ -250,7 +254,7 @@ async def test_given_back_or_cut_off_it_is_nobodys_until_it_is_taken(tmp_path):
         assert "you gave control back" in out
         assert await ended(play, order) == ("by_specialist", None)
         await play.wait_until(lambda: scene.operator.status.activity is Activity.VIEWING)
-        await types(scene.shell, b"touch written\n")
+        await types(scene.shell, scene.touch)
         await reads(scene.shell.stdout, b"you do not control")
         await types(scene.shell, TAKE)
         await play.wait_until(lambda: scene.operator.status.activity is Activity.CONTROLLING)
@@ -263,7 +267,7 @@ async def test_given_back_or_cut_off_it_is_nobodys_until_it_is_taken(tmp_path):
         await reads(scene.shell.stdout, b"Nobody does: Ctrl-T takes control")
         await types(scene.shell, TAKE)
         await play.wait_until(lambda: scene.operator.status.activity is Activity.CONTROLLING)
-        await types(scene.shell, b"ls written; echo alive $((40+2))\n")
+        await types(scene.shell, scene.look + b"echo alive $((40+2))\n")
         assert b"No such file" in await reads(scene.shell.stdout, b"alive 42")
         await asyncio.to_thread(scene.operator.stop)
         await asyncio.wait_for(scene.shell.wait(), 20)
@@ -342,8 +346,8 @@ async def test_stop_ends_all_three_and_says_what_to_verify(tmp_path):
 async def test_what_is_under_way_is_cut_when_control_passes(tmp_path):
     async with world(tmp_path) as play:
         scene = await Scene(play, await play.operator()).begin()
-        running = await scene.marie.start("ssh", "device", "cat > kept")
-        await scene.shows(lambda session: "cat > kept" in session.doing)
+        running = await scene.marie.start("ssh", "device", f"cat > {scene.written}")
+        await scene.shows(lambda session: "cat > " in session.doing)
         order = await scene.handed()
         _, errors = await asyncio.wait_for(running.communicate(b"late\n"), 20)
         assert running.returncode == 77
@@ -406,12 +410,12 @@ async def test_what_whoever_joined_does_keeps_both_from_being_idle(tmp_path):
         await reads(scene.screen.stdout, b"you watch a terminal")
         await scene.shows(lambda session: session.joined.watches)
         control = await scene.handed(actions=(SiteAction.FILES_IN,), idle_s=12)
-        began = wall_ms()
         fix = scene.jean.folder / "fix.cfg"
         fix.write_text("E12")
-        while wall_ms() - began < 16_000:
-            status, _, errors = await scene.jean.run("scp", str(fix), "device:/inbox/fix.cfg")
-            assert status == 0, errors
+        # One connection: each has a proof of its own, and there are 64.
+        slowly = f"put {fix} /inbox/fix.cfg\n!sleep 2\n".encode() * 8
+        status, _, errors = await scene.jean.run("sftp", "device", stdin=slowly)
+        assert status == 0, errors
         assert not play.endings(order.session)
         assert not play.endings(control.session)
         # And with nobody doing anything, it is.

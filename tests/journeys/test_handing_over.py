@@ -102,6 +102,7 @@ class Pair:
         self.scene, self.journey = scene, scene.journey
         self.marie = self.journey.let_in(MARIE, "--access", "system", "--mode", "control")
         self.hers = self._opens(self.marie, closing)
+        self.written = scene.world.device.folder / "by-marie"
         self.hers.types(b"echo ready $((40+2))\n")
         self.hers.says("ready 42")
         self.host = scene.newest()["id"]
@@ -218,10 +219,11 @@ def test_asked_for_allowed_handed_over_typed_and_taken_back(pair: Pair) -> None:
     assert pair.journey.operator.status.activity is Activity.CONTROLLING
     pair.his.types(b"echo by sam $((40+2))\n")
     pair.hers.says("by sam 42")
-    pair.hers.types(b"touch /tmp/by-marie\n")
+    pair.hers.types(f"touch {pair.written}\n".encode())
     pair.hers.says("vos touches n’atteignent pas l’appareil")
     pair.his.types(b"echo seen $((1+1))\n")
     assert "by-marie" not in pair.his.says("seen 2")
+    assert not pair.written.exists()
     refused = pair.marie.run("ssh", HOST, "echo hi")
     assert refused.returncode == 77
     # The console shows what the device told of it.
@@ -288,12 +290,13 @@ def test_whoever_closes_the_window_controls_no_more_and_nobody_does(pair: Pair) 
     pair.hers.says("Personne ne l’a")
     pair.sees(lambda session: not session.joined.controls)
     assert pair.journey.operator.status.activity is Activity.VIEWING
-    pair.hers.types(b"touch /tmp/by-marie\n")
+    pair.hers.types(f"touch {pair.written}\n".encode())
     pair.hers.says("vous n’avez pas la prise en main")
     status, said = pair.command(MARIE, "take", DEVICE)
     assert status == 0, said
     pair.hers.types(b"echo back $((40+2))\n")
     pair.hers.says("back 42")
+    assert not pair.written.exists()
     assert pair.journey.operator.status.activity is Activity.CONTROLLING
 
 
