@@ -95,6 +95,8 @@ PAGES = [
     ),
     Stop("journal/<int:row_id>/", "Marie", 7),
     Stop("journal/proofs/", "Marie", 7, {"entry": "{row_id}"}),
+    Stop("locks/", "Alex", 5),
+    Stop("locks/", "Julie", 5, name="locks page of a site"),
     Stop("notices/", "Alex", 6),
     Stop("notices/", "Alex", 6, {"state": "dead"}, "notices dead"),
     Stop("organisations/", "Alex", 6),

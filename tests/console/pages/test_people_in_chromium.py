@@ -13,7 +13,7 @@ from tests.console.world import PASSWORD
 pytestmark = pytest.mark.timeout(300)
 
 PAGES = {
-    "Alex": ["/people/", "/people/?q=nobody+at+all", "/people/invite/", "PERSON", "PERSON/edit/",
+    "Alex": ["/people/", "/people/?q=nobody+at+all", "/locks/", "/people/invite/", "PERSON", "PERSON/edit/",
              "PERSON/train/", "PERSON/close/", "PERSON/factors/", "PERSON/leave/", "NEWCOMER", "/people/training/",
              "/people/review/", "/people/review/?due=on", "/organisations/",
              "/organisations/bayard-imaging/", "/organisations/st-mary/single-sign-on/", "/organisations/new/"],

@@ -31,6 +31,8 @@ SAME = {
     "journal_entry": "readEntry",
     "journal_export": "exportJournal",
     "journal_proofs": "readEntry",
+    "lock_clear": "clearLock",
+    "locks": "listLocks setLock",
     "notice_again": "sendAgain",
     "notices": "listNotices",
     "organisation": "saveOrganisation",

@@ -32,6 +32,7 @@ __all__ = [
     "ACTIVITIES",
     "DEVICE_STATES",
     "GATE_NAMES",
+    "LOCKED",
     "LOCK_SCOPES",
     "MODE_HELP",
     "OBJECTS",
@@ -284,6 +285,13 @@ _FACT_VALUES: dict[str, Mapping[Any, object]] = {
     "shows": {"no": _("no"), "yes": _("yes")},
     "state": {**DEVICE_STATES, "never_seen": _("Never seen")},
     "waived": {"break_glass": _("break-glass")},
+}
+LOCKED = {
+    LockScope.DEVICE: _("A device"),
+    LockScope.EVERYTHING: _("Everything"),
+    LockScope.PERSON: _("A person"),
+    LockScope.PRODUCT: _("A product"),
+    LockScope.SITE: _("A site"),
 }
 LOCK_SCOPES = {
     LockScope.DEVICE: _("this device"),

@@ -11,7 +11,7 @@ from bedside.vocabulary import Permission
 
 __all__ = ["installation"]
 
-_PLACES = {"": "fleet", "devices": "fleet", "organisations": "people"}
+_PLACES = {"": "fleet", "devices": "fleet", "locks": "policy", "organisations": "people"}
 
 
 def installation(request: HttpRequest) -> dict[str, Any]:

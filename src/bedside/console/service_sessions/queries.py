@@ -18,14 +18,17 @@ from bedside.language import (
     parse_language,
     state_sentence,
 )
-from bedside.policy.facts import RequestFacts
+from bedside.policy.facts import LockScope, RequestFacts
+from bedside.protocol.states import OPEN
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState, SiteAction
 
 __all__ = [
     "Present",
     "access_session",
+    "covered_by",
     "facts_of",
     "find_sessions",
+    "open_under",
     "refusals",
     "session_view",
     "timeline_of",
@@ -94,6 +97,23 @@ def find_sessions(
     if device:
         sessions = sessions.filter(device_id=device)
     return sessions.filter(person=user) if mine else sessions
+
+
+def covered_by(scope: LockScope, target: str) -> Q:
+    """Return which sessions a lock covers."""
+    return {
+        LockScope.DEVICE: Q(device_id=target),
+        LockScope.EVERYTHING: Q(),
+        LockScope.PERSON: Q(person_id=target),
+        LockScope.PRODUCT: Q(device__product_id=target),
+        LockScope.SITE: Q(device__site_id=target),
+    }[scope]
+
+
+def open_under(scope: LockScope, target: str) -> int:
+    """Return how many open sessions a lock would end."""
+    ongoing = [state.value for state in OPEN]
+    return ServiceSession.objects.filter(covered_by(scope, target), state__in=ongoing).count()
 
 
 def refusals(session: ServiceSession, language: Language) -> list[dict[str, Any]]:

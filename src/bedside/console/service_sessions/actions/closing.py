@@ -17,6 +17,7 @@ from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms, worker_actor
 from bedside.console.service_sessions.actions.life import end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.queries import covered_by
 from bedside.console.service_sessions.telling import tell_glass
 from bedside.console.sites.actions import do_break_glass as break_glass
 from bedside.console.sites.actions import do_close_window as close_window
@@ -82,7 +83,7 @@ def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> Lock:
         row = set_lock(lock, reason=reason, acting_user=acting_user)
         if lock.scope is LockScope.DEVICE:
             devices.do_note_lock(Device.objects.get(pk=lock.target), row.reason)
-        _end_all(_covered(lock), actor_of(acting_user), Gate.LOCK)
+        _end_all(covered_by(lock.scope, lock.target), actor_of(acting_user), Gate.LOCK)
     return row
 
 
@@ -202,16 +203,6 @@ def _silent(session: ServiceSession) -> Gate | None:
         SessionState.AWAITING_OPERATOR.value: Gate.CONSENT_SILENCE,
         SessionState.AWAITING_SITE.value: Gate.SITE_SILENCE,
     }.get(session.state)
-
-
-def _covered(lock: LockTarget) -> Q:
-    return {
-        LockScope.DEVICE: Q(device_id=lock.target),
-        LockScope.EVERYTHING: Q(),
-        LockScope.PERSON: Q(person_id=lock.target),
-        LockScope.PRODUCT: Q(device__product_id=lock.target),
-        LockScope.SITE: Q(device__site_id=lock.target),
-    }[lock.scope]
 
 
 def _end_all(covered: Q, actor: Actor, gate: Gate) -> int:
