@@ -217,6 +217,8 @@ class Walker:
     Args:
         stop: where.
         things: from `prepare`.
+
+    `path` is the stop's address.
     """
 
     def __init__(self, stop: Stop, things: dict[str, str]) -> None:
@@ -229,14 +231,14 @@ class Walker:
         )
         known = {**things, **waits}
         path = re.sub(r"<\w+:(\w+)>|\{(\w+)\}", lambda m: known[m[1] or m[2]], stop.route)
-        self._path = path if api else f"/{path}"
+        self.path = path if api else f"/{path}"
         self._query = {name: value.format(**known) for name, value in stop.query.items()}
 
     def open(self) -> HttpResponse:
         """Return the answer; RuntimeError where it is not the page."""
-        answer = self._who.get(self._path, **self._query)
+        answer = self._who.get(self.path, **self._query)
         if answer.status_code != 200:
-            raise RuntimeError(f"{self._path} answered {answer.status_code}")
+            raise RuntimeError(f"{self.path} answered {answer.status_code}")
         return answer
 
 
