@@ -80,8 +80,8 @@ def body_for(operation: dict, path: str) -> object:
     return content.get("application/json", {}).get("example", {})
 
 
-def ask(caller: Api, method: str, path: str, ids: dict[str, str]):
-    body = body_for(DESCRIPTION["paths"][path][method], path)
+def ask(caller: Api, method: str, path: str, ids: dict[str, str], body: object = None):
+    body = body or body_for(DESCRIPTION["paths"][path][method], path)
     path = path.removeprefix("/api/v1").format(**ids)
     return caller.get(path) if method == "get" else caller.post(path, body)
 
@@ -244,6 +244,24 @@ def test_the_same_addresses_open_to_whoever_they_belong_to():
                 statuses.append(answer.status_code)
                 transaction.set_rollback(True)
         assert any(status != 404 for status in statuses), (method, path, statuses)
+
+
+def test_whatever_is_posted_under_a_name_is_done_once():
+    ids = things()
+    for number, (method, path) in enumerate(operations()):
+        if method != "post":
+            continue
+        body = body_for(DESCRIPTION["paths"][path][method], path)
+        # Each starts from the same things: one of these calls ends the token that it came with.
+        with transaction.atomic():
+            first = ask(Api("Alex").named(f"the-call-{number}"), method, path, ids, body)
+            before = JournalRow.objects.count()
+            again = ask(Api("Alex").named(f"the-call-{number}"), method, path, ids, body)
+            wrote = JournalRow.objects.count() - before
+            transaction.set_rollback(True)
+        assert again.headers.get("Idempotent-Replayed") == "true", (path, first.content)
+        assert (again.status_code, again.content) == (first.status_code, first.content), path
+        assert wrote == 0, path
 
 
 def test_no_list_holds_anything_of_another_site():

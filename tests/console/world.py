@@ -192,6 +192,11 @@ class Api:
     def get(self, path: str, **query):
         return self._client.get(f"/api/v1{path}", query, headers=self._headers)
 
+    def named(self, name: str) -> "Api":
+        """Give what is posted from now on this name (`Idempotency-Key`)."""
+        self._headers["Idempotency-Key"] = name
+        return self
+
     def post(self, path: str, body: object = None):
         data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
         return self._client.post(
