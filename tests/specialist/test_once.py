@@ -80,6 +80,23 @@ def test_after_some_tries_the_console_is_unreachable_and_nothing_is_doubled(
     assert sessions(running, "C-LOST") == 1
 
 
+def test_a_login_whose_answers_were_lost_is_one_token(
+    running: Running, proxy: CuttingProxy
+) -> None:
+    console = line(proxy, "")
+    proxy.faults = ["cut"]
+    begun = console.begin_login()
+    running.run("tests.console.pages.acts", "allow", begun["user_code"], "Marie")
+    proxy.faults = ["cut", "503"]
+    token = console.await_login(begun, wait=lambda _s: None)
+    console.close()
+
+    assert [path for path, *_rest in proxy.done].count("/api/v1/token") == 3
+    logged_in = line(proxy, token)
+    assert logged_in.get("/me")["name"] == "Marie Tremblay"
+    logged_in.close()
+
+
 def test_the_command_asks_once_too(
     running: Running, proxy: CuttingProxy, token: str, tmp_path: Path
 ) -> None:

@@ -98,6 +98,18 @@ def begin(client: str) -> str:
     return do_start_authorization(client, address="192.0.2.20").user_code
 
 
+def allow(code: str, name: str) -> str:
+    """Somebody lets the program in whose code this is."""
+    from bedside.console.accounts.authorization import (
+        do_answer_authorization,
+        pending_authorization,
+    )
+    from tests.console.world import person
+
+    waiting = pending_authorization(code)
+    return str(do_answer_authorization(waiting, allow=True, acting_user=person(name)))
+
+
 def invite(email: str) -> str:
     """Somebody is invited by a letter in French; print the link that it holds."""
     from datetime import date
@@ -140,6 +152,7 @@ def people() -> str:
 
 
 ACTS = {
+    "allow": allow,
     "answer": answer,
     "ask": ask,
     "asking": asking,
