@@ -11,7 +11,7 @@ import pytest
 
 from bedside.agent.joins import Showing
 from bedside.protocol.orders import Consent
-from bedside.vocabulary import Activity, Ending, Gate, Level, Mode, SiteAction
+from bedside.vocabulary import AccessKind, Activity, Ending, Gate, Level, Mode, SiteAction
 from tests.agent.test_joins import JEAN, joined, live, reads, types
 from tests.agent.test_session_life import asked, ended, let_in, workers
 from tests.agent.world import MARIE, World, wall_ms, world
@@ -422,4 +422,30 @@ async def test_what_whoever_joined_does_keeps_both_from_being_idle(tmp_path):
         assert await ended(play, control) == ("idle", None)
         for one in (scene.shell, scene.screen):
             await asyncio.wait_for(one.wait(), 30)
+        operator.leave()
+
+
+@pytest.mark.asyncio
+async def test_the_service_application_is_handed_over_as_a_shell_is(tmp_path):
+    service = {"access": AccessKind.SERVICE}
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        scene = Scene(play, operator)
+        scene.host, scene.marie = await let_in(play, operator, **service)
+        scene.shell = await scene.marie.start("ssh", "-tt", "device")
+        await reads(scene.shell.stdout, b"SERVICE MENU")
+        await play.wait_until(lambda: operator.status.activity is Activity.CONTROLLING)
+        scene.join, scene.jean = await joined(play, operator, scene.host, **service)
+        scene.screen = await scene.jean.start("ssh", "-tt", "device")
+        await reads(scene.screen.stdout, b"you watch a terminal")
+        await scene.shows(lambda session: session.joined.watches)
+        await scene.handed(**service)
+        await types(scene.shell, b"q\n")
+        await reads(scene.shell.stdout, b"you do not control")
+        assert scene.shell.returncode is None
+        await types(scene.screen, b"q\n")
+        await reads(scene.screen.stdout, b"no terminal is open")
+        assert await asyncio.wait_for(scene.shell.wait(), 20) == 0
+        await asyncio.to_thread(operator.stop)
+        assert await asyncio.wait_for(scene.screen.wait(), 20) == 255
         operator.leave()

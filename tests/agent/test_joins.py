@@ -56,9 +56,9 @@ async def asks_to_join(play: World, operator, host, **changes):
     return await asked(play, operator, **changes)
 
 
-async def joined(play: World, operator, host):
+async def joined(play: World, operator, host, **changes):
     """Whoever the operator let join, at the device's door."""
-    order = await asks_to_join(play, operator, host)
+    order = await asks_to_join(play, operator, host, **changes)
     await asyncio.to_thread(operator.accept, "J. Roy")
     seen = await play.wait_until(lambda: operator.status.session.joined)
     assert seen.person == JEAN

@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from bedside.agent.ssh.children import Leash
 from bedside.agent.ssh.grant import SessionGrant, SessionLimits
 from bedside.agent.ssh.server import Endpoint
+from bedside.agent.ssh.stage import Stage
 from bedside.agent.tether import start_leash
 from bedside.agent.users import SessionUsers
 from bedside.audit.entry import DetailValue, Thing
@@ -256,6 +257,7 @@ class Device:
         self.more_environment: dict[str, str] = {}
         self.tls = False
         self.known_key = KEYS.host
+        self.stage = Stage()
 
     def set_certificate(
         self, certificate: asyncssh.SSHCertificate | None, key: asyncssh.SSHKey | None = None
@@ -350,7 +352,8 @@ async def device(
     leash_pid, control = start_leash(users or SessionUsers())
     leash = Leash(control)
     profile = make_profile(folder, port=port, view_port=view_port, inbox_bytes=inbox_bytes)
-    endpoint = Endpoint(make_grant(profile, **grant), hooks, leash)
+    stage = Stage()
+    endpoint = Endpoint(make_grant(profile, **grant), hooks, leash, stage)
     loop = asyncio.get_running_loop()
 
     class Accepted(asyncio.Protocol):
@@ -358,6 +361,7 @@ async def device(
             endpoint.serve(cast("asyncio.Transport", transport))
 
     play = Device(folder, endpoint, hooks, leash_pid)
+    play.stage = stage
     play.user = str(grant.get("access", AccessKind.SYSTEM))
     play.set_certificate(KEYS.certificate())
     server = await loop.create_unix_server(

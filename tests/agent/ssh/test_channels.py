@@ -2,13 +2,17 @@
 
 import asyncio
 import socket
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from bedside.agent.ssh.helm import Seat
 from bedside.language import Language
 from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode, Outcome
 from tests.agent.ssh.kit import SESSION, Device, device
 from tests.agent.ssh.test_authentication import until
+from tests.agent.ssh.test_helm import Heir
 
 pytestmark = pytest.mark.asyncio
 
@@ -144,6 +148,77 @@ async def test_local_and_dynamic_forwards_reach_the_same_and_no_more(tmp_path):
         assert last_refusal(play).detail["name"] == "192.168.1.20"
         process.terminate()
         await process.communicate()
+
+
+async def test_forwards_follow_who_controls(tmp_path):
+    async with (
+        served() as port,
+        served() as view_port,
+        device(tmp_path, port=port, view_port=view_port) as play,
+    ):
+        ways = [tmp_path / name for name in ("desktop", "status")]
+        process = await play.start(
+            "ssh", "-N", "-L", f"{ways[0]}:127.0.0.1:{port}",
+            "-L", f"{ways[1]}:127.0.0.1:{view_port}", "device",
+        )  # fmt: skip
+        await until(lambda: all(way.exists() for way in ways))
+        reader, writer = await asyncio.open_unix_connection(ways[0])
+        writer.write(b"hel")
+        await until(lambda: "-L desktop" in " ".join(play.hooks.activities))
+        await pass_control(play)
+        # Under way, it is cut; a new one reaches what is safe to view, and nothing else.
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+        assert [await answer(way) for way in ways] == [b"", b"HELLO"]
+        assert last_refusal(play).gate is Gate.VIEW_ONLY
+        process.terminate()
+        await process.communicate()
+
+
+async def test_whoever_joined_has_forwards_while_they_control(tmp_path):
+    async with (
+        served() as port,
+        device(tmp_path, port=port, mode=Mode.VIEW, watcher="Jean Roy, Canada") as play,
+    ):
+        ask = ("ssh", "-W", f"desktop:{port}", "device")
+        result = await play.run(*ask, stdin=b"hello")
+        assert (result.out, last_refusal(play).gate) == (b"", Gate.VIEW_ONLY)
+        heir = await pass_control(play)
+        result = await play.run(*ask, stdin=b"hello")
+        assert result.out == b"HELLO"
+        assert (await play.run("ssh", "device", "echo ran")).status == 77
+        process = await play.start(*ask)
+        process.stdin.write(b"hel")
+        await until(lambda: len(play.hooks.activities) >= 2)
+        play.stage.helm.forget(heir)
+        assert await asyncio.wait_for(process.stdout.read(), 20) == b""
+        await process.communicate()
+
+
+async def answer(way: Path) -> bytes:
+    """What comes back through a forward; one that is refused may be reset."""
+    reader, writer = await asyncio.open_unix_connection(way)
+    try:
+        writer.write(b"hello")
+        writer.write_eof()
+        return await asyncio.wait_for(reader.read(), 20)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def pass_control(play: Device) -> Heir:
+    """Hand control of this session to whoever joined, who takes it."""
+    helm = play.stage.helm
+    heir = Heir(SimpleNamespace(written=[], helm=helm))
+
+    async def record(action, person): ...
+
+    helm.allow(heir)
+    assert await helm.hand(Seat.STARTED, heir.name, record) is None
+    assert await helm.take(Seat.JOINED, record, watchers=1) is None
+    return heir
 
 
 async def test_in_view_a_forward_reaches_only_what_is_safe_to_view(tmp_path):
