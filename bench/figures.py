@@ -80,12 +80,15 @@ def tree_rss_mib(pid: int) -> float:
 
 
 def compile_c(source: Path, *libraries: str) -> Path:
-    """Compile one C file, when it is newer than its program, and return the program."""
+    """Compile one C file, or a folder of them, when newer than its program; return the program."""
+    parts = sorted(source.glob("*.[ch]")) if source.is_dir() else [source]
     program = work_folder() / source.stem
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
+    newest = max(part.stat().st_mtime for part in parts)
+    if not program.exists() or program.stat().st_mtime < newest:
         flags = ["-O2", "-Wall", "-Wextra", "-pthread"]
         links = [f"-l{library}" for library in libraries]
-        subprocess.run(["cc", *flags, "-o", program, source, *links], check=True)
+        units = [part for part in parts if part.suffix == ".c"]
+        subprocess.run(["cc", *flags, "-o", program, *units, *links], check=True)
     return program
 
 

@@ -44,6 +44,12 @@ class PocketAuthority:
         self.ca_file.write_text(self.ca, "ascii")
         self._issued = 0
 
+    def write_key(self) -> Path:
+        """Write the authority's own key, for a load generator that issues by itself."""
+        file = self.folder / "ca.key"
+        file.write_bytes(_pem(self._key))
+        return file
+
     def device(self, device: str, *, days: tuple[float, float] = (-1, 89)) -> Credentials:
         """Issue a device's certificate, valid from and to so many days from now."""
         return self.issue(f"bedside:device/{device}", days=days)
@@ -110,10 +116,13 @@ class PocketAuthority:
         certificate_file = self.folder / f"{self._issued}.crt"
         key_file = self.folder / f"{self._issued}.key"
         certificate_file.write_bytes(certificate.public_bytes(_PEM))
-        key_file.write_bytes(
-            key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
+        key_file.write_bytes(_pem(key))
         return Credentials(certificate_file, key_file, f"{certificate.serial_number:x}")
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    form, sealed = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(_PEM, form, sealed)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -1,0 +1,285 @@
+/* fleet polls|mqtt NAME FOLDER FIRST COUNT
+ *
+ * Makes COUNT devices (SIM-00FIRST and on) with certificates of FOLDER/ca.pem and ca.key that ask for the server
+ * NAME; plays the console (FOLDER/console.crt, .key; FOLDER/feed.json is what its snapshot says). Prints
+ * "ready CONSOLE_PORT", then does one command at a time from standard input and answers each with one line:
+ *
+ *   connect PORT AT_ONCE              all devices, held       connected S REFUSED TIMED_OUT
+ *   idle S                            nothing but the fleet   idle ANSWERS BYTES_OUT BYTES_IN SEGMENTS_OUT SEGMENTS_IN
+ *   wake COUNT GAP_US                 orders to some          wake P50_US P99_US MOST_US LOST
+ *   saturate PORT S                   one poll after another  saturating, then: saturated ANSWERS
+ *   return PORT S AT_ONCE RESUMED     connect, ask, close     returned HANDSHAKES RESUMED FAILED and the four of idle
+ *   tunnels PORT COUNT GAP_US         pairs that are pinged   tunnels COUNT
+ *   storm PORT SPAN_MS LIMIT_S        lost devices go there   armed, then: storm BACK ALL_BACK_S REFUSED TIMED_OUT
+ *                                       SHAKE_P50_MS SHAKE_MOST_MS TUNNEL_MOST_MS TUNNELS_BROKEN
+ *   heard                             by the console          heard PRESENCES DELIVERED ABSENCES BATCHES
+ */
+#include "fleet.h"
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static int port, at_once, dialled, served, failed;
+static uint64_t begun;
+static timer over;
+
+/* ---- connect ---- */
+
+static void dial_next(void) {
+    while (dialled < device_count && dialled - served - failed < at_once) device_dial(&devices[dialled++], port);
+}
+
+static void connect_ends(void) {
+    if (served + failed < device_count) return;
+    answer("connected %.3f %" PRIu64 " %" PRIu64, (double)(now_us() - begun) / 1e6, counts.refused, counts.timed_out);
+}
+
+static void served_in_turn(device *one) {
+    (void)one;
+    served++;
+    dial_next();
+    connect_ends();
+}
+
+static void failed_in_turn(device *one) {
+    (void)one;
+    failed++;
+    dial_next();
+    connect_ends();
+}
+
+static void connect_all(enum stance stance) {
+    memset(&counts, 0, sizeof counts);
+    begun = now_us(), dialled = served = failed = 0;
+    on_served = served_in_turn, on_broken = failed_in_turn;
+    for (int i = 0; i < device_count; i++) devices[i].stance = stance;
+    dial_next();
+}
+
+/* ---- idle ---- */
+
+static wire_counts before;
+
+static void add_open_traffic(void) {
+    for (int i = 0; i < device_count; i++) if (devices[i].state == WAITING) add_traffic(&devices[i]);
+}
+
+static void idle_ends(timer *at) {
+    (void)at;
+    uint64_t answers = counts.answers;
+    memset(&counts, 0, sizeof counts);
+    add_open_traffic();
+    answer("idle %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, answers, counts.bytes_out - before.bytes_out,
+           counts.bytes_in - before.bytes_in, counts.segments_out - before.segments_out,
+           counts.segments_in - before.segments_in);
+}
+
+static void idle(double seconds) {
+    memset(&counts, 0, sizeof counts);
+    add_open_traffic();
+    before = counts;
+    memset(&counts, 0, sizeof counts);
+    over.fire = idle_ends;
+    timer_set(&over, now_us() + (uint64_t)(seconds * 1e6));
+}
+
+/* ---- wake ---- */
+
+static figures delays;
+static int orders, ordered, gap_us;
+static timer next_order;
+static char sealed[ORDER_BYTES + 1];
+static uint64_t order_number;
+
+static void wake_ends(timer *at) {
+    timer_cancel(at);
+    int lost = orders - (int)delays.count;
+    answer("wake %.1f %.1f %.1f %d", figures_at(&delays, 0.5), figures_at(&delays, 0.99), figures_at(&delays, 1), lost);
+}
+
+static void order_one(timer *at) {
+    device *one;
+    do one = &devices[(int)(chance() * device_count)];
+    while (one->state != WAITING || one->order[0]);
+    snprintf(one->order, sizeof one->order, "01JD%022" PRIu64, ++order_number);
+    one->order_sent = now_us();
+    if (speech == MQTT) {
+        memcpy(sealed, one->order, ID);
+        publish(&devices[0], one, sealed, ORDER_BYTES);
+    } else offer(one->name, one->order, sealed);
+    if (++ordered < orders) timer_set(at, now_us() + (uint64_t)(gap_us * (0.5 + chance())));
+    else timer_set(&over, now_us() + 5000000);
+}
+
+void device_delivered(device *one, const char *order) {
+    if (strcmp(one->order, order)) return; /* said again */
+    figures_add(&delays, (double)(now_us() - one->order_sent));
+    one->order[0] = 0;
+    if ((int)delays.count == orders) wake_ends(&over);
+}
+
+static void wake(int count, int gap) {
+    delays.count = 0;
+    orders = count, ordered = 0, gap_us = gap;
+    memset(sealed, 'A', ORDER_BYTES);
+    next_order.fire = order_one, over.fire = wake_ends;
+    timer_set(&next_order, now_us() + (uint64_t)gap);
+}
+
+/* ---- saturate ---- */
+
+static double seconds;
+
+static void saturate_ends(timer *at) {
+    (void)at;
+    answer("saturated %" PRIu64, counts.answers);
+    for (int i = 0; i < device_count; i++) device_close(&devices[i]);
+}
+
+static void served_together(device *one) {
+    (void)one;
+    if (++served < device_count) {
+        dial_next();
+        return;
+    }
+    counts.answers = 0;
+    over.fire = saturate_ends;
+    timer_set(&over, now_us() + (uint64_t)(seconds * 1e6));
+    answer("saturating");
+}
+
+/* ---- return ---- */
+
+static int returning;
+
+static void return_again(device *one) {
+    device *after = one + at_once; /* every device has its turn */
+    if (after >= devices + device_count) after = devices + (one - devices) % at_once;
+    if (returning) device_dial(after, port);
+}
+
+static void return_ends(timer *at) {
+    (void)at;
+    returning = 0;
+    answer("returned %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, counts.answers + (speech == MQTT ? counts.handshakes : 0),
+           counts.resumed, counts.refused + counts.timed_out, counts.bytes_out, counts.bytes_in, counts.segments_out,
+           counts.segments_in);
+    for (int i = 0; i < device_count; i++) device_close(&devices[i]);
+}
+
+static void start_returning(int with_sessions) {
+    memset(&counts, 0, sizeof counts);
+    is_resuming = with_sessions, returning = 1;
+    on_served = on_broken = return_again;
+    for (int i = 0; i < device_count; i++) devices[i].stance = RETURNING;
+    for (int i = 0; i < at_once; i++) device_dial(&devices[i], port);
+    over.fire = return_ends;
+    timer_set(&over, now_us() + (uint64_t)(seconds * 1e6));
+}
+
+/* ---- storm ---- */
+
+static double span_us;
+static uint64_t lost_first, back_last;
+static int back;
+static figures shakes;
+
+static void storm_ends(timer *at) {
+    timer_cancel(at);
+    answer("storm %d %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %.2f %d", back, (double)(back_last - lost_first) / 1e6,
+           counts.refused, counts.timed_out, figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3,
+           figures_at(&tunnel_delays, 1) / 1e3, tunnels_broken);
+}
+
+static void dial_again(timer *next) {
+    device *one = (device *)((char *)next - offsetof(device, next));
+    device_dial(one, port);
+}
+
+static void lost_in_storm(device *one) {
+    uint64_t now = now_us();
+    if (!lost_first) lost_first = now, tunnel_delays.count = 0;
+    /* The first time as dictated; after that as any device backs off: full jitter, doubling from 2 s. */
+    double reach = one->fails ? 2e6 * (1 << (one->fails < 6 ? one->fails - 1 : 6)) : span_us;
+    one->fails++;
+    one->next.fire = dial_again;
+    timer_set(&one->next, now + (uint64_t)(chance() * reach));
+}
+
+static void back_from_storm(device *one) {
+    if (!one->fails) return;
+    one->fails = 0;
+    back_last = now_us();
+    figures_add(&shakes, (double)(back_last - one->dialled));
+    if (++back == device_count) timer_set(&over, back_last + 2000000); /* whether they all stay */
+}
+
+static void arm(double span_ms, double limit_s) {
+    memset(&counts, 0, sizeof counts);
+    span_us = span_ms * 1e3;
+    lost_first = back_last = 0, back = 0, shakes.count = 0;
+    on_served = back_from_storm, on_broken = lost_in_storm;
+    over.fire = storm_ends;
+    timer_set(&over, now_us() + (uint64_t)(limit_s * 1e6));
+    answer("armed");
+}
+
+/* ---- commands ---- */
+
+static void tunnels_open(void) { answer("tunnels"); }
+
+static void obey(const char *line) {
+    double a = 0, b = 0, c = 0, d = 0;
+    char word[16] = "";
+    sscanf(line, "%15s %lf %lf %lf %lf", word, &a, &b, &c, &d);
+    if (!strcmp(word, "connect")) port = (int)a, at_once = (int)b, connect_all(HELD);
+    else if (!strcmp(word, "idle")) idle(a);
+    else if (!strcmp(word, "wake")) wake((int)a, (int)b);
+    else if (!strcmp(word, "saturate")) {
+        port = (int)a, seconds = b, at_once = 32;
+        connect_all(SATURATED);
+        on_served = served_together;
+    } else if (!strcmp(word, "return")) port = (int)a, seconds = b, at_once = (int)c, start_returning((int)d);
+    else if (!strcmp(word, "tunnels")) open_tunnels((int)a, (int)b, (int)c, tunnels_open);
+    else if (!strcmp(word, "storm")) port = (int)a, arm(b, c);
+    else if (!strcmp(word, "heard"))
+        answer("heard %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, heard.presences, heard.delivered, heard.absences, heard.batches);
+    else die(line);
+}
+
+static void hear_commands(watched *input) {
+    static char text[4096];
+    static size_t count;
+    ssize_t more = read(input->fd, text + count, sizeof text - count - 1);
+    if (more <= 0) exit(0);
+    text[count += (size_t)more] = 0;
+    for (char *end; (end = strchr(text, '\n'));) {
+        *end = 0;
+        obey(text);
+        memmove(text, end + 1, count -= (size_t)(end + 1 - text));
+        text[count] = 0;
+    }
+}
+
+int main(int argc, char **argv) {
+    struct rlimit files;
+    static watched input = {hear_commands, 0, 0};
+    if (argc != 6) die("fleet polls|mqtt NAME FOLDER FIRST COUNT");
+    signal(SIGPIPE, SIG_IGN);
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    srand48(getpid());
+    speech = strcmp(argv[1], "mqtt") ? POLLS : MQTT;
+    server_name = argv[2], folder = argv[3];
+    make_devices(atoi(argv[4]), atoi(argv[5]));
+    int console = start_console();
+    watch(&input, EPOLLIN);
+    answer("ready %d", console);
+    run_loop();
+}
