@@ -87,3 +87,14 @@ def test_the_same_refusal_is_told_once_a_minute():
         (Gate.LIMIT, "CI-20417", "a1"),
     ]
     assert door.guard.counts[Gate.LIMIT] == 4
+
+
+def test_what_is_open_closes_when_its_device_is_refused_or_its_certificate_has_run_out():
+    door = Door()
+    other = Peer(CertificateName(CertificateKind.DEVICE, "CI-20418"), "b2", expires_ms=3_000)
+    mine, theirs = Connection(), Connection(other)
+    assert door.guard.to_close([mine, theirs]) == []
+    door.refused[DeviceId("CI-20418")] = Gate.DEVICE_CLONED
+    assert door.guard.to_close([mine, theirs]) == [theirs]
+    door.now = 2_000
+    assert door.guard.to_close([mine, theirs]) == [mine, theirs]

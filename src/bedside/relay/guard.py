@@ -67,10 +67,16 @@ class Guard:
 
     def to_close(self, links: Iterable[Link]) -> list[Link]:
         """The open connections that are refused by now."""
-        return [link for link in links if link.is_open and link.peer and self._closes(link.peer)]
-
-    def _closes(self, peer: Peer) -> bool:
-        return peer.name is not None and self.gate(peer) is not None
+        now, revoked, refused = self._clock(), self.revoked, self._refused
+        # Tens of thousands pass here, and hardly one is refused: the full question is for suspects.
+        return [
+            link
+            for link in links
+            if (peer := link.peer) is not None
+            and peer.name is not None
+            and (peer.expires_ms <= now or peer.serial in revoked or refused(DeviceId(peer.name.id)))
+            and link.is_open
+        ]
 
     def note(self, link: Link, gate: Gate) -> None:
         """Tell the console of a refusal: once a minute for the same peer and gate."""

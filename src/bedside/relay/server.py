@@ -49,6 +49,7 @@ __all__ = ["Relay", "run", "wall_ms"]
 
 _REPORT_BODY = HttpLimits(body=260 * 1024)
 _ENROLMENT_BODY = HttpLimits(body=8 * 1024)
+_REFUSES = (Revoked, DeviceRefused)
 
 
 def wall_ms() -> int:
@@ -127,8 +128,11 @@ class Relay:
             self._forget_what_is_not_in(reply)
         for event in reply.events:
             self._apply_one(event, now)
-        for link in self.guard.to_close(self.door.links):
-            self._close_refused(link)
+        # To look at every connection takes a fleet's time: only when somebody may be refused now, and
+        # in a quiet moment for those whose certificates have run out.
+        if not reply.events or reply.snapshot or any(isinstance(e, _REFUSES) for e in reply.events):
+            for link in self.guard.to_close(self.door.links):
+                self._close_refused(link)
 
     def _apply_one(self, event: Event, now: int) -> None:
         match event:

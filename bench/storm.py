@@ -1,0 +1,65 @@
+"""A relay dies under all its held devices, and they come back to another one.
+
+Two relay processes follow one console's stand-in. DEVICES devices are held by the first, which is
+killed; live tunnels run through the second, where the devices go. Two storms: devices that come back
+at random within the dictated span, and devices that ignore it and come at once. A device gives up a
+handshake after 10 s, and then backs off with full jitter from 2 s on, as the agent does.
+"""
+
+import asyncio
+import os
+
+from bench._fleet import Fleet, Place, Server, numbers, place
+from bench.figures import report, say
+
+(DEVICES,) = numbers("DEVICES", "19000")
+(SPAN_MS,) = numbers("SPAN_MS", "30000")
+_TUNNELS = 4
+_BEAT_US = 5_000
+_LIMIT_S = 240
+
+
+async def storm(fleet: Fleet, lost: Server, left: Server, *, span_ms: int, name: str) -> None:
+    """Kill one relay, wait until all devices are at the other, and print the figures."""
+    await fleet.ask("storm", left.port, span_ms, _LIMIT_S)
+    before = left.memory_kib
+    cpu = left.cpu_s
+    lost.process.kill()
+    figures = await fleet.answer()
+    back, all_back, refused, timed_out, p50, most, stall, broken = figures
+    report(f"storm.back{name}", back, "devices")
+    report(f"storm.all_back{name}", all_back, "s")
+    report(f"storm.failed{name}", refused + timed_out, "handshakes")
+    report(f"storm.timed_out{name}", timed_out, "handshakes")
+    report(f"storm.handshake_p50{name}", p50, "ms")
+    report(f"storm.handshake_max{name}", most, "ms")
+    report(f"storm.tunnel_stall_max{name}", stall, "ms")
+    report(f"storm.tunnels_broken{name}", broken, "tunnels")
+    report(f"storm.cpu{name}", left.cpu_s - cpu, "s")
+    held = (left.memory_kib - before) / max(back, 1)
+    report(f"storm.memory{name}", held, "KiB")
+    say(f"load {os.getloadavg()[0]:.1f}")
+
+
+async def play(at: Place, *, span_ms: int, name: str) -> None:
+    """Play one storm with fresh relays."""
+    async with (
+        at.fleet("polls", DEVICES) as fleet,
+        at.relay(fleet) as lost,
+        at.relay(fleet) as left,
+    ):
+        await fleet.ask("tunnels", left.port, _TUNNELS, _BEAT_US)
+        seconds = await fleet.connect(lost.port)
+        say(f"{DEVICES} devices after {seconds:.1f} s")
+        await storm(fleet, lost, left, span_ms=span_ms, name=name)
+
+
+async def main() -> None:
+    """Play a storm that obeys, and one that does not."""
+    with place(tunnels=_TUNNELS) as at:
+        await play(at, span_ms=SPAN_MS, name="")
+        await play(at, span_ms=0, name=".ignoring")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
