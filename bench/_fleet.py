@@ -151,7 +151,9 @@ class Place:
             yield fleet
 
     @contextlib.asynccontextmanager
-    async def relay(self, fleet: Fleet, *, name: str = "a", limits: str = "") -> AsyncIterator[Server]:
+    async def relay(
+        self, fleet: Fleet, *, name: str = "a", limits: str = ""
+    ) -> AsyncIterator[Server]:
         """Start a relay process that follows this generator's console."""
         port = _free_port()
         config = self.folder / f"relay-{port}.toml"
@@ -170,7 +172,7 @@ class Place:
         port = _free_port()
         config = self.folder / f"mosquitto-{port}.conf"
         config.write_text(_MOSQUITTO.format(port=port, folder=self.folder))
-        program = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin") or "mosquitto"
+        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         async with self._serving((program, "-c", str(config)), port) as server:
             yield server
 

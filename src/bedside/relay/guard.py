@@ -74,7 +74,9 @@ class Guard:
             for link in links
             if (peer := link.peer) is not None
             and peer.name is not None
-            and (peer.expires_ms <= now or peer.serial in revoked or refused(DeviceId(peer.name.id)))
+            and (
+                peer.expires_ms <= now or peer.serial in revoked or refused(DeviceId(peer.name.id))
+            )
             and link.is_open
         ]
 
