@@ -10,6 +10,7 @@ LONGEST_FIRST = (
     "tests/journeys/test_kills.py",
     "tests/journeys/test_losses.py",
     "tests/journeys/test_refusals.py",
+    "tests/journeys/test_hospital.py",
     "tests/journeys/test_hostile_relay.py",
     "tests/agent/test_session_life.py",
     "tests/console/pages/test_in_chromium.py",

@@ -27,11 +27,18 @@ class Record:
     gate: str | None
     session: str | None
     detail: dict[str, Any]
+    actor: str
+    """Who did it, by their id."""
 
 
 def _record(entry: dict[str, Any]) -> Record:
     return Record(
-        entry["action"], entry["outcome"], entry["gate"], entry["session"], entry["detail"]
+        entry["action"],
+        entry["outcome"],
+        entry["gate"],
+        entry["session"],
+        entry["detail"],
+        entry["actor"]["id"],
     )
 
 

@@ -243,6 +243,7 @@ CAUSES = [
     ),
     ("R17", {"site": replace(site(), window=VIEW)}, Gate.SITE_WINDOW, {"needed": "service_view"}),
     ("R17", {"site": replace(site(), window=VIEW, open_until_ms=NOW)}, Gate.SITE_WINDOW, {"until_ms": NOW}),
+    ("R17", {"site": replace(site(), window=VIEW, open_until_ms=NOW + 59_999)}, Gate.SITE_WINDOW, {"until_ms": NOW + 59_999}),
     ("S42", {"site": replace(site(), ticket=VIEW)}, Gate.CHANGE_TICKET, {"needed": "service_view", "ticket": ""}),
     (
         "S42",
@@ -284,7 +285,7 @@ ALLOWED = [
     ("S35", {"device": showing_patients(), "person": marie(patient_data=True)}),
     ("R2", {"site": site(service_view=SiteRule.ALLOW)}),
     ("R2", {"site": site(service_control=SiteRule.DENY, files_in=SiteRule.DENY, job=SiteRule.DENY)}),
-    ("R17", {"site": replace(site(), window=VIEW, open_until_ms=NOW + 1)}),
+    ("R17", {"site": replace(site(), window=VIEW, open_until_ms=NOW + 60_000)}),
     ("R17", {"site": replace(site(), window=frozenset({SiteAction.SERVICE_CONTROL}))}),
     ("S42", {"site": replace(site(), ticket=VIEW), "request": request(ticket="CHG-4471")}),
     ("S37", {"person": marie(country="CA", level=Level.THREE), "request": request(joins=True)}),

@@ -53,6 +53,16 @@ def test_a_gate_that_refused_is_named(language, refused_by):
     assert error.sentences[1].startswith(refused_by)
 
 
+def test_why_the_site_refused_is_said_in_its_own_words():
+    said = {"name": "Julie Gagnon", "approved": False, "reason": "Pas avant midi"}
+    yes = {"name": "Paul Roy", "approved": True, "reason": ""}
+    session = {"ending": "refused", "gate": "site_approval", "approvals": [yes, said]}
+
+    error = session_over(session, Language.FRENCH)
+
+    assert error.sentences[2:] == ("Julie Gagnon, de l’établissement : Pas avant midi",)
+
+
 def test_an_ending_without_a_gate_is_one_sentence():
     error = session_over({"ending": "by_operator", "gate": None}, Language.ENGLISH)
 
@@ -126,6 +136,49 @@ def test_off_a_terminal_there_is_a_line_for_each_state_and_no_more(
         "On its way to the device",
         "Waiting for the operator at the device",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "left"),
+    [
+        ("awaiting_site", ["awaiting_site", "routed", "connecting"], 1),
+        ("awaiting_site", ["live_view"], 0),
+        ("routed", ["awaiting_operator", "connecting"], 2),
+        ("connecting", [], 0),
+    ],
+)
+def test_it_is_connected_to_once_the_site_has_said_yes(
+    scripted: Scripted, console: Console, first: str, then: list[str], left: int
+) -> None:
+    scripted.answers = [(200, session(state)) for state in then]
+    called: list[int] = []
+
+    wait_until_open(
+        console,
+        session(first),
+        terminal=Terminal(file=io.StringIO()),
+        language=Language.ENGLISH,
+        ordered=lambda: called.append(len(scripted.answers)),
+        wait=lambda _: None,
+    )
+
+    assert called == [left]
+
+
+def test_nothing_is_connected_to_where_the_site_says_no(
+    scripted: Scripted, console: Console
+) -> None:
+    scripted.answers = [(200, session("ended", ending="refused"))]
+
+    with pytest.raises(SessionOverError):
+        wait_until_open(
+            console,
+            session("awaiting_site"),
+            terminal=Terminal(file=io.StringIO()),
+            language=Language.ENGLISH,
+            ordered=lambda: pytest.fail("there is no order"),
+            wait=lambda _: None,
+        )
 
 
 def test_on_a_terminal_it_is_a_picture(scripted: Scripted, console: Console) -> None:

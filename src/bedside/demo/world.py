@@ -272,10 +272,15 @@ class World:
 
     def start_console(self) -> None:
         """Start the console's three processes and wait until they answer."""
-        for name in ("web", "live", "worker"):
+        for name in ("live", "worker"):
             self.processes.bedside(name, "console", name)
-        wait_for("the console's pages", lambda: self._answers(f"{self.console_url}/account/login/"))
+        self.start_web()
         wait_for("the console's live process", self._live_listens)
+
+    def start_web(self) -> None:
+        """Start the console's pages and wait until they answer."""
+        self.processes.bedside("web", "console", "web")
+        wait_for("the console's pages", lambda: self._answers(f"{self.console_url}/account/login/"))
 
     def start_relay(self, name: str) -> None:
         """Start a relay and wait until it listens."""

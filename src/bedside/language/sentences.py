@@ -159,7 +159,7 @@ _ACTIONS = {
     JournalAction.RELAY_CONNECTION_REFUSED: N_("Connection refused at the relay"),
     JournalAction.RELAY_RECORD_CREATED: N_("Relay registered"),
     JournalAction.SESSION_APPROVAL_ASKED: N_("Site asked to approve"),
-    JournalAction.SESSION_APPROVAL_GIVEN: N_("Site approved"),
+    JournalAction.SESSION_APPROVAL_GIVEN: N_("Site's approver said yes"),
     JournalAction.SESSION_APPROVAL_REFUSED: N_("Site refused"),
     JournalAction.SESSION_APPROVAL_VERIFIED: N_("Site's approval verified by the device"),
     JournalAction.SESSION_APPROVAL_VOIDED: N_("Approval void: its approver's account closed"),

@@ -12,6 +12,7 @@ Rules held here:
 5. Break-glass stands for the site's contract, window, ticket and second approver, for an hour at
    most; it opens nothing that the site denies, and it obliges somebody to review it (R42). Where the
    site has a policy, one of its approvers says yes to each session: a device believes nobody else.
+6. What closes within a minute opens nothing: no session is shorter than that.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 BREAK_GLASS_S = 3600
+_LEAST_MS = 60_000
 MAX_CASE = 64
 MAX_REASON = 500
 
@@ -142,6 +144,8 @@ def _end_by_ms(facts: Facts, now: int) -> int | None:
 def _glass_is_broken(facts: Facts, now: int) -> bool:
     glass = facts.break_glass
     if glass is None or glass.end_ms is None or not glass.holds(now):
+        return False
+    if glass.end_ms - now < _LEAST_MS:  # rule 6
         return False
     return glass.end_ms - glass.start_ms <= BREAK_GLASS_S * 1000
 
@@ -308,7 +312,7 @@ def _site_window(facts: Facts, now: int) -> tuple[bool, Words]:
     words: Words = {"needed": " ".join(sorted(needing))}
     if until is not None:
         words["until_ms"] = until
-    if facts.site and (not needing or (until is not None and until > now)):
+    if facts.site and (not needing or (until is not None and until - now >= _LEAST_MS)):  # rule 6
         return True, words
     return _glass_is_broken(facts, now), {**words, **_waived(facts, now)}
 

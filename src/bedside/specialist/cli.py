@@ -42,8 +42,8 @@ from bedside.specialist.store import (
     save_login,
     session_folders,
 )
-from bedside.specialist.waiting import News, session_over, wait_until_open
-from bedside.vocabulary import AccessKind, Ending, Mode, SessionState
+from bedside.specialist.waiting import AT_THE_SITE, News, session_over, wait_until_open
+from bedside.vocabulary import AccessKind, Ending, Mode, SessionId, SessionState
 
 __all__ = ["main"]
 
@@ -189,12 +189,18 @@ def request(
             words = _(N_("{session} is not the id of a session.")).format(session=join)
             raise CliError(words) from None
     session, folder = opening.begin(console, CONFIG, wanted)
-    try:
+
+    def ready() -> None:
         _tell_first_sight(folder, opening.connect(console, CONFIG, folder), OUT)
+
+    try:
         if not wait:
+            # What the site is asked about is connected to by `bedside ssh`, once it has said yes.
+            if session["state"] not in AT_THE_SITE:
+                ready()
             OUT.print(_(N_("Asked. Session {session}.")).format(session=session["id"]))
             return
-        wait_until_open(console, session, terminal=OUT, language=CONFIG.language)
+        wait_until_open(console, session, terminal=OUT, language=CONFIG.language, ordered=ready)
     except KeyRefusedError:
         # Nobody should be let in on a key that is not believed.
         console.post(f"/sessions/{session['id']}/end", {})
@@ -321,9 +327,9 @@ def write_ssh_config(
     ] = False,
 ) -> None:
     """Write the configuration; with `--install`, make OpenSSH read it by itself."""
-    _forget_ended()
+    ordered = _forget_ended()
     for folder in session_folders(CONFIG.sessions):
-        if not (folder.path / "connection.json").exists():
+        if folder.session in ordered and not (folder.path / "connection.json").exists():
             _tell_first_sight(folder, opening.connect(_console(), CONFIG, folder), OUT)
     path = ssh_config.write(CONFIG)
     if install:
@@ -336,17 +342,18 @@ def write_ssh_config(
         OUT.print(f"  {ssh_config.include_line(CONFIG)}", highlight=False, soft_wrap=True)
 
 
-def _forget_ended() -> None:
+def _forget_ended() -> set[SessionId]:
+    """Forget what is over; return what the site has said yes to, or was not asked about."""
     folders = session_folders(CONFIG.sessions)
     if not folders:
-        return
+        return set()
     console = _console()
-    over = {
-        folder.session
-        for folder in folders
-        if console.get(f"/sessions/{folder.session}")["state"] == SessionState.ENDED
+    states = {
+        folder.session: console.get(f"/sessions/{folder.session}")["state"] for folder in folders
     }
+    over = {session for session, state in states.items() if state == SessionState.ENDED}
     opening.prune(CONFIG, folders, over)
+    return {session for session, state in states.items() if state not in AT_THE_SITE} - over
 
 
 @app.command(cls=HouseCommand, help=_(N_("End a session: by its id, or by the device's.")))

@@ -26,7 +26,15 @@ from bedside.specialist.api import Console, Json
 from bedside.specialist.errors import SessionOverError
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 
-__all__ = ["READY", "News", "second_words", "session_over", "wait_until_open", "waiting_words"]
+__all__ = [
+    "AT_THE_SITE",
+    "READY",
+    "News",
+    "second_words",
+    "session_over",
+    "wait_until_open",
+    "waiting_words",
+]
 
 READY = frozenset(
     {
@@ -36,20 +44,27 @@ READY = frozenset(
         SessionState.LIVE_CONTROL,
     }
 )
+AT_THE_SITE = frozenset({SessionState.REQUESTED, SessionState.AWAITING_SITE})
+"""No order is on its way yet: there is nothing to connect to."""
 _ANSWERED = (SessionState.CONNECTING, SessionState.AUTHENTICATING)
 POLL_S = 1.0
 """How often the command line asks how a request stands (seconds)."""
 
 
 def session_over(session: Json, language: Language) -> SessionOverError:
-    """Return the error that says how a session ended, and at which gate."""
+    """Return the error that says how a session ended, at which gate, and the site's own words."""
+    say = translator(language, "bedside-cli")
     sentences = [ending_sentence(Ending(session["ending"]), language)]
     if session.get("gate"):
         gate = Gate(session["gate"])
-        say = translator(language, "bedside-cli")
         told = say(N_("refused by {gate}: {sentence} {advice}"))
         sentence, advice = gate_sentence(gate, language), gate_advice(gate, language)
         sentences.append(told.format(gate=gate.value, sentence=sentence, advice=advice))
+    sentences += [
+        say(N_("{name} of the site: {reason}")).format(name=each["name"], reason=each["reason"])
+        for each in session.get("approvals", [])
+        if each["reason"] and not each["approved"]
+    ]
     return SessionOverError(*sentences)
 
 
@@ -148,24 +163,32 @@ def wait_until_open(
     *,
     terminal: Terminal,
     language: Language,
+    ordered: Callable[[], None] = lambda: None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Json:
     """Show how the request stands until somebody lets the person in.
 
-    A picture that is drawn anew on a terminal; elsewhere a line for each new state. Returns the
-    session once it can be connected to; raises SessionOverError when it ends first.
+    A picture that is drawn anew on a terminal; elsewhere a line for each new state. `ordered` is
+    called once, when the order is on its way and there is something to connect to. Returns the
+    session once the operator has answered; raises SessionOverError when it ends first.
     """
+    is_ordered = False
     picture, news = _Picture(session, language), News(language)
     live = Live(picture, console=terminal, refresh_per_second=8) if terminal.is_terminal else None
     with live or contextlib.nullcontext():
         while (state := SessionState(picture.session["state"])) not in READY:
             if state is SessionState.ENDED:
                 raise session_over(picture.session, language)
+            if state not in AT_THE_SITE and not is_ordered:
+                is_ordered = True
+                ordered()
             line = news.line(picture.session, now_ms=_now_ms())
             if line and live is None:
                 terminal.print(line, highlight=False, markup=False, soft_wrap=True)
             wait(POLL_S)
             picture.session = console.get(f"/sessions/{session['id']}")
+    if not is_ordered:
+        ordered()
     return picture.session
 
 

@@ -11,8 +11,16 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    CDPSession,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from bedside.demo.processes import free_port
 from tests.console.databases import new_line
@@ -29,6 +37,15 @@ ARGUMENTS = [
 expect.set_options(timeout=30_000)
 WIDE = {"width": 1200, "height": 860}
 PHONE = {"width": 360, "height": 740}
+
+
+class Place(Protocol):
+    """Where a console is, and who is signed in there already."""
+
+    @property
+    def url(self) -> str: ...
+
+    def cookie(self, name: str) -> dict[str, str]: ...
 
 
 @dataclass
@@ -145,7 +162,7 @@ class Visitor:
     """A person at a real browser: what the page's console complains of is kept, to be none."""
 
     def __init__(
-        self, browser: Browser, console: Console, *, language: str = "en", theme: str = "light",
+        self, browser: Browser, console: Place, *, language: str = "en", theme: str = "light",
         viewport: dict[str, int] = WIDE,
     ) -> None:  # fmt: skip
         self.console = console
@@ -193,5 +210,29 @@ class Visitor:
             for node in violation["nodes"]
         ]
 
+    def give_authenticator(self) -> "Authenticator":
+        """Let this browser have passkeys, by a virtual authenticator of Chromium's."""
+        return Authenticator(self.context.new_cdp_session(self.page))
+
     def close(self) -> None:
         self.context.close()
+
+
+class Authenticator:
+    """Chromium's virtual authenticator; it knows its person unless told otherwise."""
+
+    def __init__(self, devtools: CDPSession) -> None:
+        self._devtools = devtools
+        devtools.send("WebAuthn.enable")
+        added = devtools.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+                         "hasUserVerification": True, "isUserVerified": True}},
+        )  # fmt: skip
+        self._id = added["authenticatorId"]
+
+    def recognises(self, *, yes: bool) -> None:
+        """Recognise the person from now on, or not."""
+        self._devtools.send(
+            "WebAuthn.setUserVerified", {"authenticatorId": self._id, "isUserVerified": yes}
+        )

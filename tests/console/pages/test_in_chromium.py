@@ -135,13 +135,7 @@ def confirm(page) -> None:
 def test_a_newcomer_sets_up_a_second_factor_then_a_passkey_and_signs_in_with_it(visit):
     visitor = visit()
     page = visitor.open("/")
-    devtools = visitor.context.new_cdp_session(page)
-    devtools.send("WebAuthn.enable")
-    devtools.send(
-        "WebAuthn.addVirtualAuthenticator",
-        {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
-                     "hasUserVerification": True, "isUserVerified": True}},
-    )  # fmt: skip
+    visitor.give_authenticator()
     page.get_by_label("Email").fill("nora@bayard.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()

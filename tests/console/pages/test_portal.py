@@ -85,7 +85,9 @@ def test_approving_shows_every_word_and_sends_the_order(asked, passkey):
         assert word in said, word
     answer = reader.post(f"/sessions/{asked.pk}/approve/", assertion=assertion_of(asked, passkey))
     assert answer.headers["Location"] == f"/sessions/{asked.pk}/"
-    assert "Approved by" in reader.text(f"/sessions/{asked.pk}/")
+    told = reader.text(f"/sessions/{asked.pk}/")
+    assert "the device has not verified it yet" in told
+    assert "Approved by" not in told
     assert ServiceSession.objects.get(pk=asked.pk).state == "routed"
     after = reader.get(f"/sessions/{asked.pk}/approve/")
     assert after.headers["Location"] == f"/sessions/{asked.pk}/"

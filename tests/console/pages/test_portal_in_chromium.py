@@ -43,21 +43,7 @@ class Hospital:
         self.page = visitor.page
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.serial = 0
-        self.devtools = visitor.context.new_cdp_session(visitor.page)
-        self.devtools.send("WebAuthn.enable")
-        added = self.devtools.send(
-            "WebAuthn.addVirtualAuthenticator",
-            {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
-                         "hasUserVerification": True, "isUserVerified": True}},
-        )  # fmt: skip
-        self.authenticator = added["authenticatorId"]
-
-    def recognised(self, *, yes: bool) -> None:
-        """Let the authenticator recognise the person, or not."""
-        self.devtools.send(
-            "WebAuthn.setUserVerified",
-            {"authenticatorId": self.authenticator, "isUserVerified": yes},
-        )
+        self.authenticator = visitor.give_authenticator()
 
     def add_passkey(self) -> Approver:
         self.visitor.open("/account/second-factor/webauthn/add/")
@@ -136,11 +122,11 @@ def test_a_request_is_refused_with_a_reason(hospital, console):
 
 def test_a_passkey_that_does_not_know_its_person_approves_nothing(hospital, console):
     session = asked(console)
-    hospital.recognised(yes=False)
+    hospital.authenticator.recognises(yes=False)
     page = hospital.visitor.open(f"/sessions/{session}/approve/")
     page.get_by_role("button", name="Approve with a passkey").click()
     expect(page.get_by_text("Nothing was approved")).to_be_visible()
-    hospital.recognised(yes=True)
+    hospital.authenticator.recognises(yes=True)
     hospital.visitor.open(f"/sessions/{session}/")
     expect(page.get_by_text("Waiting for the site's approval").first).to_be_visible()
 

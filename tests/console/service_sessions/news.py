@@ -32,6 +32,7 @@ def tell(
     device: str = DEVICE,
     gate: Gate | None = None,
     outcome: Outcome = Outcome.SUCCESS,
+    actor: Actor | None = None,
     **detail,
 ) -> bool:
     """Let the console apply an entry of the device's journal; return whether anything moved."""
@@ -40,7 +41,7 @@ def tell(
         prev=None,
         time=time_text(now_ms()),
         clock=ClockState.SYNCHRONISED,
-        actor=OPERATOR if action is GIVEN else MACHINE,
+        actor=actor or (OPERATOR if action is GIVEN else MACHINE),
         action=action,
         object=Thing("session", session) if session else Thing("device", device),
         outcome=outcome,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from django.core.exceptions import ValidationError
 
+from bedside.audit.entry import Actor, ActorKind
 from bedside.console.access.models import Entitlement
 from bedside.console.accounts.models import User
 from bedside.console.journal.actions import now_ms
@@ -15,9 +16,10 @@ from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.actions import Window, do_arrange, do_break_glass, do_open_window
 from bedside.console.sites.models import BreakGlass, SiteArrangement, SiteWindow
 from bedside.protocol.orders import SessionOrder
-from bedside.vocabulary import SiteAction, SiteRule
+from bedside.vocabulary import JournalAction, SiteAction, SiteRule
+from tests.console.pages.reader import Reader
 from tests.console.passkeys import register_passkey
-from tests.console.service_sessions.news import live, requested
+from tests.console.service_sessions.news import live, requested, tell
 from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, Api, actions_of, asking, person
 
@@ -117,10 +119,33 @@ def test_a_no_ends_the_request_with_its_reason(asked, julie):
 
 
 def test_silence_is_a_no(asked):
-    late = asked.answer_by_ms + 21_000
-    assert actions.do_end_due_sessions(now=late) == 1
+    assert actions.do_end_due_sessions(now=asked.answer_by_ms - 1) == 0
+    assert actions.do_end_due_sessions(now=asked.answer_by_ms) == 1
     asked.refresh_from_db()
     assert (asked.state, asked.ending, asked.gate) == ("ended", "unanswered", "site_silence")
+
+
+def test_a_yes_after_the_time_is_none(asked, julie):
+    approval = julie.sign(asked)
+    ServiceSession.objects.filter(pk=asked.pk).update(answer_by_ms=now_ms())
+    with pytest.raises(actions.NotAskedError):
+        julie.approve(asked, approval)
+    assert not asked.approvals.exists()
+
+
+def test_it_is_an_approval_once_the_device_has_verified_it(asked, julie, paul):
+    julie.approve(asked)
+    shown = Api("Marie").get(f"/sessions/{asked.pk}").json()["approvals"]
+    assert [(each["name"], each["verified_ms"]) for each in shown] == [("Julie Gagnon", None)]
+    reader = Reader("Julie")
+    assert "has not verified it yet" in reader.text(f"/sessions/{asked.pk}/")
+    assert "Approved by" not in reader.text(f"/sessions/{asked.pk}/")
+    for who, moved in ((paul, False), (julie, True), (julie, False)):
+        actor = Actor(ActorKind.PERSON, who.user.pk, who.user.name)
+        verified = JournalAction.SESSION_APPROVAL_VERIFIED
+        assert tell(asked.pk, verified, actor=actor) is moved
+    assert "Approved by" in reader.text(f"/sessions/{asked.pk}/")
+    assert Api("Marie").get(f"/sessions/{asked.pk}").json()["approvals"][0]["verified_ms"]
 
 
 def test_another_s_or_another_request_s_assertion_is_refused(asked, julie, paul):
@@ -194,6 +219,29 @@ def test_a_window_that_is_closed_ends_what_ran_in_it(site):
     do_open_window(site.site, Window(start_ms=now - 1000, end_ms=now + HOUR), acting_user=julie)
     session = live(requested())
     assert actions.do_close_window(SiteWindow.objects.get(), acting_user=julie)
+    session.refresh_from_db()
+    assert (session.ending, session.gate) == ("site_terminated", "site_window")
+    assert DeviceMessage.objects.filter(kind="withdrawal", session=session.pk).exists()
+
+
+def test_a_window_that_closes_within_a_minute_opens_nothing(site):
+    julie, now = person("Julie"), now_ms()
+    do_arrange(site.site, SiteArrangement.Kind.SCHEDULED, acting_user=julie)
+    do_open_window(site.site, Window(start_ms=now - 1000, end_ms=now + 59_000), acting_user=julie)
+    answer = Api("Marie").post("/sessions", asking())
+    assert [each["gate"] for each in answer.json()["reasons"]] == ["site_window"]
+    do_open_window(site.site, Window(start_ms=now - 1000, end_ms=now + 90_000), acting_user=julie)
+    assert requested().state == "routed"
+
+
+def test_what_was_allowed_late_ends_with_its_window_all_the_same(site):
+    julie, now = person("Julie"), now_ms()
+    do_arrange(site.site, SiteArrangement.Kind.SCHEDULED, acting_user=julie)
+    do_open_window(site.site, Window(start_ms=now - 1000, end_ms=now + 600_000), acting_user=julie)
+    session = live(requested())
+    assert session.expires_ms <= now + 600_000
+    assert actions.do_end_due_sessions(now=now + 599_999) == 0
+    assert actions.do_end_due_sessions(now=now + 600_000) == 1
     session.refresh_from_db()
     assert (session.ending, session.gate) == ("site_terminated", "site_window")
     assert DeviceMessage.objects.filter(kind="withdrawal", session=session.pk).exists()

@@ -65,6 +65,16 @@ class Step(Schema):
     words: str
 
 
+class SiteSaid(Schema):
+    """What one of the site's approvers said; `verified_ms` is when the device verified a yes."""
+
+    name: str
+    approved: bool
+    reason: str
+    at_ms: int
+    verified_ms: int | None
+
+
 class SessionAnswer(Schema):
     """A session from request to end."""
 
@@ -93,10 +103,11 @@ class SessionAnswer(Schema):
     bytes_from_device: int
     bytes_from_specialist: int
     timeline: list[Step]
+    approvals: list[SiteSaid]
 
 
 class SessionsPage(Schema):
-    """Some sessions, newest first and without their time lines; `next` is null at the end."""
+    """Some sessions, newest first, without time lines and approvals; `next` is null at the end."""
 
     items: list[SessionAnswer]
     next: str | None

@@ -68,6 +68,8 @@ class ServiceSession(models.Model):
     answer_by_ms = models.BigIntegerField()
     expires_ms = models.BigIntegerField(null=True)
     """The absolute end, known once the operator has consented."""
+    closes_ms = models.BigIntegerField(null=True)
+    """When the site's window or the broken glass ends, and this session with it."""
     live_ms = models.BigIntegerField(null=True)
     ended_ms = models.BigIntegerField(null=True)
     relay = models.CharField(max_length=31, blank=True)
@@ -113,6 +115,8 @@ class SessionApproval(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     assertion = models.JSONField(default=dict)
     at_ms = models.BigIntegerField()
+    verified_ms = models.BigIntegerField(null=True)
+    """When the device verified it: only then is it an approval to anybody but this console."""
 
     class Meta:
         ordering: ClassVar = ["id"]

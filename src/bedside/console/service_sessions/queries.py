@@ -177,7 +177,7 @@ def session_view(session_id: str, language: str = "en") -> dict[str, Any]:
     """Return a session as the REST API shows it; LookupError where there is none."""
     session = (
         ServiceSession.objects.select_related("device__site", "device__product", "person")
-        .prefetch_related("timeline")
+        .prefetch_related("timeline", "approvals")
         .filter(pk=session_id)
         .first()
     )
@@ -187,7 +187,7 @@ def session_view(session_id: str, language: str = "en") -> dict[str, Any]:
 
 
 def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> dict[str, Any]:
-    """Return a session that was read with its device and site; `timeline` costs one more query."""
+    """Return a session that was read with its device and site; `timeline`, with who approved, costs two more queries."""
     device = session.device
     rows = timeline_of(session) if timeline else []
     return {
@@ -235,5 +235,15 @@ def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> d
                 "words": state_sentence(SessionState(row.state), language),
             }
             for row in rows
+        ],
+        "approvals": [
+            {
+                "name": row.approver_name,
+                "approved": row.approved,
+                "reason": row.reason,
+                "at_ms": row.at_ms,
+                "verified_ms": row.verified_ms,
+            }
+            for row in (session.approvals.all() if timeline else [])
         ],
     }

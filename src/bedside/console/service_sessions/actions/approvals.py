@@ -158,6 +158,8 @@ def _waiting(session: ServiceSession) -> ServiceSession:
     locked = lock_session(session.pk)
     if locked is None or locked.state != SessionState.AWAITING_SITE:
         raise NotAskedError(SessionState(locked.state if locked else SessionState.ENDED))
+    if locked.answer_by_ms <= now_ms():
+        raise NotAskedError(SessionState.ENDED)  # rule 4: the worker writes it down in a moment
     return locked
 
 

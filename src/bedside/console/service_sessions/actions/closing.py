@@ -181,14 +181,28 @@ def _end_without_window(device: Device, actor: Actor) -> None:
 
 
 def do_end_due_sessions(*, now: int) -> int:
-    """End what nobody answered in time, and what is past its absolute end; return how many."""
-    unanswered = Q(answer_by_ms__lt=now - _ANSWER_GRACE_MS) & ~Q(state__in=_AT_THE_DEVICE)
+    """End what nobody answered in time, what its window let begin, what is past its end; return how many."""
+    # Nobody's answer is on its way from a site: it says yes here, in time or not at all.
+    silent = Q(answer_by_ms__lte=now, state=SessionState.AWAITING_SITE.value)
+    asked = Q(answer_by_ms__lt=now - _ANSWER_GRACE_MS) & ~Q(state__in=_AT_THE_DEVICE)
+    unanswered = silent | asked
+    closed = Q(closes_ms__lte=now)
     expired = Q(expires_ms__lt=now - _EXPIRY_GRACE_MS)
-    due = ServiceSession.objects.filter(unanswered | expired, state__in=_ONGOING)
+    due = ServiceSession.objects.filter(unanswered | closed | expired, state__in=_ONGOING)
     if not due.exists():
         return 0
     with transaction.atomic():
         ended = sum(
+            end(
+                session,
+                Ending.SITE_TERMINATED,
+                at_ms=now,
+                actor=worker_actor(),
+                gate=Gate.SITE_WINDOW,
+            )
+            for session in _locked(closed)
+        )
+        ended += sum(
             end(session, Ending.UNANSWERED, at_ms=now, actor=worker_actor(), gate=_silent(session))
             for session in _locked(unanswered)
         )

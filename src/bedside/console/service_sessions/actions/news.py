@@ -29,6 +29,9 @@ def do_apply_device_entry(device_id: str, entry: Entry, *, now: int) -> bool:
         if session is None or session.state not in OPEN:
             return False
         at_ms = min(time_ms(entry.time), now)
+        if entry.action is JournalAction.SESSION_APPROVAL_VERIFIED:
+            said = session.approvals.filter(approver_id=entry.actor.id, approved=True)
+            return bool(said.filter(verified_ms=None).update(verified_ms=at_ms))
         if entry.action is JournalAction.SESSION_LIFE_ENDED:
             return _ended(session, entry, at_ms)
         if entry.action is JournalAction.ORDER_DOCUMENT_REFUSED:
@@ -113,7 +116,8 @@ def _moved(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
         if entry.actor.kind is ActorKind.OPERATOR:
             operator = entry.actor.name[:120]
         session.operator = operator
-        session.expires_ms = at_ms + session.duration_s * 1000
+        expires = at_ms + session.duration_s * 1000
+        session.expires_ms = min(expires, session.closes_ms or expires)
     note = operator or _whose_turn(entry)
     if not advance(session, state, at_ms=at_ms, note=note):
         return False

@@ -84,9 +84,10 @@ def _take(session: ServiceSession, facts: Facts, decision: Decision) -> None:
     session.actions = sorted(facts.request.files)
     session.break_glass = Obligation.BREAK_GLASS_REVIEW in decision.obligations
     session.decision = _as_json(decision)
+    session.closes_ms = decision.end_by_ms
     if decision.end_by_ms is not None:
         left_s = (decision.end_by_ms - session.requested_ms) // 1000
-        session.duration_s = max(1, min(session.duration_s, left_s))
+        session.duration_s = min(session.duration_s, left_s)
         session.idle_s = min(session.idle_s, session.duration_s)
 
 
