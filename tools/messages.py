@@ -2,7 +2,8 @@
 
 A sentence is a literal in a call of one of the gettext names below, whatever object carries it
 (`_("...")`, `self._("...")`, `ngettext("...", "...", n)`). A call that composes its sentence
-(f-string, `+` with a variable) cannot be translated and is refused.
+(f-string, `+` with a variable) cannot be translated and is refused; so is an error that owns its
+sentence (`ConfigError`) and is given one without a mark.
 """
 
 import ast
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from django.utils.translation.template import templatize
 
-__all__ = ["ComposedSentenceError", "Message", "messages_of"]
+__all__ = ["ComposedSentenceError", "Message", "UnmarkedSentenceError", "messages_of"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class ComposedSentenceError(ValueError):
     """A sentence for people is put together from pieces, so no catalogue can hold it."""
 
 
+class UnmarkedSentenceError(ComposedSentenceError):
+    """An error that owns its sentence was given one that no catalogue holds."""
+
+
 # name -> which argument is what
 _PLAIN = ("singular",)
 _PLURAL = ("singular", "plural")
@@ -52,6 +57,15 @@ _ARGUMENTS = {
     "pgettext": _CONTEXT,
     "pgettext_lazy": _CONTEXT,
 }
+_OWNERS = {
+    "AgentConfigError",
+    "ConfigError",
+    "ConsoleConfigError",
+    "JournalError",
+    "JournalHeldError",
+    "SiteError",
+}
+"""Errors whose first argument is the sentence that a person reads."""
 _CALL_IN_TEMPLATE = re.compile(r"\b(n?p?gettext|_)\(")
 _LITERAL = re.compile(r"""\s*u?("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')\s*,?""", re.DOTALL)
 
@@ -69,6 +83,8 @@ def _messages_of_python(text: str, path: Path) -> Iterator[Message]:
     for node in ast.walk(ast.parse(text, str(path))):
         if not isinstance(node, ast.Call):
             continue
+        if _called_name(node.func) in _OWNERS and node.args and _is_unmarked(node.args[0]):
+            raise UnmarkedSentenceError(f"{path}:{node.lineno}: mark the error's sentence with N_")
         roles = _ARGUMENTS.get(_called_name(node.func))
         if roles is None or len(node.args) < len(roles):
             continue
@@ -98,6 +114,10 @@ def _is_composed(node: ast.expr) -> bool:
         isinstance(node, ast.BinOp)
         and any(isinstance(part, ast.Constant) for part in (node.left, node.right))
     )
+
+
+def _is_unmarked(node: ast.expr) -> bool:
+    return _literal(node) is not None or isinstance(node, ast.JoinedStr | ast.BinOp)
 
 
 def _messages_of_template(text: str, path: Path) -> Iterator[Message]:

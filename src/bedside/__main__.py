@@ -1,6 +1,7 @@
 """The `bedside` command: finds the program a first word names, and loads only that one."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, extra: str, arguments: list[str]) -> int:
+    from bedside.language import N_, spoken_language, translator
     from bedside.language.furniture import furnish
 
     furnish()
@@ -47,11 +49,11 @@ def _run(program: str, extra: str, arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "bedside":
             raise
-        print(
-            f"bedside {program}: {error.name} is not installed; "
-            f"install bedside[{extra}] (for example: pip install 'bedside[{extra}]')",
-            file=sys.stderr,
-        )
+        say = translator(spoken_language(os.environ))  # noqa: TID251 - who types
+        words = say(N_("{package} is not installed. Install it with: {command}"))
+        command = f"pip install 'bedside[{extra}]'"
+        said = words.format(package=error.name, command=command)
+        print(f"bedside {program}: {said}", file=sys.stderr)
         return 3
     run: Callable[[list[str]], int | None] = module.main
     return run(arguments) or 0

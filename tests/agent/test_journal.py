@@ -226,14 +226,14 @@ def test_the_untouched_journal_opens(closed):
 @pytest.mark.parametrize("number", range(1, 5))
 def test_a_changed_entry_stops_the_journal(closed, number):
     change(closed, b'"attempt":%d' % number, b'"attempt":%d' % (number + 1))
-    with pytest.raises(JournalError, match=f"entry {number} is bad"):
+    with pytest.raises(JournalError, match=f"entry {number} is"):
         Journal(closed)
 
 
 def test_a_missing_entry_stops_the_journal(closed):
     lines = (closed / "journal.jsonl").read_bytes().splitlines(keepends=True)
     (closed / "journal.jsonl").write_bytes(b"".join(lines[:2] + lines[3:]))
-    with pytest.raises(JournalError, match="entry 2 is bad"):
+    with pytest.raises(JournalError, match="entry 2 is missing"):
         Journal(closed)
 
 
@@ -348,7 +348,7 @@ def test_a_closing_entry_is_written_from_the_reserve(folder):
         disk.room = 0
         assert journal.append(deed(2), closing=True).size == 3
         assert (folder / "reserve").stat().st_size == 0
-        with pytest.raises(JournalError, match="No space"):
+        with pytest.raises(JournalError, match="ENOSPC"):
             journal.append(deed(3))
         disk.room = None
         assert journal.append(deed(4)).size == 4
@@ -360,7 +360,7 @@ def test_a_write_that_fails_halfway_is_undone(failing, disk):
     head = failing.head()
     disk.room = 0
     disk.free = lambda _folder: RESERVE_BYTES
-    with pytest.raises(JournalError, match="No space"):
+    with pytest.raises(JournalError, match="ENOSPC"):
         failing.append(deed(1))
     disk.room = None
     assert failing.head() == head
@@ -369,7 +369,7 @@ def test_a_write_that_fails_halfway_is_undone(failing, disk):
 
 def test_a_failed_sync_acknowledges_nothing_until_the_journal_is_read_again(failing, folder, disk):
     disk.sync_error = errno.EIO
-    with pytest.raises(JournalError, match="Input/output"):
+    with pytest.raises(JournalError, match="EIO"):
         failing.append(deed(1))
     disk.sync_error = None
     with pytest.raises(JournalError, match="opened again"):

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bedside.agent.config import AgentConfig, ConfigError
+from bedside.agent.config import AgentConfig
 from bedside.agent.separation import separation_sentence, settle_users
 from bedside.agent.users import find_user
 from bedside.language import Language
+from bedside.language.config_error import ConfigError
 from tests.agent.world import PROFILE
 
 ROOT = os.geteuid() == 0

@@ -24,7 +24,7 @@ import asyncssh
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bedside.agent.config import load_config
+from bedside.agent.config_file import load_config
 from bedside.audit.chain import ChainHead, verify
 from bedside.language import Language
 from bedside.pki.authority import Authority, certs_only

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bedside.relay.config import Address, ConfigError, Limits, read_config
+from bedside.language.config_error import ConfigError
+from bedside.relay.config import Address, Limits, read_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "relay-config.md"
 SMALLEST = """
@@ -67,10 +68,10 @@ def test_each_machine_is_given_every_limit_of_its_own():
         ('"0.0.0.0:443"', '"0.0.0.0:65536"', "listen"),
         ("port = 8443", "port = 0", "console.port"),
         ("port = 8443", "", "console.port"),
-        ("[console]", "colour = 1\n[console]", "unknown_field"),
+        ("[console]", "colour = 1\n[console]", "colour"),
         ("[console]", "[consoles]", "console"),
         ("[console]", "[limits]\nhold_ms = 1\n[console]", "limits.hold_ms"),
-        ("[console]", "[limits]\nhold_s = 30\n[console]", "limits"),
+        ("[console]", "[limits]\nhold_s = 30\n[console]", "limits.hold_s"),
         ("[console]", "[limits]\nhold_ms = 1.5\n[console]", "limits.hold_ms"),
         ('name = "a"', "name = ", "relay.toml"),
     ],
@@ -81,7 +82,7 @@ def test_what_is_missing_or_wrong_is_named(tmp_path, old, new, named):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
         read_config(tmp_path / "nowhere.toml")
 
 

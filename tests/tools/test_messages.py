@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.messages import ComposedSentenceError, Message, messages_of
+from tools.messages import ComposedSentenceError, Message, UnmarkedSentenceError, messages_of
 
 
 def found_in(folder, name, text):
@@ -35,6 +35,15 @@ def test_a_variable_is_somebody_elses_sentence(tmp_path):
 def test_a_composed_sentence_is_refused(tmp_path, composed):
     with pytest.raises(ComposedSentenceError, match=r"page\.py:1"):
         found_in(tmp_path, "page.py", composed)
+
+
+@pytest.mark.parametrize("said", ['"x is missing"', 'f"{name} is missing"', '"x" + name'])
+def test_an_error_that_owns_its_sentence_needs_a_marked_one(tmp_path, said):
+    good = 'raise ConfigError(N_("{name} is missing"), name=name)'
+    assert found_in(tmp_path, "good.py", good) == [Message("{name} is missing")]
+    assert found_in(tmp_path, "passed_on.py", "raise ConfigError(error.text)") == []
+    with pytest.raises(UnmarkedSentenceError, match=r"page\.py:1"):
+        found_in(tmp_path, "page.py", f"raise ConfigError({said})")
 
 
 def test_template_tags_are_found(tmp_path):

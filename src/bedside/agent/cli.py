@@ -8,20 +8,18 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 import bedside
-from bedside.agent.config import (
-    AgentConfig,
-    ConfigError,
-    load_config,
-    supervisor_environment,
-    system_language,
-)
+from bedside.agent.config import AgentConfig, supervisor_environment, system_language
+from bedside.agent.config_file import AgentConfigError, load_config
 from bedside.agent.words import say
 from bedside.language import N_, Language
+from bedside.language.config_error import ConfigError
+from bedside.language.furniture import file_words
 
 __all__ = ["main", "supervisor_command"]
 
@@ -46,11 +44,9 @@ def main(argv: list[str]) -> int:
         run: Callable[[AgentConfig, argparse.Namespace, Language], int] = given.run
         return run(config, given, language)
     except ConfigError as error:
-        print(f"bedside agent: {given.config}: {error}", file=sys.stderr)
+        print(f"bedside agent: {given.config}: {error.say(language)}", file=sys.stderr)
         return _UNUSABLE
     except OSError as error:
-        from bedside.language.furniture import file_words
-
         where = error.filename or given.config
         print(f"bedside agent: {where}: {file_words(error, language)}", file=sys.stderr)
         return _UNUSABLE
@@ -189,7 +185,8 @@ def _host_key(config: AgentConfig, _given: argparse.Namespace, language: Languag
     from bedside.pki.ssh_certificates import fingerprint, ssh_key_line
 
     del language
-    keys = load_device_keys(load_identity(config.identity_dir).current.folder)
+    with _enrolled():
+        keys = load_device_keys(load_identity(config.identity_dir).current.folder)
     shown = fingerprint(ssh_key_line(keys.ssh_host.public_key()))
     print(shown, *spell(shown), sep="\n")
     return 0
@@ -199,7 +196,8 @@ def _check(config: AgentConfig, _given: argparse.Namespace, language: Language) 
     from bedside.agent.check import check_connections
     from bedside.agent.separation import separation_sentence
 
-    lines, everything_open = asyncio.run(check_connections(config, language))
+    with _enrolled():
+        lines, everything_open = asyncio.run(check_connections(config, language))
     print(*lines, separation_sentence(config, language), sep="\n")
     return 0 if everything_open else 1
 
@@ -229,19 +227,16 @@ def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: L
 
 def _journal(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
     from bedside.agent.journal_command import export_journal, show_journal, verify_journal
-    from bedside.agent.journal_lock import JournalHeldError
 
-    _work_as_the_worker(config)
-    try:
+    def act() -> int:
         if given.act == "verify":
             return verify_journal(config.journal_dir, language)
         if given.act == "export":
             return export_journal(config.journal_dir, given.to, language)
         return show_journal(config.journal_dir, given.limit, language)
-    except JournalHeldError:
-        text = N_("Another program has the journal in its hand. Try again in a moment.")
-        print(say(language, text), file=sys.stderr)
-        return 1
+
+    _work_as_the_worker(config)
+    return _with_journal(act, language)
 
 
 def _site(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
@@ -250,7 +245,32 @@ def _site(config: AgentConfig, given: argparse.Namespace, language: Language) ->
     _work_as_the_worker(config)
     desk = SiteDesk(config, language)
     acts = {"trust": desk.trust, "install": desk.install, "show": desk.show}
-    return acts[given.act](given)
+    return _with_journal(lambda: acts[given.act](given), language)
+
+
+def _with_journal(act: Callable[[], int], language: Language) -> int:
+    """Do what needs the journal; say in words that it cannot be had."""
+    from bedside.agent.journal_lock import JournalError, JournalHeldError
+
+    try:
+        return act()
+    except JournalHeldError:
+        text = N_("Another program has the journal in its hand. Try again in a moment.")
+        print(say(language, text), file=sys.stderr)
+        return 1
+    except JournalError as error:
+        raise AgentConfigError(error.text, where="", **error.fields) from error
+
+
+@contextmanager
+def _enrolled() -> Iterator[None]:
+    """Say in words that this device has no identity to do it with."""
+    from bedside.agent.identity import NotEnrolledError
+
+    try:
+        yield
+    except NotEnrolledError:
+        raise AgentConfigError(N_("this device is not enrolled")) from None
 
 
 def _work_as_the_worker(config: AgentConfig) -> None:

@@ -1,30 +1,28 @@
-"""The agent's configuration: one TOML file, read once, checked whole (`docs/reference/agent-config.md`)."""
+"""The agent's configuration as both of its processes hold it; `config_file` reads and checks the file.
+
+The idle supervisor loads this module: only the standard library is imported.
+"""
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from bedside.agent.proxy import Proxy
-from bedside.agent.users import SessionUsers, SystemUser, find_user
+from bedside.agent.users import SessionUsers, SystemUser
 from bedside.language import Language, spoken_language
 
 __all__ = [
+    "PATHS",
     "AgentConfig",
-    "ConfigError",
-    "load_config",
     "notify_socket",
     "supervisor_environment",
     "system_language",
 ]
 
-_MAX_BYTES = 64 * 1024
-_PATHS = ("state_dir", "run_dir", "profile", "manufacturer_key")
-
-
-class ConfigError(ValueError):
-    """The configuration is missing something or holds something unknown; the message names it."""
+PATHS = ("state_dir", "run_dir", "profile", "manufacturer_key")
+"""The keys that must be there; each names a file or a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +84,7 @@ class AgentConfig:
         proxy = self.proxy
         return json.dumps(
             {
-                **{name: str(getattr(self, name)) for name in _PATHS},
+                **{name: str(getattr(self, name)) for name in PATHS},
                 "proxy": proxy and [proxy.host, proxy.port, proxy.user, proxy.password],
                 "panel_users": self.panel_users,
                 "panel_groups": self.panel_groups,
@@ -104,7 +102,7 @@ class AgentConfig:
         obj = json.loads(text)
         proxy = obj["proxy"]
         return cls(
-            **{name: Path(obj[name]) for name in _PATHS},
+            **{name: Path(obj[name]) for name in PATHS},
             proxy=proxy and Proxy(host=proxy[0], port=proxy[1], user=proxy[2], password=proxy[3]),
             panel_users=tuple(obj["panel_users"]),
             panel_groups=tuple(obj["panel_groups"]),
@@ -114,117 +112,6 @@ class AgentConfig:
             site_trust=Path(obj["site_trust"]),
             hardware_files=tuple(Path(path) for path in obj["hardware_files"]),
         )
-
-
-class _Table:
-    """Reads a TOML table; whatever is left unread is refused."""
-
-    def __init__(self, table: dict[str, Any], where: str = "") -> None:
-        self._table = dict(table)
-        self._where = where
-
-    def take(self, name: str, *kinds: type, default: Any = ...) -> Any:
-        if name not in self._table:
-            if default is ...:
-                raise ConfigError(f"{self._where}{name} is missing")
-            return default
-        value = self._table.pop(name)
-        if type(value) not in kinds:
-            wanted = " or ".join(kind.__name__ for kind in kinds)
-            raise ConfigError(f"{self._where}{name} is not a {wanted}")
-        return value
-
-    def end(self) -> None:
-        if self._table:
-            raise ConfigError(f"{self._where}{min(self._table)} is unknown")
-
-
-def load_config(path: Path) -> AgentConfig:
-    """Return the configuration in the TOML file at `path`.
-
-    Raises ConfigError with the name of what is wrong, OSError when the file cannot be read.
-    """
-    import tomllib
-
-    data = path.read_bytes()
-    if len(data) > _MAX_BYTES:
-        raise ConfigError("the file is too large")
-    try:
-        table = tomllib.loads(data.decode())
-    except ValueError as error:
-        raise ConfigError(f"not TOML: {error}") from error
-    return _from_table(_Table(table), path.parent)
-
-
-def _from_table(table: _Table, folder: Path) -> AgentConfig:
-    files = table.take("hardware_files", list, default=["/etc/machine-id"])
-    config = AgentConfig(
-        **{name: _path(table, name, folder) for name in _PATHS},
-        proxy=_proxy(table.take("proxy", dict, default=None), folder),
-        panel_users=tuple(
-            _user(str(name)).uid for name in table.take("panel_users", list, default=[])
-        ),
-        panel_groups=tuple(_group(name) for name in table.take("panel_groups", list, default=[])),
-        worker_user=_system_user(table, "worker_user", str),
-        session_user=_system_user(table, "session_user", str, int),
-        service_user=None,  # the profile names it: `separation` looks
-        site_trust=(folder / table.take("site_trust", str, default="site.json")).resolve(),
-        hardware_files=tuple(folder / str(name) for name in files),
-    )
-    table.end()
-    if config.session_user is not None:
-        _check_session_user(config, config.session_user)
-    return config
-
-
-def _path(table: _Table, name: str, folder: Path) -> Path:
-    return (folder / str(table.take(name, str))).resolve()
-
-
-def _proxy(given: dict[str, Any] | None, folder: Path) -> Proxy | None:
-    if given is None:
-        return None
-    table = _Table(given, "proxy.")
-    file = table.take("password_file", str, default=None)
-    proxy = Proxy(
-        host=table.take("host", str),
-        port=table.take("port", int),
-        user=table.take("user", str, default=None),
-        password=None if file is None else (folder / file).read_text().rstrip("\n"),
-    )
-    table.end()
-    return proxy
-
-
-def _system_user(table: _Table, name: str, *kinds: type) -> SystemUser | None:
-    given = table.take(name, *kinds, default=None)
-    return None if given is None else _user(given)
-
-
-def _user(given: str | int) -> SystemUser:
-    try:
-        return find_user(given)
-    except KeyError:
-        raise ConfigError(f"there is no user {given}") from None
-
-
-def _check_session_user(config: AgentConfig, user: SystemUser) -> None:
-    """What a session runs must not be what keeps it out; whatever else runs as it would be ended."""
-    if user.uid == 0:
-        raise ConfigError("session_user is root")
-    if config.worker_user is not None and user.uid == config.worker_user.uid:
-        raise ConfigError("session_user is worker_user: it needs one that nobody else uses")
-    if user.uid in config.panel_users or {user.gid, *user.groups} & set(config.panel_groups):
-        raise ConfigError("session_user may use the panel: it could let itself in")
-
-
-def _group(name: Any) -> int:
-    import grp
-
-    try:
-        return grp.getgrnam(str(name)).gr_gid
-    except KeyError:
-        raise ConfigError(f"there is no group {name}") from None
 
 
 def notify_socket() -> str | None:

@@ -27,15 +27,24 @@ from typing import Self
 from bedside.agent.clock import Stamp, read_stamp
 from bedside.agent.journal_lock import PATIENCE_MS, JournalError, JournalHeldError, JournalLock
 from bedside.agent.line_file import Disk, LineFile
-from bedside.audit.chain import GENESIS, ChainHead, Fault, Verdict, extend, line_hash, verify
+from bedside.audit.chain import GENESIS, ChainHead, FaultKind, Verdict, extend, line_hash, verify
 from bedside.audit.entry import SYSTEM, Deed, EntryError, Thing
 from bedside.audit.form import read_place
+from bedside.language import N_
 from bedside.vocabulary import JournalAction
 
-__all__ = ["Journal", "JournalError", "JournalHeldError"]
+__all__ = ["FAULT_SENTENCES", "Journal", "JournalError", "JournalHeldError"]
 
 VERIFY_AT_OPEN = 4 * 1024 * 1024
 RESERVE_BYTES = 256 * 1024
+FAULT_SENTENCES = {
+    FaultKind.CHANGED: N_("entry {number} is not what was written"),
+    FaultKind.SEQUENCE: N_("entry {number} is missing: another one stands in its place"),
+    FaultKind.MALFORMED: N_("entry {number} is damaged"),
+    FaultKind.TORN_TAIL: N_("entry {number} was not written to its end"),
+    FaultKind.SHORTENED: N_("the journal ends before entry {number}, and had more"),
+}
+"""What a person at the device reads of a bad entry."""
 
 
 class Journal:
@@ -84,7 +93,7 @@ class Journal:
                 self.close()
                 raise
         except OSError as error:
-            raise JournalError(f"the journal cannot be opened: {error.strerror}") from error
+            raise _refused(N_("the journal cannot be opened ({reason})"), error) from error
 
     @property
     def path(self) -> Path:
@@ -120,7 +129,7 @@ class Journal:
                     self._check_space()
                 return self._write(deeds, closing=closing)
         except OSError as error:
-            raise JournalError(f"the journal cannot be written: {error.strerror}") from error
+            raise _refused(N_("the journal cannot be written ({reason})"), error) from error
 
     def head(self) -> ChainHead:
         """Return the head, with what the other process wrote."""
@@ -129,7 +138,7 @@ class Journal:
                 self._catch_up()
                 return self._head
         except OSError as error:
-            raise JournalError(f"the journal cannot be read: {error.strerror}") from error
+            raise _refused(N_("the journal cannot be read ({reason})"), error) from error
 
     def entries(self, first: int, limit: int, *, max_bytes: int = 128 * 1024) -> list[bytes]:
         """Return up to `limit` lines from entry `first` on, at most `max_bytes` but at least one."""
@@ -156,7 +165,7 @@ class Journal:
         except FileNotFoundError:
             return GENESIS
         except (ValueError, KeyError, TypeError) as error:
-            raise JournalError("the cursor is malformed") from error
+            raise JournalError(N_("the cursor is malformed")) from error
 
     def acknowledge(self, head: ChainHead) -> bool:
         """Move the cursor to a head from a receipt; say whether it moved.
@@ -168,13 +177,13 @@ class Journal:
             return False
         line = self.entries(head.size - 1, 1)
         if not line or line_hash(line[0]) != head.hash:
-            raise JournalError("the receipt is for another journal")
+            raise JournalError(N_("the receipt is for another journal"))
         text = json.dumps({"head": head.hash, "size": head.size}, sort_keys=True)
         try:
             with self._held():
                 self._replace("cursor", text.encode())
         except OSError as error:
-            raise JournalError(f"the receipt cannot be kept: {error.strerror}") from error
+            raise _refused(N_("the receipt cannot be kept ({reason})"), error) from error
         return True
 
     def recover(self) -> None:
@@ -190,7 +199,7 @@ class Journal:
                 self._open()
                 self._failed = False
         except OSError as error:
-            raise JournalError(f"the journal cannot be opened: {error.strerror}") from error
+            raise _refused(N_("the journal cannot be opened ({reason})"), error) from error
 
     # ---- under the lock ----
 
@@ -198,7 +207,7 @@ class Journal:
     def _held(self) -> Iterator[None]:
         with self.lock.held():
             if self._failed:
-                raise JournalError("the journal failed before and must be opened again")
+                raise JournalError(N_("the journal failed before and must be opened again"))
             yield
 
     def _open(self) -> None:
@@ -223,7 +232,7 @@ class Journal:
         try:
             seq, prev, _ = read_place(line)
         except EntryError as error:
-            raise JournalError(f"the journal is broken at byte {at}") from error
+            raise JournalError(N_("the journal is broken at byte {at}"), at=at) from error
         self._end, self._head = at, ChainHead(seq, (prev or b"").decode())
 
     def _check_cursor(self) -> None:
@@ -233,7 +242,8 @@ class Journal:
         missing = seen.size > self._head.size
         line = b"" if missing else self._one_line(seen.size - 1)
         if missing or line_hash(line) != seen.hash:
-            raise JournalError(f"the console acknowledged {seen.size} entries that are not here")
+            text = N_("the console acknowledged {count} entries that are not here")
+            raise JournalError(text, count=seen.size)
 
     def _catch_up(self) -> None:
         """Take in what stands after `_end`: the other process's entries, and a torn tail."""
@@ -241,12 +251,14 @@ class Journal:
         if size == self._end:
             return
         if size < self._end:
-            raise JournalError("the journal was cut")
+            raise JournalError(N_("the journal was cut"))
         whole = self._lines.last_newline(self._end, size)
         if whole > self._end:
             verdict = verify(self._lines.between(self._end, whole), start=self._head)
             if verdict.fault:
-                raise JournalError(_sentence(verdict.fault))
+                raise JournalError(
+                    FAULT_SENTENCES[verdict.fault.kind], number=verdict.fault.sequence
+                )
             self._end, self._head = whole, verdict.head
         if whole < size:
             self._repair(os.pread(self._file, size - whole, whole))
@@ -324,7 +336,7 @@ class Journal:
         if not self._has_reserve():
             self._make_reserve()
         if self._disk.free(self._folder) < RESERVE_BYTES:
-            raise JournalError("no space is left for the journal")
+            raise JournalError(N_("no space is left for the journal"))
 
     def _has_reserve(self) -> bool:
         try:
@@ -358,9 +370,9 @@ class Journal:
         try:
             place = self._lines.place_of(sequence, self._end)
         except EntryError as error:
-            raise JournalError("the journal is broken") from error
+            raise JournalError(N_("the journal is broken")) from error
         if place is None:
-            raise JournalError(f"entry {sequence} is not here")
+            raise JournalError(N_("entry {number} is not here"), number=sequence)
         return place
 
 
@@ -382,5 +394,6 @@ def _repaired(name: str, torn: bytes) -> Deed:
     )
 
 
-def _sentence(fault: Fault) -> str:
-    return f"entry {fault.sequence} is bad ({fault.kind}): {fault.words}"
+def _refused(text: str, error: OSError) -> JournalError:
+    """The reason is the system's own name for it (`ENOSPC`), the same in every language."""
+    return JournalError(text, reason=errno.errorcode.get(error.errno or 0, error.errno))

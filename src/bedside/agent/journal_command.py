@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from bedside.agent.journal import Journal, JournalError, JournalHeldError
+from bedside.agent.journal import FAULT_SENTENCES, Journal, JournalError, JournalHeldError
 from bedside.agent.moment import wall_ms
 from bedside.agent.raised import raised
 from bedside.agent.words import say
@@ -43,12 +43,13 @@ def verify_journal(folder: Path, language: Language) -> int:
     except JournalHeldError:
         raise
     except JournalError as error:
-        print(say(language, N_("The journal is damaged: {why}"), why=error), file=sys.stderr)
+        why = say(language, error.text, **error.fields)
+        print(say(language, N_("The journal is damaged: {why}"), why=why), file=sys.stderr)
         return 4
     if verdict.fault is not None:
         fault = verdict.fault
-        text = N_("Entry {number} is not what was written: {why}")
-        print(say(language, text, number=fault.sequence, why=fault.words), file=sys.stderr)
+        why = say(language, FAULT_SENTENCES[fault.kind], number=fault.sequence)
+        print(say(language, N_("The journal is damaged: {why}"), why=why), file=sys.stderr)
         return 4
     text = N_("{count} entries, each as it was written; the last has the hash {hash}.")
     print(say(language, text, count=verdict.head.size, hash=verdict.head.hash))

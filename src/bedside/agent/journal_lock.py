@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bedside.language import N_
+
 __all__ = ["PATIENCE_MS", "JournalError", "JournalHeldError", "JournalLock"]
 
 PATIENCE_MS = 10_000
@@ -21,7 +23,16 @@ _LONGEST_PAUSE_S = 0.02
 
 
 class JournalError(Exception):
-    """The journal cannot be continued; no session may be opened (gate `journal`)."""
+    """The journal cannot be continued; no session may be opened (gate `journal`).
+
+    `text` is a marked sentence with `fields` for it: a command says it, the idle agent has no
+    catalogue.
+    """
+
+    def __init__(self, text: str, /, **fields: object) -> None:
+        super().__init__(text.format(**fields))
+        self.text = text
+        self.fields = fields
 
 
 class JournalHeldError(JournalError):
@@ -49,7 +60,7 @@ class JournalLock:
         """Hold the lock for the body of a `with`; raise JournalHeldError when patience ends."""
         until = time.monotonic() + self.patience_ms / 1000
         if not self._threads.acquire(timeout=self.patience_ms / 1000):
-            raise JournalHeldError("another thread has the journal")
+            raise JournalHeldError(N_("another thread has the journal"))
         try:
             self._take(until)
             try:
@@ -70,7 +81,7 @@ class JournalLock:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= until:
-                    raise JournalHeldError("another program has the journal") from None
+                    raise JournalHeldError(N_("another program has the journal")) from None
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
             else:

@@ -4,10 +4,12 @@ import os
 import stat
 from dataclasses import replace
 
-from bedside.agent.config import AgentConfig, ConfigError
+from bedside.agent.config import AgentConfig
+from bedside.agent.config_file import AgentConfigError
 from bedside.agent.users import SystemUser, find_user
 from bedside.agent.words import say
 from bedside.language import N_, Language
+from bedside.language.config_error import field_error
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.profile import parse_profile
 
@@ -25,9 +27,10 @@ def settle_users(config: AgentConfig) -> AgentConfig:
     service = _service_user(config)
     if os.geteuid() != 0:
         if config.session_user is not None:
-            raise ConfigError("session_user needs an agent that runs as root")
+            raise AgentConfigError(N_("session_user needs an agent that runs as root"))
         if service is not None:
-            raise ConfigError(f"the profile's user {service.name} needs an agent that runs as root")
+            text = N_("the profile's user {user} needs an agent that runs as root")
+            raise AgentConfigError(text, user=service.name)
         return replace(config, worker_user=None)
     _check_folder(config)
     return replace(config, service_user=service)
@@ -49,15 +52,16 @@ def _service_user(config: AgentConfig) -> SystemUser | None:
     try:
         service = parse_profile(config.profile.read_bytes()).service
     except ProtocolError as error:
-        raise ConfigError(f"the profile {config.profile}: {error}") from error
+        raise field_error(error.code, error.where).within(str(config.profile)) from error
     if service is None or service.user is None:
         return None
     try:
         user = find_user(service.user)
     except KeyError:
-        raise ConfigError(f"the profile names a user that is not here: {service.user}") from None
+        text = N_("the profile names a user that is not here: {user}")
+        raise AgentConfigError(text, user=service.user) from None
     if user.uid == 0 or (config.worker_user is not None and user.uid == config.worker_user.uid):
-        raise ConfigError(f"the profile's user {user.name} is the agent's own")
+        raise AgentConfigError(N_("the profile's user {user} is the agent's own"), user=user.name)
     return user
 
 
@@ -69,6 +73,8 @@ def _check_folder(config: AgentConfig) -> None:
         return  # not enrolled: that is said by who reads the identity
     owner = config.worker_user or SystemUser("root", 0, 0, ())
     if found.st_uid != owner.uid:
-        raise ConfigError(f"state_dir {config.state_dir} does not belong to {owner.name}")
+        text = N_("state_dir {folder} does not belong to {user}")
+        raise AgentConfigError(text, folder=config.state_dir, user=owner.name)
     if config.session_user is not None and found.st_mode & _OTHERS:
-        raise ConfigError(f"state_dir {config.state_dir} is open to others: chmod 700 it")
+        text = N_("state_dir {folder} is open to others: chmod 700 it")
+        raise AgentConfigError(text, folder=config.state_dir)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bedside.language import N_, spoken_language, translator
+from bedside.language.config_error import ConfigError
 
 __all__ = ["WORDS", "main"]
 
@@ -36,10 +37,11 @@ _CATALOGUES = Path(__file__).parent / "project" / "locale"
 
 def main(argv: list[str]) -> int:
     """Run one word of the console and return its exit code (2: usage, 1: refused)."""
-    from bedside.console.project.config import CONFIG_VARIABLE, ConfigError
+    from bedside.console.project.config import CONFIG_VARIABLE
 
     arguments = list(argv)
-    say = translator(spoken_language(os.environ), "django", _CATALOGUES)  # noqa: TID251 - who types
+    language = spoken_language(os.environ)  # noqa: TID251 - who types
+    say = translator(language, "django", _CATALOGUES)
     if len(arguments) >= 2 and arguments[0] == "--config":
         os.environ[CONFIG_VARIABLE] = arguments[1]  # noqa: TID251 - Django reads settings by name
         arguments = arguments[2:]
@@ -55,7 +57,7 @@ def main(argv: list[str]) -> int:
     try:
         return _manage(rest) if word == "manage" else _run(word, rest, say)
     except ConfigError as error:
-        print(f"bedside console: {error}", file=sys.stderr)
+        print(f"bedside console: {error.say(language)}", file=sys.stderr)
         return 2
 
 

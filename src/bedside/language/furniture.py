@@ -12,7 +12,7 @@ import gettext
 
 from bedside.language.tongues import CATALOGUES, N_, Language, translator
 
-__all__ = ["SENTENCES", "file_words", "furnish", "ngettext"]
+__all__ = ["SENTENCES", "file_sentence", "file_words", "furnish", "ngettext"]
 
 
 def ngettext(one: str, many: str) -> tuple[str, str]:
@@ -47,18 +47,22 @@ SENTENCES = (
 )
 
 
+def file_sentence(error: OSError) -> str:
+    """Return the marked sentence of why a file cannot be used; it may have the field `number`."""
+    if isinstance(error, FileNotFoundError):
+        return N_("there is no such file")
+    if isinstance(error, PermissionError):
+        return N_("you have no right to it")
+    if isinstance(error, FileExistsError):
+        return N_("there is such a file already, and it is not replaced")
+    if isinstance(error, IsADirectoryError):
+        return N_("it is a folder")
+    return N_("the system refuses it ({number})")
+
+
 def file_words(error: OSError, language: Language) -> str:
     """Return why a file cannot be read or written, for whoever named it."""
-    say = translator(language)
-    if isinstance(error, FileNotFoundError):
-        return say(N_("there is no such file"))
-    if isinstance(error, PermissionError):
-        return say(N_("you have no right to it"))
-    if isinstance(error, FileExistsError):
-        return say(N_("there is such a file already, and it is not replaced"))
-    if isinstance(error, IsADirectoryError):
-        return say(N_("it is a folder"))
-    return say(N_("the system refuses it ({number})")).format(number=error.errno)
+    return translator(language)(file_sentence(error)).format(number=error.errno)
 
 
 def furnish() -> None:

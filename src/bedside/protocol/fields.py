@@ -189,6 +189,10 @@ class Fields:
         """
         return reader(name, **options) if self.has(name) else None
 
+    def unread(self) -> Sequence[str]:
+        """Return the names of the fields that nobody read, sorted; for a file that is its reader's own."""
+        return sorted(self._object.keys() - self._read)
+
     def end(self, *, ignore_unknown: bool = False) -> None:
         """Refuse fields that nobody read, unless unknown fields are ignored on this wire."""
         if not ignore_unknown and len(self._object) != len(self._read & self._object.keys()):

@@ -3,15 +3,15 @@
 import argparse
 import asyncio
 import os
-import ssl
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from bedside.language import N_, Language, spoken_language, translator
+from bedside.language.config_error import ConfigError
 from bedside.language.furniture import file_words
-from bedside.relay.config import ConfigError, RelayConfig, read_config
+from bedside.relay.config import RelayConfig, read_config
 from bedside.relay.log import Log
 from bedside.relay.server import Relay, run
 
@@ -26,13 +26,12 @@ def main(argv: list[str]) -> int:
         if given.word == "check":
             return _run_loop(_check(config))
         return _run_loop(_serve(config))
-    except (ConfigError, OSError, ssl.SSLError) as error:
-        why = error.__cause__ or error
-        if isinstance(why, OSError) and why.filename is not None:
-            print(f"bedside relay: {why.filename}: {file_words(why, _language())}", file=sys.stderr)
-        else:
-            print(f"bedside relay: {error}", file=sys.stderr)
-        return 2
+    except ConfigError as error:
+        print(f"bedside relay: {error.say(_language())}", file=sys.stderr)
+    except OSError as error:
+        where = error.filename or given.config
+        print(f"bedside relay: {where}: {file_words(error, _language())}", file=sys.stderr)
+    return 2
 
 
 def _language() -> Language:

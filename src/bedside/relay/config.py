@@ -1,10 +1,13 @@
 """One file says what a relay is and what it allows; a missing or wrong value fails at start."""
 
+import errno
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from bedside.language import N_
+from bedside.language.config_error import ConfigError, field_error, toml_error
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
 from bedside.protocol.shapes import check_host
@@ -16,13 +19,15 @@ from bedside.relay.polls import PollLimits
 from bedside.relay.spool import SpoolLimits
 from bedside.vocabulary import RelayName, parse_relay_name
 
-__all__ = ["Address", "ConfigError", "Limits", "RelayConfig", "read_config"]
+__all__ = ["Address", "Limits", "RelayConfig", "listen_error", "read_config"]
 
 _MAX_FILE = 64 * 1024
-
-
-class ConfigError(ValueError):
-    """The file cannot be used; the sentence names the field."""
+_LISTEN_SENTENCES = {
+    errno.EACCES: N_("listen: this user may not take port {port} of {host}"),
+    errno.EADDRINUSE: N_("listen: another program has port {port} of {host}"),
+    errno.EADDRNOTAVAIL: N_("listen: {host} is no address of this machine"),
+}
+_OTHER_LISTEN = N_("listen: port {port} of {host} cannot be taken ({number})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +162,31 @@ class RelayConfig:
 def read_config(path: Path) -> RelayConfig:
     """Return what the file says; files it names are beside it unless their path is absolute.
 
-    Raises ConfigError, whose sentence names what is missing or wrong.
+    Raises ConfigError, whose sentence names what is missing or wrong, OSError when the file cannot
+    be read.
     """
+    data = path.read_bytes()
     try:
-        data = path.read_bytes()
         if len(data) > _MAX_FILE:
-            raise ConfigError(f"{path.name}: too large")
-        return _parse(tomllib.loads(data.decode("utf-8")), path.parent)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
+            raise field_error("size")
+        return _parse(_toml(data), path.parent)
+    except ConfigError as error:
+        raise error.within(path.name) from error.__cause__
     except ProtocolError as error:
-        raise ConfigError(f"{path.name}: {error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path.name}: {error}") from error
+        raise field_error(error.code, error.where).within(path.name) from error
+
+
+def _toml(data: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise toml_error(error) from error
+
+
+def listen_error(address: Address, error: OSError) -> ConfigError:
+    """Return the error for an address where the relay cannot listen."""
+    text = _LISTEN_SENTENCES.get(error.errno or 0, _OTHER_LISTEN)
+    return ConfigError(text, host=address.host, port=address.port, number=error.errno)
 
 
 def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
@@ -184,25 +201,41 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
         ca=folder / top.text("ca", max=4096),
         console=ConsolePlace(
             console.parsed("host", lambda text: check_host(text, address=True), max=253),
-            console.integer("port", low=1, high=65535),
+            _number(console, "port", "console.port", low=1, high=65535),
             console.parsed("server_name", _name, max=253),
         ),
         limits=_limits(top.object("limits")) if top.has("limits") else Limits(),
     )
-    console.end()
-    top.end()
+    _end(console, "console.")
+    _end(top)
     return config
 
 
 def _limits(given: Fields) -> Limits:
     known = {each.name: each.metadata for each in fields(Limits)}
     values = {
-        name: given.integer(name, low=bounds["low"], high=bounds["high"])
+        name: _number(given, name, f"limits.{name}", low=bounds["low"], high=bounds["high"])
         for name, bounds in known.items()
         if given.has(name)
     }
-    given.end()
+    _end(given, "limits.")
     return Limits(**values)
+
+
+def _number(given: Fields, name: str, full: str, *, low: int, high: int) -> int:
+    try:
+        return given.integer(name, low=low, high=high)
+    except ProtocolError as error:
+        if error.code != "range":
+            raise
+        text = N_("{name} must be from {low} to {high}")
+        raise ConfigError(text, name=full, low=low, high=high) from None
+
+
+def _end(given: Fields, where: str = "") -> None:
+    """Refuse keys that nobody read, by name: whoever wrote this file may read it back."""
+    if unread := given.unread():
+        raise field_error("unknown", f"{where}{unread[0]}")
 
 
 def _name(text: str) -> str:
@@ -212,5 +245,5 @@ def _name(text: str) -> str:
 def _address(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"listen: {text} is not HOST:PORT")
+        raise ConfigError(N_("listen: {text} is not HOST:PORT"), text=text)
     return Address(host.removeprefix("[").removesuffix("]"), int(port))

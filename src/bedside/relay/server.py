@@ -30,9 +30,10 @@ from bedside.protocol.feed import (
     TunnelOffered,
 )
 from bedside.protocol.http import HttpLimits
-from bedside.relay.config import RelayConfig
+from bedside.relay.config import Address, RelayConfig, listen_error
 from bedside.relay.connection import HttpConnection, refusal
 from bedside.relay.console_link import Assertions, ConsoleLink, HttpClient
+from bedside.relay.credentials import check_credentials
 from bedside.relay.driver import Admission, Door
 from bedside.relay.est import EstForwarder
 from bedside.relay.guard import Guard
@@ -61,6 +62,7 @@ class Relay:
     """One relay process: everything that is shared by its connections."""
 
     def __init__(self, config: RelayConfig, log: Log) -> None:
+        check_credentials(config)
         limits = config.limits
         random = SystemRandom()
         self.log = log
@@ -219,8 +221,8 @@ class Relay:
         self.tunnels.tick()
 
     def open(self) -> list[tuple[str, int]]:
-        """Listen and serve; returns the addresses as bound. Raises OSError."""
-        bound = [self.door.listen(each.host, each.port) for each in self.config.listen]
+        """Listen and serve; returns the addresses as bound. Raises ConfigError."""
+        bound = [self._listen(each) for each in self.config.listen]
         self.door.start(self._tick)
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
@@ -229,6 +231,12 @@ class Relay:
         for host, port in bound:
             self.log("listening", host=host, port=port)
         return bound
+
+    def _listen(self, address: Address) -> tuple[str, int]:
+        try:
+            return self.door.listen(address.host, address.port)
+        except OSError as error:
+            raise listen_error(address, error) from error
 
     async def serve(self, stopping: asyncio.Event) -> None:
         """Follow the console and serve until `stopping` is set, then close."""
@@ -268,7 +276,7 @@ def _client_maker(config: RelayConfig) -> Callable[[], HttpClient]:
 
 
 async def run(config: RelayConfig, log: Log) -> None:
-    """Serve until SIGTERM or SIGINT; raises OSError when the relay cannot start."""
+    """Serve until SIGTERM or SIGINT; raises ConfigError or OSError when the relay cannot start."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

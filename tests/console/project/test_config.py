@@ -3,11 +3,11 @@ import stat
 import pytest
 
 from bedside.console.project.config import (
-    ConfigError,
     database_settings,
     parse_config,
     read_secret_key,
 )
+from bedside.language.config_error import ConfigError
 
 GOOD = 'public_url = "https://console.example.com"\ndata_dir = "/var/lib/bedside"\n'
 

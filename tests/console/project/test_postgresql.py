@@ -12,8 +12,9 @@ import pytest
 from django.db import OperationalError, connections
 from django.db.transaction import Atomic
 
-from bedside.console.project.config import ConfigError, database_settings, parse_config
+from bedside.console.project.config import database_settings, parse_config
 from bedside.console.project.postgresql.base import DatabaseWrapper
+from bedside.language.config_error import ConfigError
 from tests.console.live.processes import Console
 from tests.postgresql import Cluster
 

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bedside.agent.config import AgentConfig, ConfigError
+from bedside.agent.config import AgentConfig
+from bedside.agent.config_file import AgentConfigError
 from bedside.agent.identity import NotEnrolledError, load_identity, load_settings
-from bedside.agent.journal import JournalError
 from bedside.agent.ledger import Ledger
 from bedside.agent.raised import raised
 from bedside.agent.site.book import SiteBook, SitePolicyError
@@ -44,7 +44,8 @@ _MAX_NAME = 120
 class SiteDesk:
     """The commands on one device; each returns the exit status.
 
-    Raises ConfigError where the device is not enrolled.
+    Raises ConfigError where the device is not enrolled; each command raises JournalError where
+    the journal cannot be written.
     """
 
     def __init__(self, config: AgentConfig, language: Language) -> None:
@@ -55,7 +56,7 @@ class SiteDesk:
         try:
             self._identity = load_identity(config.identity_dir)
         except NotEnrolledError:
-            raise ConfigError(say(language, N_("this device is not enrolled"))) from None
+            raise AgentConfigError(N_("this device is not enrolled")) from None
 
     # ---- trust ----
 
@@ -182,15 +183,12 @@ class SiteDesk:
     # ---- with the person ----
 
     def _write(self, act: Callable[[Ledger], None]) -> None:
-        """Do `act` with the journal open; raises ConfigError where it cannot be written."""
+        """Do `act` with the journal open; raises JournalError where it cannot be written."""
+        ledger = Ledger(self._config.journal_dir, self._identity.device)
         try:
-            ledger = Ledger(self._config.journal_dir, self._identity.device)
-            try:
-                act(ledger)
-            finally:
-                ledger.close()
-        except JournalError as error:
-            raise ConfigError(str(error)) from error
+            act(ledger)
+        finally:
+            ledger.close()
 
     def _tell_agent(self) -> None:
         """Say hello: the agent looks at its journal, and its panels are shown what changed."""

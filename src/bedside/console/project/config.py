@@ -14,15 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from bedside.console.project.postgresql.address import AddressError, postgresql_settings
+from bedside.console.project.config_error import ConsoleConfigError
+from bedside.console.project.postgresql.address import postgresql_settings
+from bedside.language import N_
+from bedside.language.config_error import ConfigError, field_error, file_error, toml_error
 from bedside.vocabulary import Role
 
 __all__ = [
     "CONFIG_VARIABLE",
     "ApiLimits",
-    "ConfigError",
     "ConsoleConfig",
     "MailConfig",
     "SessionLimits",
@@ -38,10 +40,8 @@ CONFIG_VARIABLE = "BEDSIDE_CONSOLE_CONFIG"
 _DATABASE_VARIABLE = "BEDSIDE_DATABASE_URL"
 _MEMORY = "sqlite:///:memory:"
 _T = TypeVar("_T")
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be used; the sentence names the value and the cure."""
+_MAX_BYTES = 64 * 1024
+_URL_LIKE = N_("public_url must be like https://console.example.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +168,19 @@ def load_config() -> ConsoleConfig:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise file_error(error, path) from error
     config = parse_config(data, where=path)
     database = os.environ.get(_DATABASE_VARIABLE)  # noqa: TID251 - this is the config module
-    return dataclasses.replace(config, database=database) if database else config
+    return _with_database(config, database) if database else config
+
+
+def _with_database(config: ConsoleConfig, database: str) -> ConsoleConfig:
+    config = dataclasses.replace(config, database=database)
+    try:
+        database_settings(config)
+    except ConfigError as error:
+        raise error.within(_DATABASE_VARIABLE) from error.__cause__
+    return config
 
 
 def read_standin_config() -> ConsoleConfig:
@@ -191,91 +200,124 @@ def parse_config(data: bytes, *, where: str = "configuration") -> ConsoleConfig:
         ConfigError: not TOML, a missing, unknown or impossible value.
     """
     try:
-        tables = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{where}: {error}") from error
-    values = dict(tables)
-    sign_in = _sign_in(values.pop("sign_in", {}), f"{where}: [sign_in]")
-    sessions = _table(SessionLimits, values.pop("sessions", {}), f"{where}: [sessions]")
-    api = _table(ApiLimits, values.pop("api", {}), f"{where}: [api]")
-    if not api.calls_per_second or not api.burst:
-        raise ConfigError(f"{where}: [api]: both values must be one or more")
-    mail = _table(MailConfig, values.pop("mail", {}), f"{where}: [mail]")
-    if mail.security not in ("starttls", "tls", "none"):
-        raise ConfigError(f"{where}: [mail]: security must be starttls, tls or none")
-    if mail.user and not mail.password_file:
-        raise ConfigError(f"{where}: [mail]: password_file is missing")
-    for name in ("public_url", "data_dir"):
-        if not values.get(name):
-            raise ConfigError(f"{where}: {name} is missing")
-    values["allowed_hosts"] = _names(values.get("allowed_hosts", []), f"{where}: allowed_hosts")
-    values["data_dir"] = Path(str(values["data_dir"]))
-    config: ConsoleConfig = _table(
-        ConsoleConfig,
-        {**values, "sign_in": sign_in, "sessions": sessions, "mail": mail, "api": api},
-        where,
-    )
-    _check(config, where)
+        config = _from_tables(_tables(data))
+        _check(config)
+    except ConfigError as error:
+        raise error.within(where) from error.__cause__
     return config
 
 
-def _table(cls: type[_T], values: object, where: str) -> _T:
+def _tables(data: bytes) -> dict[str, Any]:
+    if len(data) > _MAX_BYTES:
+        raise field_error("size")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise toml_error(error) from error
+
+
+def _from_tables(values: dict[str, Any]) -> ConsoleConfig:
+    tables = {
+        "sign_in": _sign_in(values.pop("sign_in", {})),
+        "sessions": _table(SessionLimits, values.pop("sessions", {}), "[sessions]"),
+        "api": _api(values.pop("api", {})),
+        "mail": _mail(values.pop("mail", {})),
+    }
+    for name in ("public_url", "data_dir"):
+        if not values.get(name):
+            raise field_error("missing", name)
+    values["allowed_hosts"] = _names(values.get("allowed_hosts", []), "allowed_hosts")
+    values["data_dir"] = Path(str(values["data_dir"]))
+    return _table(ConsoleConfig, {**values, **tables})
+
+
+def _table(cls: type[_T], values: object, where: str = "") -> _T:
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where} must be a table")
+        raise field_error("not_an_object", where)
     known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in known:
-            raise ConfigError(f"{where}: {name} is not a value of this file")
+            raise field_error("unknown", name, where=where)
         kind = known[name].type
         if kind is int and (type(value) is not int or value < 0):
-            raise ConfigError(f"{where}: {name} must be a number, zero or more")
+            text = N_("{name} must be a whole number, zero or more")
+            raise ConsoleConfigError(text, where=where, name=name)
         if kind is str and not isinstance(value, str):
-            raise ConfigError(f"{where}: {name} must be text")
+            raise field_error("not_text", name, where=where)
     return cls(**values)
 
 
-def _sign_in(values: object, where: str) -> SignInLimits:
+def _api(values: object) -> ApiLimits:
+    api = _table(ApiLimits, values, "[api]")
+    if not api.calls_per_second or not api.burst:
+        text = N_("calls_per_second and burst must be one or more")
+        raise ConsoleConfigError(text, where="[api]")
+    return api
+
+
+def _mail(values: object) -> MailConfig:
+    mail = _table(MailConfig, values, "[mail]")
+    if mail.security not in ("starttls", "tls", "none"):
+        text = N_("security must be starttls, tls or none")
+        raise ConsoleConfigError(text, where="[mail]")
+    if mail.user and not mail.password_file:
+        text = N_("password_file is missing: user needs it")
+        raise ConsoleConfigError(text, where="[mail]")
+    return mail
+
+
+def _sign_in(values: object) -> SignInLimits:
+    where = "[sign_in]"
     if isinstance(values, Mapping) and "passkey_roles" in values:
-        roles = _names(values["passkey_roles"], f"{where}: passkey_roles")
+        roles = _names(values["passkey_roles"], "passkey_roles", where)
         for role in roles:
             if role not in {each.value for each in Role}:
-                raise ConfigError(f"{where}: passkey_roles: {role} is no role")
+                text = N_("passkey_roles: there is no role {role}")
+                raise ConsoleConfigError(text, where=where, role=role)
         values = {**values, "passkey_roles": roles}
     return _table(SignInLimits, values, where)
 
 
-def _names(values: object, where: str) -> tuple[str, ...]:
-    if isinstance(values, list) and all(isinstance(name, str) and name for name in values):
+def _names(values: object, name: str, where: str = "") -> tuple[str, ...]:
+    if isinstance(values, list) and all(isinstance(each, str) and each for each in values):
         return tuple(values)
-    raise ConfigError(f"{where} must be a list of names")
+    raise ConsoleConfigError(N_("{name} must be a list of names"), where=where, name=name)
 
 
-def _check(config: ConsoleConfig, where: str) -> None:
-    url = urlsplit(config.public_url)
-    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/"):
-        raise ConfigError(f"{where}: public_url must be like https://console.example.com")
+def _check(config: ConsoleConfig) -> None:
+    url = _split(config.public_url)
+    if url is None or url.scheme not in ("http", "https") or not url.hostname:
+        raise ConsoleConfigError(_URL_LIKE)
+    if url.path not in ("", "/"):
+        raise ConsoleConfigError(_URL_LIKE)
     if url.scheme == "http" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ConfigError(f"{where}: public_url must be https; only this machine may use http")
+        text = N_("public_url must be https: only this machine may use http")
+        raise ConsoleConfigError(text)
     if config.language not in ("en", "fr"):
-        raise ConfigError(f"{where}: language must be en or fr")
-    database_settings(config, where=where)
+        raise ConsoleConfigError(N_("language must be en or fr"))
+    database_settings(config)
 
 
-def database_settings(config: ConsoleConfig, *, where: str = "configuration") -> dict[str, Any]:
+def _split(address: str) -> SplitResult | None:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
+
+
+def database_settings(config: ConsoleConfig) -> dict[str, Any]:
     """Return Django's settings of the database that `config` names, or raise ConfigError."""
     if not config.database:
         return _sqlite(str(config.data_dir / "console.sqlite3"))
     if config.database == _MEMORY:
         return _sqlite(":memory:")
-    url = urlsplit(config.database)
-    if url.scheme == "sqlite" and len(url.path) > 1:
+    url = _split(config.database)
+    if url is not None and url.scheme == "sqlite" and len(url.path) > 1:
         return _sqlite(url.path)
-    if url.scheme == "postgresql":
-        try:
-            return postgresql_settings(config.database)
-        except AddressError as error:
-            raise ConfigError(f"{where}: {error}") from error
-    raise ConfigError(f"{where}: database must be sqlite:///PATH or postgresql://USER@HOST/NAME")
+    if url is not None and url.scheme == "postgresql":
+        return postgresql_settings(config.database)
+    text = N_("database must be sqlite:///PATH or postgresql://USER@HOST/NAME")
+    raise ConsoleConfigError(text)
 
 
 def _sqlite(name: str) -> dict[str, Any]:
@@ -292,17 +334,25 @@ def read_secret_key(config: ConsoleConfig) -> str:
     """Return the key that signs cookies; made at the first start, 0600 in data_dir.
 
     Raises:
-        ConfigError: others may read the file.
+        ConfigError: others may read the file, or the folder cannot be used.
     """
     if config.database == _MEMORY:
         return secrets.token_urlsafe(64)
-    path = config.data_dir / "secret.key"
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return _kept_key(config.data_dir)
+    except OSError as error:
+        raise file_error(error, error.filename or str(config.data_dir)) from error
+
+
+def _kept_key(folder: Path) -> str:
+    path = folder / "secret.key"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError(f"{path}: others may read it; chmod 600 it") from None
+            text = N_("others may read it: chmod 600 it")
+            raise ConsoleConfigError(text, where=str(path)) from None
         return path.read_text(encoding="ascii").strip()
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(64))

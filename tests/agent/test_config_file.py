@@ -5,8 +5,10 @@ import pwd
 
 import pytest
 
-from bedside.agent.config import AgentConfig, ConfigError, load_config
+from bedside.agent.config import AgentConfig
+from bedside.agent.config_file import load_config
 from bedside.agent.users import SessionUsers, find_user
+from bedside.language.config_error import ConfigError
 
 GOOD = """
 state_dir = "state"
@@ -56,18 +58,18 @@ def test_the_least(tmp_path):
     ("change", "words"),
     [
         (("state_dir", "stat_dir"), "state_dir is missing"),
-        (('profile = "profile.toml"', "profile = 1"), "profile is not a str"),
-        (("[proxy]", "unknown = 1\n[proxy]"), "unknown is unknown"),
+        (('profile = "profile.toml"', "profile = 1"), "profile must be text"),
+        (("[proxy]", "unknown = 1\n[proxy]"), "unknown is not known"),
         (("port = 3128", ""), "proxy.port is missing"),
-        (("port = 3128", "port = 3128\nextra = 1"), "proxy.extra is unknown"),
+        (("port = 3128", "port = 3128\nextra = 1"), "proxy.extra is not known"),
         (('panel_users = ["root"]', 'panel_users = ["nobody-here"]'), "no user nobody-here"),
         (('panel_groups = ["root"]', 'panel_groups = ["nobody-here"]'), "no group nobody-here"),
         (("[proxy]", "[proxy"), "not TOML"),
         (('"daemon"', '"nobody-here"'), "no user nobody-here"),
-        (('"daemon"', "1"), "worker_user is not a str"),
+        (('"daemon"', "1"), "worker_user must be text"),
         (("2000000000", '"nobody-here"'), "no user nobody-here"),
         (("2000000000", "-1"), "no user -1"),
-        (("2000000000", "1.5"), "session_user is not a str or int"),
+        (("2000000000", "1.5"), "session_user must be text or a whole number"),
         (("2000000000", "0"), "session_user is root"),
         (("2000000000", '"daemon"'), "session_user is worker_user"),
     ],
