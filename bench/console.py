@@ -1,140 +1,103 @@
-"""Pages and decisions of the console over a database at the size of a large fleet, on SQLite.
+"""Every page, list and reading operation of the console over a large fleet, on SQLite and PostgreSQL.
 
-`DEVICES`, `PEOPLE` and `JOURNAL` in the environment change the size (100000, 10000, 1000000), `ROUNDS`
-how often each page is asked for. Pages are asked through Django's own stack in one process: what a
-web worker does for each request, without the network.
+Environment: `DEVICES`, `PEOPLE`, `JOURNAL`, `SESSIONS` and `SITES` change the size (100000, 10000,
+1000000, 100000, 1000), `ROUNDS` how often each page is asked for (25), `DATABASES` which databases
+(`sqlite postgresql`). Pages are asked through Django's own stack in one process: what a web worker
+does for each request, without the network. PostgreSQL runs beside it with full durability.
+
+A filled database is kept for half a day in the temporary folder `bedside-bench-UID`, and used again.
 """
 
 import os
-import tempfile
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench._console_database import prepared
 from bench.figures import median, report, say
 
 _ENVIRONMENT = os.environ  # noqa: TID251 - a benchmark's size is set by whoever runs it
-DEVICES = int(_ENVIRONMENT.get("DEVICES", "100000"))
-PEOPLE = int(_ENVIRONMENT.get("PEOPLE", "10000"))
-JOURNAL = int(_ENVIRONMENT.get("JOURNAL", "1000000"))
 ROUNDS = int(_ENVIRONMENT.get("ROUNDS", "25"))
+KINDS = _ENVIRONMENT.get("DATABASES", "sqlite postgresql").split()
 _P95 = 0.95
+_WARM_UP = 2
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="bedside-bench-") as name:
-        _start(Path(name))
-        from bench._console_fleet import fill
-
-        _world(Path(name))
-        say(f"filling: {DEVICES} devices, {PEOPLE} people, {JOURNAL} journal rows")
-        started = time.monotonic()
-        fill(devices=DEVICES, people=PEOPLE, journal=JOURNAL)
-        say(f"filled in {time.monotonic() - started:.0f} s")
-        _measure()
-
-
-def _start(folder: Path) -> None:
-    import django
-
-    config = folder / "console.toml"
-    config.write_text(
-        f'public_url = "http://localhost"\ndata_dir = "{folder}/data"\n'
-        'allowed_hosts = ["testserver"]\n[sign_in]\npasskey_roles = []\n'
-        "[api]\ncalls_per_second = 100000\nburst = 100000\n"
-    )
-    _ENVIRONMENT["BEDSIDE_CONSOLE_CONFIG"] = str(config)
-    _ENVIRONMENT["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"
-    django.setup()
+    """Measure each kind in a process of its own, then say the worst of all."""
+    worst = []
+    for kind in KINDS:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.console", kind],
+            stdout=subprocess.PIPE, text=True, check=True,
+        )  # fmt: skip
+        print(done.stdout, end="", flush=True)
+        figures = dict(line.split(" ")[:2] for line in done.stdout.splitlines())
+        worst.append(float(figures[f"console.{kind}.page_p95.worst"]))
+    report("console.page_p95.worst", max(worst), "ms")
 
 
-def _world(folder: Path) -> None:
-    from django.conf import settings
-    from django.core.management import call_command
-    from django.db import transaction
+def one(kind: str) -> None:
+    """Measure one kind of database."""
+    sizes = {
+        name.lower(): int(_ENVIRONMENT.get(name, default))
+        for name, default in (
+            ("SITES", "1000"), ("DEVICES", "100000"), ("PEOPLE", "10000"),
+            ("JOURNAL", "1000000"), ("SESSIONS", "100000"),
+        )
+    }  # fmt: skip
+    with prepared(kind, {**sizes, "each": 30}) as things:
+        _pages(kind, things)
+        _decisions(kind)
 
-    (folder / "data").mkdir(mode=0o700, exist_ok=True)
-    call_command("migrate", verbosity=0)
-    from tests.console.world import DEVICE, enrol, make_world
 
-    with transaction.atomic():
-        make_world(settings, folder / "data")
-        enrol(DEVICE, folder)
+def _pages(kind: str, things: dict[str, str]) -> None:
+    from tests.console.tour import OPERATIONS, PAGES, Walker
+
+    worst, asked, cpu = 0.0, 0, 0.0
+    for stop in [*PAGES, *OPERATIONS]:
+        walker = Walker(stop, things)
+        begun = time.process_time()
+        times = [_timed(walker.open) for _ in range(ROUNDS + _WARM_UP)][_WARM_UP:]
+        cpu += time.process_time() - begun
+        asked += ROUNDS + _WARM_UP
+        p95 = _p95(times)
+        report(f"console.{kind}.{stop.title}.p50", median(times), "ms")
+        report(f"console.{kind}.{stop.title}.p95", p95, "ms")
+        worst = max(worst, p95)
+    report(f"console.{kind}.page_p95.worst", worst, "ms")
+    report(f"console.{kind}.requests_per_core", asked / cpu, "/s")
 
 
-def _measure() -> None:
+def _decisions(kind: str) -> None:
     from bedside.console.devices.models import Device
-    from bedside.console.journal.actions import now_ms
-    from bedside.console.journal.models import JournalRow
     from bedside.console.pages.queries import preview
     from bedside.policy.facts import RequestFacts
     from bedside.vocabulary import AccessKind, Mode
-    from tests.console.pages.reader import Reader, ask
-    from tests.console.world import DEVICE, Api, person
+    from tests.console.world import DEVICE, person
 
-    session = ask()
-    reader, julie, api = Reader("Marie"), Reader("Julie"), Api("Marie")
-    alex = Reader("Alex")
-    middle = f"CI-{DEVICES // 2:07d}"
-    entry = JournalRow.objects.order_by("-pk").values_list("pk", flat=True)[10]
-    pages: dict[str, Callable[[], object]] = {
-        "fleet": lambda: reader.get("/"),
-        "fleet_search": lambda: reader.get("/", q=middle),
-        "fleet_online": lambda: reader.get("/", contact="online"),
-        "device": lambda: reader.get(f"/devices/{middle}/"),
-        "request": lambda: reader.get(f"/devices/{DEVICE}/request/", case="C-1", reason="x"),
-        "sessions": lambda: reader.get("/sessions/"),
-        "session": lambda: reader.get(f"/sessions/{session.pk}/"),
-        "journal": lambda: reader.get("/journal/"),
-        "journal_device": lambda: reader.get("/journal/", device=middle),
-        "journal_entry": lambda: reader.get(f"/journal/{entry}/"),
-        "people": lambda: alex.get("/people/"),
-        "people_search": lambda: alex.get("/people/", q="Person 05000"),
-        "cases": lambda: reader.get("/cases/", state="all"),
-        "site": lambda: julie.get("/sites/notre-dame/"),
-        "rules": lambda: reader.get("/policy/"),
-        "simulator": lambda: reader.get(
-            "/policy/simulator/", device=middle, access="system", mode="control", minutes="30",
-            level="3", country="CA",
-        ),
-        "api_devices": lambda: api.get("/devices"),
-        "api_sessions": lambda: api.get("/sessions"),
-        "api_journal": lambda: api.get("/journal"),
-    }  # fmt: skip
-    worst = 0.0
-    cpu_started, asked = time.process_time(), 0
-    for name, call in pages.items():
-        times = [_timed(call, name) for _ in range(ROUNDS + 2)][2:]
-        asked += ROUNDS + 2
-        p95 = sorted(times)[int(len(times) * _P95)]
-        report(f"console.{name}.p50", median(times), "ms")
-        report(f"console.{name}.p95", p95, "ms")
-        worst = max(worst, p95)
-    report("console.page_p95.worst", worst, "ms")
-    report("console.requests_per_core", asked / (time.process_time() - cpu_started), "/s")
     marie, device = person("Marie"), Device.objects.get(pk=DEVICE)
     wanted = RequestFacts(AccessKind.SYSTEM, Mode.CONTROL, 1800, "C-1", "x")
-    decisions = [_decided(lambda: preview(marie, device, wanted)) for _ in range(ROUNDS * 4)]
-    report("console.decide.p50", median(decisions), "ms")
-    report("console.decide.p95", sorted(decisions)[int(len(decisions) * _P95)], "ms")
-    say(f"as of {now_ms()}")
+    times = [_timed(lambda: preview(marie, device, wanted)) for _ in range(ROUNDS * 4)]
+    report(f"console.{kind}.decide.p50", median(times), "ms")
+    report(f"console.{kind}.decide.p95", _p95(times), "ms")
 
 
-def _timed(call: Callable[[], object], name: str) -> float:
-    started = time.perf_counter()
-    answer = call()
-    took = (time.perf_counter() - started) * 1000
-    status = getattr(answer, "status_code", 0)
-    if status != 200:
-        raise RuntimeError(f"{name} answered {status}")
-    return took
-
-
-def _decided(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _timed(call: Callable[[], object]) -> float:
+    """Return how long a call takes, in milliseconds."""
+    begun = time.perf_counter()
     call()
-    return (time.perf_counter() - started) * 1000
+    return (time.perf_counter() - begun) * 1000
+
+
+def _p95(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * _P95)]
 
 
 if __name__ == "__main__":
-    main()
+    say(
+        f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, {Path('/proc/loadavg').read_text().split()[0]} busy"
+    )
+    one(sys.argv[1]) if len(sys.argv) > 1 else main()

@@ -62,10 +62,12 @@ class Cluster:
 
     Args:
         values: configuration beside the defaults, by name.
+        folder: where the cluster is, or is made, and stays when it is halted; None: a temporary one.
     """
 
-    def __init__(self, values: dict[str, str] | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="bedside-pg-"))
+    def __init__(self, values: dict[str, str] | None = None, *, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="bedside-pg-"))
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         self.place = Place(self.folder)
         self._runs_as = "postgres" if os.geteuid() == 0 else getpass.getuser()
         if os.geteuid() == 0:
@@ -73,10 +75,11 @@ class Cluster:
         self._data = self.folder / "data"
         self._values = {**QUICK, "max_connections": "200", **(values or {})}
         try:
-            self._run(
-                "initdb", "--pgdata", str(self._data), "--username", USER, "--auth=trust",
-                "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
-            )  # fmt: skip
+            if not self._data.exists():
+                self._run(
+                    "initdb", "--pgdata", str(self._data), "--username", USER, "--auth=trust",
+                    "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
+                )  # fmt: skip
             self.start()
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)

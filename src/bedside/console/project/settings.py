@@ -87,6 +87,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "bedside.console.pages.controls.ControlRenderer"
 
 DATABASES = {"default": database_settings(CONFIG)}
 # Shared by all processes: rate limits, and one-time codes that were used already.

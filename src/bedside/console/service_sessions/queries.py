@@ -48,7 +48,14 @@ class Present:
 
 
 def visible_sessions(user: User) -> QuerySet[ServiceSession]:
-    """Return the sessions that `user` may see: a site's own people see their site's only."""
+    """Return the sessions that `user` may see: a site's own people see their site's only.
+
+    A list does not say why each was decided as it was: that part is read when it is asked for.
+    """
+    return _sessions(user).defer("decision")
+
+
+def _sessions(user: User) -> QuerySet[ServiceSession]:
     sessions = ServiceSession.objects.select_related("device__site", "device__product", "person")
     sessions = sessions.defer("device__product__profile")
     if not has_permission(user, Permission.SESSIONS_SESSION_READ):
@@ -67,7 +74,7 @@ def access_session(
         Http404: there is none, or `user` may not see it: the two are not told apart.
         PermissionDenied: `user` may see it, and not do this with it.
     """
-    session = visible_sessions(user).filter(pk=session_id).first()
+    session = _sessions(user).filter(pk=session_id).first()
     if session is None:
         raise Http404
     if not has_permission(user, permission):

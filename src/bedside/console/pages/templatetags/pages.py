@@ -1,6 +1,7 @@
 """Template tags: icons, states, times and form controls, each in one place."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django import template
@@ -28,6 +29,7 @@ _FRENCH_ZONES = {
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """Return an icon of the sprite; it is ornament, the word stands beside it."""
     return format_html(

@@ -200,7 +200,9 @@ def review(request: HttpRequest, user: User, glass_id: str) -> HttpResponse:
         "running": _is_broken(glass),
         "opened": glass.device.sessions.filter(
             break_glass=True, requested_ms__gte=glass.start_ms, requested_ms__lt=glass.end_ms
-        ).order_by("id"),
+        )
+        .defer("decision")
+        .order_by("id"),
         "may_end": has_permission(user, Permission.SITES_BREAK_GLASS_START),
     }
     return render(request, "pages/review.html", context, status=400 if form.is_bound else 200)
