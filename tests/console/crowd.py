@@ -38,7 +38,7 @@ from bedside.console.journal.models import (
     LogHead,
 )
 from bedside.console.notices.models import Notice
-from bedside.console.relays.models import DevicePresence
+from bedside.console.relays.models import DevicePresence, UnseenDevice
 from bedside.console.service_sessions.models import ServiceSession, SessionApproval, TimelineRow
 from bedside.console.sites.models import BreakGlass, SiteContact, SiteHook, SiteWindow
 from bedside.policy.facts import LockScope
@@ -94,6 +94,11 @@ class Crowd:
         """The person of the crowd who is looked at."""
         return _person(0)
 
+    @property
+    def middle_ms(self) -> int:
+        """When the middle one of the journal's entries was written."""
+        return now_ms() - self.journal * 500
+
     def _organisations(self) -> None:
         site = Organisation(kind="site", country="CA", language="fr", timezone="America/Toronto")
         _pour(site, ({"key": f"site-{n}", "name": f"Hospital {n:04d}"} for n in range(self.sites)))
@@ -121,9 +126,11 @@ class Crowd:
             (
                 {"device": _device(n), "relay": "ab"[n % 2], "online": n % 10 != 0,
                  "instance": secrets.token_hex(16)}
-                for n in range(self.devices)
+                for n in range(self.devices - self.each)
             ),
         )  # fmt: skip
+        unseen = range(self.devices - self.each, self.devices)
+        _pour(UnseenDevice(), ({"device": _device(n)} for n in unseen))
         cover = Entitlement(start_ms=0)
         _pour(cover, ({"device_id": _device(n)} for n in range(self.devices // 10 + 1)))
 
@@ -159,8 +166,7 @@ class Crowd:
         _pour(
             _copy(self.session, **over),
             (
-                {"id": new_ulid(moment - (self.sessions - n) * 1000),
-                 "device_id": _device(n % self.devices), "person_id": _person(n % self.people)}
+                {"id": _session(n), "device_id": _device(n % self.devices), "person_id": _person(n % self.people)}
                 for n in range(self.sessions)
             ),
         )  # fmt: skip
@@ -285,12 +291,13 @@ class Crowd:
     def _entry(self, number: int, place: int, begun: int) -> dict[str, Any]:
         action = _ACTIONS[number % len(_ACTIONS)]
         device, at_ms = _device(number % self.devices), begun + number * 1000
-        mine = number < self.each
+        # A fifth of the fleet's entries belongs to sessions, a few to the one that is looked at.
+        session = _session(number // 5 % max(1, self.sessions)) if number % 5 == 0 else ""
         line = _line(action).replace(b"CI-0000000", device.encode())
         return {
             "at_ms": at_ms, "actor_kind": "system", "actor_id": "worker", "action": action.value,
             "outcome": Outcome.SUCCESS.value, "device": device, "entry": line, "sequence": place,
-            "session": self.session.pk if mine else "",
+            "session": self.session.pk if number < self.each else session,
         }  # fmt: skip
 
     def _site(self, number: int) -> str:
@@ -315,6 +322,10 @@ def _person(number: int) -> str:
 def _countries(count: int) -> list[str]:
     """Return codes that no country has."""
     return [f"{a}{b}" for a in "QXZ" for b in "ABCDEFGHIJKLMNOP"][:count]
+
+
+def _session(number: int) -> str:
+    return f"01CROWD00000000000{number:08d}"
 
 
 def _word() -> str:
@@ -369,4 +380,5 @@ def _pour(model: models.Model, rows: Rows) -> None:
 
 
 def _is_given(field: models.Field) -> bool:
-    return not isinstance(field, models.AutoField | models.BigAutoField)
+    made_there = isinstance(field, models.AutoField | models.BigAutoField | models.GeneratedField)
+    return not made_there

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.apps import apps
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
@@ -14,7 +15,9 @@ Tables = dict[str, list[Row]]
 
 @dataclass(frozen=True)
 class _Kept:
-    rows: Tables
+    """What a set-up did: statements with their rows, and files."""
+
+    done: list[tuple[str, list[Row]]]
     folder: Path
 
 
@@ -32,49 +35,77 @@ class Prepared:
     def have(self, name: str, folder: Path, make: Callable[[], None]) -> None:
         """Have what `make` does to the database and to `folder`, the second time without making it.
 
-        What is there before must be the same each time, and `make` must take no row away.
+        What is there before must be the same each time.
         """
         if name in self._kept:
             self._put(self._kept[name], folder)
             return
         before = _tables()
         make()
-        self._kept[name] = _Kept(_came(before, _tables()), self._folder / name)
+        after = _tables()
+        self._kept[name] = _Kept(_difference(before, after), self._folder / name)
         shutil.copytree(folder, self._folder / name)
 
     def _put(self, kept: _Kept, folder: Path) -> None:
         with connection.cursor() as cursor:
-            for table, rows in kept.rows.items():
-                cursor.executemany(_insert(cursor, table), rows)
+            for statement, rows in kept.done:
+                cursor.executemany(statement, rows)
         shutil.copytree(kept.folder, folder, dirs_exist_ok=True)
 
 
-def _insert(cursor: CursorWrapper, table: str) -> str:
-    """Return the statement that puts a row in, over the one with its key."""
-    columns = [
-        column.name for column in connection.introspection.get_table_description(cursor, table)
-    ]
-    key = connection.introspection.get_primary_key_column(cursor, table)
-    places = ", ".join(["%s"] * len(columns))
-    changed = ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in columns)
-    return f'INSERT INTO "{table}" VALUES ({places}) ON CONFLICT ("{key}") DO UPDATE SET {changed}'
-
-
 def _tables() -> Tables:
+    """Return every row of every table, its key first."""
     with connection.cursor() as cursor:
         tables = {}
         for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT * FROM "{table}"')
+            cursor.execute(f'SELECT {", ".join(_columns(cursor, table))} FROM "{table}"')
             tables[table] = [tuple(map(_value, row)) for row in cursor.fetchall()]
     return tables
+
+
+def _columns(cursor: CursorWrapper, table: str) -> list[str]:
+    """Return the columns that a row is given, the key first."""
+    generated = {
+        field.column
+        for model in apps.get_models()
+        if model._meta.db_table == table
+        for field in model._meta.concrete_fields
+        if field.generated
+    }
+    key = connection.introspection.get_primary_key_column(cursor, table)
+    known = connection.introspection.get_table_description(cursor, table)
+    names = [column.name for column in known if column.name not in generated]
+    return [f'"{name}"' for name in sorted(names, key=lambda name: name != key)]
+
+
+def _difference(before: Tables, after: Tables) -> list[tuple[str, list[Row]]]:
+    """Return the statements that make the one of the other, each with its rows."""
+    done = []
+    with connection.cursor() as cursor:
+        for table, rows in after.items():
+            columns = _columns(cursor, table)
+            gone = _gone(before[table], rows)
+            came = [row for row in rows if row not in before[table]]
+            done.append((f'DELETE FROM "{table}" WHERE {columns[0]} = %s', gone))
+            done.append((_insert(table, columns), came))
+    return [(statement, rows) for statement, rows in done if rows]
+
+
+def _insert(table: str, columns: list[str]) -> str:
+    """Return the statement that puts a row in, over the one with its key."""
+    places = ", ".join(["%s"] * len(columns))
+    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns)
+    return (
+        f'INSERT INTO "{table}" ({", ".join(columns)}) VALUES ({places}) '
+        f"ON CONFLICT ({columns[0]}) DO UPDATE SET {changed}"
+    )
 
 
 def _value(found: object) -> object:
     return bytes(found) if isinstance(found, memoryview) else found
 
 
-def _came(before: Tables, after: Tables) -> Tables:
-    """Return the rows that are new or changed."""
-    came = {name: [row for row in rows if row not in before[name]] for name, rows in after.items()}
-    assert all(len(after[name]) >= len(rows) for name, rows in before.items())
-    return {name: rows for name, rows in came.items() if rows}
+def _gone(before: list[Row], after: list[Row]) -> list[Row]:
+    """Return the keys that are there no more, each as the values of a statement."""
+    there = {row[0] for row in after}
+    return [row[:1] for row in before if row[0] not in there]

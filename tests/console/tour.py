@@ -7,6 +7,7 @@ rows: who makes a page ask more writes the new number here, and one that asks fo
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from django.http import HttpResponse
 
@@ -56,6 +57,7 @@ PAGES = [
     Stop("", "Marie", 8),
     Stop("", "Julie", 8, name="fleet of a site"),
     Stop("", "Marie", 8, {"q": "Injector 7"}, "fleet search"),
+    Stop("", "Marie", 6, {"q": "nothing like this"}, "fleet search in vain"),
     Stop("", "Marie", 8, {"q": "CI-00"}, "fleet search by name"),
     Stop("", "Marie", 8, {"contact": "online"}, "fleet online"),
     Stop("", "Marie", 8, {"contact": "offline"}, "fleet offline"),
@@ -91,8 +93,9 @@ PAGES = [
     Stop("journal/", "Marie", 8, {"person": "marie@bayard.example"}, "journal of a person"),
     Stop("journal/", "Marie", 7, {"outcome": "refused"}, "journal of an outcome"),
     Stop(
-        "journal/", "Marie", 7, {"since": "2020-01-01", "until": "2020-01-02"}, "journal of a day"
+        "journal/", "Marie", 7, {"since": "2020-01-01", "until": "2020-01-02"}, "journal of no day"
     ),
+    Stop("journal/", "Marie", 7, {"since": "{day}", "until": "{day}"}, "journal of a day"),
     Stop("journal/<int:row_id>/", "Marie", 7),
     Stop("journal/proofs/", "Marie", 7, {"entry": "{row_id}"}),
     Stop("locks/", "Alex", 5),
@@ -207,6 +210,7 @@ def prepare(**counts: int) -> dict[str, str]:
         "number": Case.objects.earliest("pk").number,
         "glass_id": BreakGlass.objects.earliest("pk").pk,
         "window_id": SiteWindow.objects.earliest("pk").pk,
+        "day": datetime.fromtimestamp(crowd.middle_ms / 1000, UTC).date().isoformat(),
         "row_id": str(JournalRow.objects.exclude(device="").latest("pk").pk),
     }
 

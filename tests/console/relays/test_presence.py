@@ -1,6 +1,7 @@
 import pytest
 
-from bedside.console.relays.actions import do_note_absent, do_note_presence
+from bedside.console.relays.actions import do_expect_device, do_note_absent, do_note_presence
+from bedside.console.relays.models import UnseenDevice
 from bedside.console.relays.queries import presence
 from tests.console.relays.world import DEVICE, NOW, add_relays, seen
 
@@ -21,6 +22,14 @@ def test_the_first_sighting_brings_a_device_online(relays):
     assert note("a", seen()).came_online
     here = presence(DEVICE)
     assert (here.relay, here.online, here.at_ms) == ("a", True, NOW)
+
+
+def test_a_device_is_expected_until_its_first_sighting(relays):
+    do_expect_device(DEVICE)
+    assert UnseenDevice.objects.filter(pk=DEVICE).exists()
+    note("a", seen())
+    do_expect_device(DEVICE)
+    assert not UnseenDevice.objects.exists()
 
 
 def test_a_device_that_stops_is_gone_and_comes_back(relays):

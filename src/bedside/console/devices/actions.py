@@ -14,6 +14,7 @@ from bedside.console.devices.queries import device_facts
 from bedside.console.enrolment import actions as enrolment
 from bedside.console.enrolment.facts import EnrolmentOffer
 from bedside.console.journal.actions import now_ms, record
+from bedside.console.relays.actions import do_expect_device
 from bedside.policy.facts import DeviceState
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.profile import ProductProfile, parse_profile
@@ -104,6 +105,8 @@ def do_save_device(device_id: str, details: DeviceDetails, *, acting_user: Actin
         device.poll_mode = details.poll_mode.value
         device.full_clean(validate_unique=False)
         device.save()
+        if created:
+            do_expect_device(device.pk)
         changed = JournalAction.DEVICE_RECORD_CHANGED
         record(
             JournalAction.DEVICE_RECORD_CREATED if created else changed,

@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import Concat, Lower
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -61,6 +63,13 @@ class Device(models.Model):
     created_ms = models.BigIntegerField(default=now_ms)
     configuration_due = models.BooleanField(default=False)
     """Whether something that its configuration holds has changed and is yet to be sent."""
+
+    searched = models.GeneratedField(
+        expression=Lower(Concat(F("id"), Value(" "), F("display_name"), Value(" "), F("room"))),
+        output_field=models.CharField(max_length=200),
+        db_persist=True,
+    )
+    """What a search looks into, in small letters; the database keeps it."""
 
     class Meta:
         ordering: ClassVar = ["id"]

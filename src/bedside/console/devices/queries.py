@@ -4,10 +4,12 @@ import re
 from functools import lru_cache
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Lower
 from django.http import Http404
 
-from bedside.console.accounts.models import User
+from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import (
     contacts_carried,
     has_permission,
@@ -15,7 +17,7 @@ from bedside.console.accounts.queries import (
 )
 from bedside.console.devices.models import Device, Product
 from bedside.console.enrolment.facts import DeviceFacts
-from bedside.console.relays.models import DevicePresence
+from bedside.console.relays.models import DevicePresence, UnseenDevice
 from bedside.language import Language
 from bedside.policy.facts import DeviceState
 from bedside.protocol.profile import ProductProfile, parse_profile
@@ -29,7 +31,8 @@ _NAME_OF_A_DEVICE = re.compile(r"[A-Z][A-Z0-9]{0,7}-[A-Z0-9]{0,20}\Z")
 
 def visible_devices(user: User) -> QuerySet[Device]:
     """Return the devices that `user` may see: a site's own people see their site's only."""
-    devices = Device.objects.select_related("product", "site").defer("product__profile")
+    devices = Device.objects.select_related("product", "site")
+    devices = devices.defer("product__profile", "searched")
     if not has_permission(user, Permission.DEVICES_DEVICE_READ):
         return devices.none()
     return devices.filter(site_id=user.site) if user.site else devices
@@ -73,15 +76,19 @@ def find_devices(
         name = word.upper()
         if _NAME_OF_A_DEVICE.match(name):
             # The name printed on it: a range of the key, whatever the size of the fleet.
-            devices = devices.filter(id__gte=name, id__lt=name + "~")
+            devices = devices.filter(_begins(name))
             continue
-        devices = devices.filter(
-            Q(id__istartswith=word)
-            | Q(display_name__icontains=word)
-            | Q(room__icontains=word)
-            | Q(site__name__icontains=word)
-        )
+        # Within what the database itself put into small letters, or at a site of such a name.
+        here = Organisation.objects.filter(name__icontains=word).values("pk")
+        devices = devices.filter(Q(searched__contains=Lower(Value(word))) | Q(site_id__in=here))
     return devices.order_by("id")
+
+
+def _begins(name: str) -> Q:
+    """Return the range of keys that begin so, by whatever each database keeps an index for."""
+    if connection.vendor == "postgresql":
+        return Q(id__startswith=name)
+    return Q(id__gte=name, id__lt=name + "~")
 
 
 def _in_contact(devices: QuerySet[Device], contact: str) -> QuerySet[Device]:
@@ -90,7 +97,9 @@ def _in_contact(devices: QuerySet[Device], contact: str) -> QuerySet[Device]:
         return devices.filter(Exists(seen.filter(online=True)))
     if contact == "offline":
         return devices.filter(Exists(seen.filter(online=False)))
-    return devices.filter(~Exists(seen)) if contact == "never" else devices
+    if contact == "never":
+        return devices.filter(pk__in=UnseenDevice.objects.values("device"))
+    return devices
 
 
 def profile_of(product: Product) -> ProductProfile:

@@ -40,7 +40,10 @@ class JournalRow(models.Model):
     sequence = models.BigIntegerField(null=True, unique=True)
 
     class Meta:
-        """Each filter of the page is an index that ends in the page's key."""
+        """Each filter of the page is an index that ends in the page's key.
+
+        Times are not in the order of keys: a page of some days goes by time, then by key.
+        """
 
         indexes: ClassVar = [
             models.Index(fields=["device", "id"], name="journal_device"),
@@ -48,7 +51,8 @@ class JournalRow(models.Model):
             models.Index(fields=["actor_id", "id"], name="journal_actor"),
             models.Index(fields=["action", "id"], name="journal_action"),
             models.Index(fields=["gate", "id"], name="journal_gate"),
-            models.Index(fields=["at_ms"], name="journal_at"),
+            models.Index(fields=["outcome", "id"], name="journal_outcome"),
+            models.Index(fields=["at_ms", "id"], name="journal_time"),
             models.Index(
                 fields=["id"], name="journal_unsealed", condition=models.Q(sequence__isnull=True)
             ),

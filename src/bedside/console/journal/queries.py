@@ -108,15 +108,27 @@ def page(
 ) -> JournalPage:
     """Return up to `limit` entries (at most 200) older than row `before`, newest first.
 
+    The order is that in which they were written; where days are asked for, that of their times.
+
     What `clearance` does not reach is withheld, and its name told.
     """
     rows = _filtered(filters)
+    timed = filters.since_ms is not None or filters.until_ms is not None
     if before is not None:
-        rows = rows.filter(id__lt=before)
+        rows = _older(rows, before) if timed else rows.filter(id__lt=before)
     limit = max(1, min(limit, MAX_PAGE))
-    found = list(rows.order_by("-id")[: limit + 1])
+    order = ("-at_ms", "-id") if timed else ("-id",)
+    found = list(rows.order_by(*order)[: limit + 1])
     shown = tuple(_show(row, clearance) for row in found[:limit])
     return JournalPage(shown, found[limit - 1].pk if len(found) > limit else None)
+
+
+def _older(rows: QuerySet[JournalRow], row_id: int) -> QuerySet[JournalRow]:
+    """Return the rows behind this one in the order of time; none behind one that is not there."""
+    at_ms = JournalRow.objects.filter(pk=row_id).values_list("at_ms", flat=True).first()
+    if at_ms is None:
+        return rows.none()
+    return rows.filter(at_ms__lte=at_ms).exclude(at_ms=at_ms, id__gte=row_id)
 
 
 def leaf(row: JournalRow) -> bytes:

@@ -162,9 +162,9 @@ class PersonForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
-    def __init__(self, *given: Any, organisations: Iterable[Organisation], **more: Any) -> None:
+    def __init__(self, *given: Any, organisations: QuerySet[Organisation], **more: Any) -> None:
         super().__init__(*given, **more)
-        known = [(each.pk, each.name) for each in organisations]
+        known = list(organisations.values_list("pk", "name"))
         self.fields["organisation"].choices = known  # type: ignore[attr-defined]
 
     @staticmethod

@@ -160,7 +160,7 @@ class EntitlementForm(forms.Form):
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data)
         self._user = user
-        sites = Organisation.objects.filter(kind=Organisation.Kind.SITE)
+        sites = Organisation.objects.filter(kind=Organisation.Kind.SITE).only("key", "name")
         self.fields["site"].queryset = sites  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ __all__ = [
     "RetiredInstance",
     "RevokedCertificate",
     "Tunnel",
+    "UnseenDevice",
 ]
 
 _ID = 64
@@ -61,6 +62,15 @@ class DevicePresence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.device} at {self.relay}"
+
+
+class UnseenDevice(models.Model):
+    """A device that is expected and that no relay has seen yet; it goes with the first sighting."""
+
+    device = models.CharField(max_length=_ID, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.device
 
 
 class RetiredInstance(models.Model):

@@ -8,6 +8,7 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.passkeys import passkeys_of
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.journal.actions import now_ms
+from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream
 from bedside.console.service_sessions.queries import visible_sessions
 from bedside.console.sites.queries import (
@@ -36,8 +37,14 @@ def sites(request: HttpRequest, user: User) -> HttpResponse:
     check_permission(user, Permission.SITES_POLICY_READ)
     if user.site:
         return redirect("site", user.site)
-    rows = visible_sites(user).order_by("name")
-    return render(request, "pages/sites.html", {"rows": rows})
+    page = page_of(request, visible_sites(user))
+    context = {
+        "rows": page.rows,
+        "later": "after" in request.GET,
+        "next": f"after={page.next}" if page.next else "",
+        "first": "",
+    }
+    return render(request, "pages/sites.html", context)
 
 
 @require_safe

@@ -8,6 +8,7 @@ from bedside.console.relays.actions.messages import (
 )
 from bedside.console.relays.actions.presence import (
     PresenceChange,
+    do_expect_device,
     do_note_absent,
     do_note_presence,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "do_accept_batch",
     "do_add_relay",
     "do_end_tunnel",
+    "do_expect_device",
     "do_expire_messages",
     "do_forget_old",
     "do_note_absent",

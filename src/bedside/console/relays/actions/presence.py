@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from bedside.console.relays.actions.messages import do_move_messages, waiting_orders
 from bedside.console.relays.actions.tunnels import do_move_tunnels
-from bedside.console.relays.models import DevicePresence, RetiredInstance
+from bedside.console.relays.models import DevicePresence, RetiredInstance, UnseenDevice
 from bedside.protocol.batch import Presence
 
-__all__ = ["PresenceChange", "do_note_absent", "do_note_presence"]
+__all__ = ["PresenceChange", "do_expect_device", "do_note_absent", "do_note_presence"]
 
 # Clocks of two relays may differ by this much; a real second copy polls again within a period.
 _SKEW_MS = 10_000
@@ -29,11 +29,18 @@ class PresenceChange:
     new_journal: bool = False
 
 
+def do_expect_device(device: str) -> None:
+    """Note that a device is known and is to be seen; nothing where it was seen already."""
+    if not DevicePresence.objects.filter(pk=device).exists():
+        UnseenDevice.objects.get_or_create(device=device)
+
+
 def do_note_presence(relay: str, seen: Presence, *, now: int) -> PresenceChange:
     """Note a device at a relay, and let what waits for it follow it there."""
     known = DevicePresence.objects.filter(pk=seen.device).first()
     if known is None:
         _save(DevicePresence(device=seen.device), relay, seen)
+        UnseenDevice.objects.filter(pk=seen.device).delete()
         _follow(seen.device, relay, now)
         return PresenceChange(came_online=True, new_journal=seen.journal.size > 0)
     if seen.instance != known.instance:
