@@ -43,7 +43,7 @@ class ServiceSession(models.Model):
     """Until when the site lets the order be answered; None where it was not asked."""
     break_glass = models.BooleanField(default=False)
     joins = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="joined", db_index=True
+        "self", models.PROTECT, null=True, blank=True, related_name="joined", db_index=False
     )
     """The live session of somebody else that this one joins to watch (S37).
 
@@ -87,6 +87,12 @@ class ServiceSession(models.Model):
             models.Index(fields=["device", "-id"], name="session_device"),
             models.Index(fields=["person", "-id"], name="session_person"),
             models.Index(fields=["state", "-id"], name="session_state"),
+            # Few join: an index of them alone is one that every planner takes.
+            models.Index(
+                fields=["joins", "-id"],
+                name="session_joins",
+                condition=models.Q(joins__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
