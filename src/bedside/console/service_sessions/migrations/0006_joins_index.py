@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("devices", "0003_device_searched"),
-        ("service_sessions", "0004_joins"),
+        ("service_sessions", "0005_approvals_verified"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
