@@ -118,7 +118,8 @@ async def test_a_dead_worker_ends_its_session_as_failed_and_control_stays_to_be_
         os.kill(worker, signal.SIGKILL)
         entry = await play.wait_for_entry("session:life:ended", session=order.session)
         assert entry["detail"]["ending"] == "failed"
-        await play.wait_for_entry("agent:worker:lost")
+        lost = await play.wait_for_entry("agent:worker:lost")
+        assert lost["detail"] == {"stopped": False, "reason_code": "signal 9"}
         await play.wait_until(lambda: operator.status.verification)
         assert operator.status.verification.session == order.session
         await shell.wait()

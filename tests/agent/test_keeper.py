@@ -42,7 +42,7 @@ class Play:
 
     def close(self):
         if self.keeper.running:
-            self.keeper.kill()
+            self.keeper.kill("over")
             self.turn_until(lambda: not self.keeper.running)
         self.reactor.close()
 
@@ -65,9 +65,9 @@ def test_a_worker_that_never_listens_delays_nobody_and_is_killed(plays):
     play = plays(DEAF)
     for _ in range(40):
         play.keeper.tell({"do": "message", "sealed": "x" * 30_000})
-    play.keeper.kill()
+    play.keeper.kill("silent")
     play.turn_until(lambda: play.exits)
-    assert play.exits == [False]
+    assert play.exits == ["silent"]
     assert not play.keeper.running
     assert not play.record.exists()
 
@@ -76,13 +76,13 @@ def test_what_it_said_last_is_heard_and_half_a_line_is_not(plays):
     play = plays(LEAVES)
     play.turn_until(lambda: play.exits)
     assert play.heard == [{"do": "alive"}]
-    assert play.exits == [True]
+    assert play.exits == [""]
 
 
 def test_a_worker_that_talks_nonsense_goes(plays):
     play = plays(RAVES)
     play.turn_until(lambda: play.exits)
-    assert play.exits == [False]
+    assert play.exits == ["nonsense: LineError: not an object"]
     assert play.heard == []
 
 

@@ -162,6 +162,23 @@ def from_device(play: World) -> list:
     return [link for link in links if link.peer and link.peer.name.kind is CertificateKind.DEVICE]
 
 
+@pytest.mark.parametrize(
+    "command", ["echo a\necho b", "printf 'a\tb'", "echo \x1b[31m", "echo \u202e"]
+)
+async def test_a_command_of_any_letters_runs_and_is_shown_without_them(tmp_path, command):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", f"{command}; sleep 1000")
+        assert await shell.stdout.read(1)
+        await play.wait_until(lambda: operator.status.session and operator.status.session.doing)
+        assert operator.status.session.doing.isprintable()
+        await play.withdraw(order, Ending.BY_SPECIALIST)
+        assert (await ended(play, order))[0] == Ending.BY_SPECIALIST
+        await end_client(shell)
+        operator.leave()
+
+
 async def test_refused_and_unanswered(tmp_path):
     async with world(tmp_path) as play:
         operator = await play.operator()

@@ -52,14 +52,14 @@ class Keeper:
     def tell(self, message):
         self.told.append(message)
 
-    def kill(self):
+    def kill(self, why):
         self.kills += 1
         if self.dies_when_killed:
             self.die()
 
     def die(self):
         self.running = False
-        self._exited(False)
+        self._exited("signal 9")
 
 
 class Play:

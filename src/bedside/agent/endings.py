@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from bedside.agent.board import Board
 from bedside.agent.ledger import Ledger, OpenedSession
 from bedside.agent.scribe import Scribe
-from bedside.audit.entry import DetailValue
+from bedside.audit.entry import DetailValue, short
 from bedside.protocol.local import Verification
 from bedside.vocabulary import Ending, JournalAction, Mode, Outcome
 
@@ -53,16 +53,16 @@ class Endings:
 
         self._scribe.owe(act)
 
-    def note_loss(self, *, stopped: bool, in_order: bool) -> None:
-        """Write that the worker was lost, unless it left in order and nothing is open."""
+    def note_loss(self, why: str, *, stopped: bool) -> None:
+        """Write that the worker was lost, and why; nothing where it left in order (no `why`)."""
 
         def act() -> None:
-            if in_order and not self._ledger.open_sessions():
+            if not why and not self._ledger.open_sessions():
                 return
             self._ledger.write(
                 JournalAction.AGENT_WORKER_LOST,
                 outcome=Outcome.FAILURE,
-                detail={"stopped": stopped},
+                detail={"stopped": stopped, "reason_code": short(why or "left")},
             )
 
         self._scribe.do(act)

@@ -52,7 +52,7 @@ class Keeper:
         users: as whom a session's processes run.
         on_line: called with each object that the worker says.
         on_exit: called once per worker when it is gone, what its session started is too, and
-            everything it said was heard, with whether it left by itself and in order.
+            everything it said was heard, with how it was lost: nothing where it left in order.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Keeper:
         *,
         users: SessionUsers,
         on_line: Callable[[dict[str, Any]], None],
-        on_exit: Callable[[bool], None],
+        on_exit: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
         self._command = list(command)
@@ -71,7 +71,8 @@ class Keeper:
         self._on_line = on_line
         self._on_exit = on_exit
         self._process: _Process | None = None
-        self._tether = Tether(reactor, users, lost=self.kill)
+        self._killed = ""
+        self._tether = Tether(reactor, users, lost=lambda: self.kill("leash"))
         self.heard_ms = 0
 
     @property
@@ -125,9 +126,10 @@ class Keeper:
             self._process.out += to_line(message)
             self._flush()
 
-    def kill(self) -> None:
-        """End the worker now, and by its death all it started; `on_exit` follows."""
+    def kill(self, why: str) -> None:
+        """End the worker now, and by its death all it started; `on_exit` follows and says `why`."""
         if self._process is not None:
+            self._killed = self._killed or why
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._process.pidfd, signal.SIGKILL)
 
@@ -160,9 +162,9 @@ class Keeper:
         try:
             for line in self._process.lines.feed(data):
                 self._on_line(parse_line(line))
-        except (LineError, KeyError, TypeError, ValueError):
+        except (LineError, KeyError, TypeError, ValueError) as error:
             # A worker that speaks nonsense was taken over or is broken: either way it goes.
-            self.kill()
+            self.kill(f"nonsense: {type(error).__name__}: {error}")
             return False
         return True
 
@@ -197,7 +199,10 @@ class Keeper:
         self._process = None
         self._record.unlink(missing_ok=True)
         _kill_group(process.pid)
-        self._tether.end(lambda: self._on_exit(os.waitstatus_to_exitcode(status) == 0))
+        why, self._killed = self._killed, ""
+        code = os.waitstatus_to_exitcode(status)
+        lost = "" if code == 0 else why or (f"status {code}" if code > 0 else f"signal {-code}")
+        self._tether.end(lambda: self._on_exit(lost))
 
     def _hear_rest(self) -> bool:
         assert self._process is not None

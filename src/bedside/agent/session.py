@@ -25,7 +25,7 @@ from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.helm import Seat
 from bedside.agent.ssh.server import Endpoint, Visit
 from bedside.agent.ssh.stage import Stage
-from bedside.audit.entry import Actor, ActorKind, Deed, DetailValue, Thing
+from bedside.audit.entry import Actor, ActorKind, Deed, DetailValue, Thing, short
 from bedside.pki.signing import CONSENT, Signer, sign_envelope
 from bedside.protocol.local import AskedRequest, OpenSession, Verification
 from bedside.protocol.orders import Consent, SessionOrder
@@ -390,8 +390,11 @@ class ServiceSession:
             self._parts.stage.helm.moved()
 
     def does(self, text: str) -> None:
-        """Show what the specialist does now, and keep it for who verifies the device."""
-        self._doing = text[:200]
+        """Show what the specialist does now, and keep it for who verifies the device.
+
+        A command may hold whatever its author typed; a screen and a status show letters.
+        """
+        self._doing = short(text)
         self.note_change(text)
         if self._seat is Seat.JOINED:
             self._parts.stage.helm.did(text)
@@ -399,9 +402,9 @@ class ServiceSession:
 
     def note_change(self, text: str) -> None:
         """Keep for whoever verifies the device what was done."""
-        short = text[:200]
-        if short and len(self._changes) < _MAX_CHANGES and short not in self._changes:
-            self._changes.append(short)
+        shown = short(text)
+        if shown and len(self._changes) < _MAX_CHANGES and shown not in self._changes:
+            self._changes.append(shown)
 
     def code_matches(self, text: str) -> bool:
         """Whether `text` is the code that the panel shows."""

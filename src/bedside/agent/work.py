@@ -46,7 +46,7 @@ _HOUR_MS = 3_600_000
 _BY_SUPERVISOR = {"by": "supervisor"}
 
 Answer = Callable[[Gate | None], None]
-KeeperMaker = Callable[[Callable[[dict[str, Any]], None], Callable[[bool], None]], Keeper]
+KeeperMaker = Callable[[Callable[[dict[str, Any]], None], Callable[[str], None]], Keeper]
 
 
 class Work:
@@ -170,7 +170,7 @@ class Work:
         until_ms = self._reactor.now_ms() + _END_LIMIT_MS
         if self._keeper.running:
             self._keeper.tell({"do": "leave"})
-            self._reactor.later(_END_MS, self._keeper.kill)
+            self._reactor.later(_END_MS, lambda: self._keeper.kill("shutdown"))
             self._reactor.later(_END_LIMIT_MS, lambda: None)
         while self._keeper.running and self._reactor.now_ms() < until_ms:
             self._reactor.turn()
@@ -201,7 +201,7 @@ class Work:
             self._keeper.tell({"do": "sync"})
 
     def _kill(self) -> None:
-        self._keeper.kill()
+        self._keeper.kill("silent" if self._stop_asked_ms is None else "stopped")
         self._reactor.later(_ANSWER_MS, partial(self._outlived, self._keeper.pid))
 
     def _outlived(self, pid: int | None) -> None:
@@ -221,12 +221,12 @@ class Work:
             return self._sync_at_ms - now_ms
         return _LOOK_AGAIN_MS if self._unread else _HOUR_MS
 
-    def _exited(self, in_order: bool) -> None:  # noqa: FBT001 - the one fact of an exit
+    def _exited(self, lost: str) -> None:
         stopped, self._stop_asked_ms = self._stop_asked_ms is not None, None
-        self._losses = 0 if in_order else self._losses + 1
+        self._losses = self._losses + 1 if lost else 0
         self._not_before_ms = self._reactor.now_ms() + restart_delay_ms(self._losses)
         self._board.clear()
-        self.endings.note_loss(stopped=stopped, in_order=in_order)
+        self.endings.note_loss(lost, stopped=stopped)
         ending = Ending.BY_OPERATOR if stopped else Ending.FAILED
         self._close(ending, self._taken_answers(), None if stopped else Gate.DEVICE_STATE)
         self._give_up_poison()
