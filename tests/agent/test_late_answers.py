@@ -12,7 +12,7 @@ PERSON = SimpleNamespace(id="01JD", name="Marie Tremblay")
 
 
 def asked(now_ms):
-    order = SimpleNamespace(person=PERSON, answer_by_ms=1000, duration_s=60)
+    order = SimpleNamespace(person=PERSON, answer_by_ms=1000, duration_s=60, joins=None)
     return ServiceSession(order, "digest", SimpleNamespace(now_ms=lambda: now_ms))
 
 

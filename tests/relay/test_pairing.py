@@ -53,8 +53,8 @@ def specialist(pairing, key="s0", index=0, *, owner=SESSION, shown=None, session
     return pairing.arrive(Leg(key, Side.SPECIALIST, owner), asked, now)
 
 
-def refusal(key, *, retry=0):
-    return [Refuse(key, 403, Gate.TUNNEL_PROOF, retry)]
+def refusal(key, *, retry=0, late=False):
+    return [Refuse(key, 403, Gate.TUNNEL_PROOF, retry, late)]
 
 
 def test_two_legs_meet():
@@ -181,13 +181,24 @@ def test_what_the_console_ends_ends_at_once_and_stays_ended():
     specialist(pairing)
     device(pairing, "spare", 1)
     assert pairing.end(SESSION, NOW) == [
-        Refuse("spare", 403, Gate.TUNNEL_PROOF),
+        Refuse("spare", 403, Gate.TUNNEL_PROOF, late=True),
         End(SESSION, 0, CloseReason.ENDED),
     ]
     assert pairing.end(SESSION, NOW) == []
-    assert device(pairing, "later", 2) == refusal("later", retry=0)
+    assert device(pairing, "later", 2) == refusal("later", late=True)
     pairing.offer(TERMS, NOW)
-    assert device(pairing, "revived", 3) == refusal("revived", retry=0)
+    assert device(pairing, "revived", 3) == refusal("revived", late=True)
+
+
+def test_of_a_session_that_is_over_only_who_had_a_right_to_it_is_merely_late():
+    pairing = machine()
+    device(pairing)
+    specialist(pairing)
+    pairing.end(SESSION, NOW)
+    assert device(pairing, "late", 1) == refusal("late", late=True)
+    assert device(pairing, "again", 0) == refusal("again")
+    assert device(pairing, "other", 1, owner="CI-20418") == refusal("other")
+    assert device(pairing, "guess", 1, shown=proof(SEED, "device", 2)) == refusal("guess")
 
 
 def test_a_session_ends_by_itself_at_its_last_moment():

@@ -61,8 +61,9 @@ def world(tmp_path):
         yield World(tmp_path, after)
 
 
-def test_it_describes_a_certificate_as_ssl_does(world):
-    mine = world.authority.device(DEVICE)
+@pytest.mark.parametrize(("serial", "days"), [(0x7F, 1), (0xABC, 9), (2**159 - 1, 89)])
+def test_it_describes_a_certificate_as_ssl_does(world, serial, days):
+    mine = world.authority.device(DEVICE, days=(-1, days), serial=serial)
     near, far = world.shake(world.client(mine))
     assert near.version() == "TLSv1.3"
     assert near.selected_alpn_protocol() == "bedside-tunnel/1"

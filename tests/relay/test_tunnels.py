@@ -21,6 +21,7 @@ from tests.relay.world import (
     offered,
     poll,
     running,
+    until,
 )
 
 INTERVAL = poll(mode=PollMode.INTERVAL)
@@ -124,6 +125,22 @@ async def test_a_leg_that_left_before_it_was_paired_is_not_paired(tmp_path):
         gone.close()
         await gone.closed()
         await world.paired()
+
+
+@pytest.mark.asyncio
+async def test_who_comes_late_to_a_session_that_is_over_is_no_attack(tmp_path):
+    async with running(tmp_path, PATIENT, offered()) as world:
+        spare, late, thief = [await world.device(tunnel=True) for _ in range(3)]
+        spare.ask_for_tunnel("device")
+        await until(lambda: world.relay.pairing.counts["waiting"] == 1)
+        await world.live.push(TunnelEnded(session=SESSION, ending=Ending.BY_OPERATOR))
+        await refused(spare)
+        late.ask_for_tunnel("device", 1)
+        await refused(late)
+        thief.send(tunnel_request(NAME, SESSION, 1, proof(SEED, "device", 2)))
+        await refused(thief)
+        await world.live.wait_for(lambda event: isinstance(event, Refused))
+        assert len([one for one in world.live.received if isinstance(one, Refused)]) == 1
 
 
 @pytest.mark.asyncio

@@ -111,12 +111,16 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer the leg with an error and close it."""
+    """Answer the leg with an error and close it.
+
+    `late` is whoever comes with right to a session that is over: nobody need hear of it.
+    """
 
     key: Hashable
     status: int
     gate: Gate
     retry_in_ms: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class Pairing:
     def __init__(self, limits: PairingLimits) -> None:
         self._limits = limits
         self._sessions: dict[SessionId, _Session] = {}
-        self._over: dict[SessionId, int] = {}
+        self._over: dict[SessionId, _Session] = {}
         self._waiting: dict[Hashable, tuple[_Session, _Waiting]] = {}
         self._unpaired: Wheel[Hashable] = Wheel()
         self._lifetimes: Wheel[SessionId] = Wheel(1000)
@@ -216,9 +220,11 @@ class Pairing:
         found = self._sessions.get(asked.session)
         if found is None:
             # The feed may be a moment behind the order: worth another try, unless it is over.
-            retry = 0 if asked.session in self._over else self._limits.unknown_retry_ms
-            return [Refuse(leg.key, 403, Gate.TUNNEL_PROOF, retry)]
-        if not found.owns(leg) or not self._proof_holds(found, leg.side, asked):
+            over = self._over.get(asked.session)
+            retry = self._limits.unknown_retry_ms if over is None else 0
+            late = over is not None and self._may(over, leg, asked)
+            return [Refuse(leg.key, 403, Gate.TUNNEL_PROOF, retry, late)]
+        if not self._may(found, leg, asked):
             return [Refuse(leg.key, 403, Gate.TUNNEL_PROOF)]
         if found.next_index >= self._limits.connections:
             return [Refuse(leg.key, 403, Gate.LIMIT)]
@@ -266,9 +272,10 @@ class Pairing:
 
     # ---- inside ----
 
-    def _proof_holds(self, session: _Session, side: Side, asked: TunnelRequest) -> bool:
-        """Rule 3."""
-        return asked.index not in session.taken[side] and check_proof(asked, session.proofs(side))
+    def _may(self, session: _Session, leg: Leg, asked: TunnelRequest) -> bool:
+        """Rules 2 and 3."""
+        fresh = asked.index not in session.taken[leg.side]
+        return session.owns(leg) and fresh and check_proof(asked, session.proofs(leg.side))
 
     def _pair(self, session: _Session, now_ms: int) -> list[Command]:
         """Rule 4."""
@@ -309,12 +316,12 @@ class Pairing:
         if found is None:
             return []
         if found.terms.not_after_ms > now_ms:
-            self._over[session] = found.terms.not_after_ms
+            self._over[session] = found
             self._lifetimes.set(session, found.terms.not_after_ms)
         commands: list[Command] = []
         for pending in found.pending.values():
             for waiting in list(pending):
                 self._leave(waiting.leg.key)
-                commands.append(Refuse(waiting.leg.key, 403, Gate.TUNNEL_PROOF))
+                commands.append(Refuse(waiting.leg.key, 403, Gate.TUNNEL_PROOF, late=True))
         commands += [End(session, index, reason) for index in sorted(found.active)]
         return commands

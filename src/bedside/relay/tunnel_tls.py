@@ -7,12 +7,15 @@ a copy of its own. docs/rfd, 8 has the figures.
 
 import socket
 import ssl
+from datetime import datetime
 
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 
 __all__ = ["TunnelTls"]
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class TunnelTls:
@@ -66,8 +69,8 @@ class TunnelTls:
             return {}
         return {
             "subjectAltName": tuple(("URI", uri) for uri in _uris(certificate)),
-            "serialNumber": f"{certificate.serial_number:X}",
-            "notAfter": f"{certificate.not_valid_after_utc:%b %d %H:%M:%S %Y GMT}",
+            "serialNumber": _whole_octets(certificate.serial_number),
+            "notAfter": _moment(certificate.not_valid_after_utc),
         }
 
     def read(self, count: int, buffer: memoryview) -> int:
@@ -128,6 +131,15 @@ def _failure(reason: str) -> ssl.SSLError:
     error = ssl.SSLError(ssl.SSL_ERROR_SSL, reason)
     error.reason = reason
     return error
+
+
+def _whole_octets(number: int) -> str:
+    return number.to_bytes((number.bit_length() + 7) // 8, "big").hex().upper()
+
+
+def _moment(when: datetime) -> str:
+    # Not by strftime, which would name the month in the language of the process.
+    return f"{_MONTHS[when.month - 1]} {when.day:2} {when:%H:%M:%S %Y} GMT"
 
 
 def _uris(certificate: x509.Certificate) -> list[str]:

@@ -126,7 +126,7 @@ class Tunnels:
     def _refuse(self, command: Refuse) -> None:
         leg = command.key
         assert isinstance(leg, _WaitingLeg)
-        if command.status == 403:
+        if command.status == 403 and not command.late:
             self._refused(leg.link, command.gate)
         answer = tunnel_refused(
             command.gate, retry_in_ms=command.retry_in_ms, status=command.status

@@ -50,9 +50,11 @@ class PocketAuthority:
         file.write_bytes(_pem(self._key))
         return file
 
-    def device(self, device: str, *, days: tuple[float, float] = (-1, 89)) -> Credentials:
+    def device(
+        self, device: str, *, days: tuple[float, float] = (-1, 89), serial: int = 0
+    ) -> Credentials:
         """Issue a device's certificate, valid from and to so many days from now."""
-        return self.issue(f"bedside:device/{device}", days=days)
+        return self.issue(f"bedside:device/{device}", days=days, serial=serial)
 
     def session(self, session: str) -> Credentials:
         """Issue the certificate of a specialist's leg."""
@@ -72,9 +74,11 @@ class PocketAuthority:
         hosts: tuple[str, ...] = (),
         days: tuple[float, float] = (-1, 89),
         names_its_issuer: bool = True,
+        serial: int = 0,
     ) -> Credentials:
         """Issue a certificate with these names, whatever they are.
 
+        Without a `serial` it has a random one.
         Without `names_its_issuer` it lacks the authority key identifier (RFC 5280, 4.2.1.1).
         """
         key = ec.generate_private_key(ec.SECP256R1())
@@ -83,7 +87,7 @@ class PocketAuthority:
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bedside")])
         builder = (
-            self._builder(subject, key.public_key(), days=days)
+            self._builder(subject, key.public_key(), days=days, serial=serial)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -95,14 +99,19 @@ class PocketAuthority:
         return self._write(builder.sign(self._key, hashes.SHA256()), key)
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, days: tuple[float, float]
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        days: tuple[float, float],
+        serial: int = 0,
     ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial or x509.random_serial_number())
             .not_valid_before(self._now + timedelta(days=days[0]))
             .not_valid_after(self._now + timedelta(days=days[1]))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
