@@ -10,6 +10,7 @@ from bedside.protocol.http import (
     connect_request,
     request,
     response,
+    whole_request,
 )
 
 SMALL = HttpLimits(head=256, headers=6, body=32)
@@ -99,6 +100,30 @@ def test_near_requests_read_the_same_in_any_split(parts, data):
     whole, split = RequestReader(SMALL), RequestReader(SMALL)
     assert read_all(whole, [stream]) == read_all(split, cut(stream, data))
     assert (whole.error is None, whole.status) == (split.error is None, split.status)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                POLL,
+                GET,
+                b"GET / HTTP/1.1\r\n",
+                b"host: a\r\n",
+                b"content-length: 2\r\n",
+                b"\r\n",
+                b"ab",
+            ]
+        ),
+        max_size=6,
+    )
+)
+def test_a_whole_request_is_what_a_reader_would_return_with_nothing_left(pieces):
+    stream = b"".join(pieces)
+    reader = RequestReader(SMALL)
+    got = read_all(reader, [stream])
+    alone = len(got) == 1 and reader.idle and reader.error is None
+    assert whole_request(stream, SMALL) == (got[0] if alone else None)
 
 
 @given(st.binary(max_size=300), st.booleans())

@@ -111,6 +111,18 @@ async def test_a_slow_request_is_answered_and_closed(tmp_path, part):
 
 
 @pytest.mark.asyncio
+async def test_a_request_that_began_behind_another_has_no_more_time(tmp_path):
+    body = INTERVAL.to_json()
+    whole = request("POST", "/v1/poll", NAME, {}, body)
+    async with running(tmp_path, limited(request_ms=200)) as world:
+        client = await world.device()
+        client.send(whole + whole[:20])
+        assert (await client.response()).status == 200
+        assert (await client.response()).status == 408
+        assert await client.closed() == b""
+
+
+@pytest.mark.asyncio
 async def test_a_connection_that_asks_nothing_is_closed(tmp_path):
     async with running(tmp_path, limited(idle_ms=1_000)) as world:
         client = await world.device()

@@ -102,11 +102,20 @@ static void wake_ends(timer *at) {
     answer("wake %.1f %.1f %.1f %d", figures_at(&delays, 0.5), figures_at(&delays, 0.99), figures_at(&delays, 1), lost);
 }
 
+/* An ULID: its time stands still, its second half counts, spread over the letters as random ones are. */
+static void number_order(char *order) {
+    static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    uint64_t number = ++order_number * 0x9E3779B97F4A7C15u;
+    memcpy(order, "01JDQK7V2M8ZXA", 14);
+    for (int i = 14; i < ID; i++, number >>= 5) order[i] = letters[number & 31];
+    order[ID] = 0;
+}
+
 static void order_one(timer *at) {
     device *one;
     do one = &devices[(int)(chance() * device_count)];
     while (one->state != WAITING || one->order[0]);
-    snprintf(one->order, sizeof one->order, "01JD%022" PRIu64, ++order_number);
+    number_order(one->order);
     one->order_sent = now_us();
     if (speech == MQTT) {
         memcpy(sealed, one->order, ID);

@@ -27,6 +27,8 @@ __all__ = [
     "connect_request",
     "request",
     "response",
+    "response_head",
+    "whole_request",
 ]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -90,7 +92,8 @@ class Request(NamedTuple):
     @property
     def keep_alive(self) -> bool:
         """Whether the peer means to ask again on this connection."""
-        return "close" not in _words(self.headers.get("connection", ""))
+        value = self.headers.get("connection")
+        return value is None or "close" not in _words(value)
 
 
 class Response(NamedTuple):
@@ -258,6 +261,24 @@ class ResponseReader(_Reader):
         return True
 
 
+def whole_request(data: bytes, limits: HttpLimits) -> Request | None:
+    """Return the request that `data` is, when it is exactly one and nothing is wrong with it.
+
+    None says that a RequestReader must look: there is less, or more, or a fault. What it costs to
+    make a reader is most of what a poll costs to read.
+    """
+    body_at = data.find(_END) + 4
+    if not 4 <= body_at <= limits.head:
+        return None
+    try:
+        method, target, headers, length = _parse_request_head(data[:body_at], limits.headers)
+    except _Refused:
+        return None
+    if length > limits.body or len(data) != body_at + length:
+        return None
+    return Request(method, target, headers, data[body_at:])
+
+
 # A device sends the same head at every poll, and so do all devices of a fleet.
 @lru_cache(maxsize=128)
 def _parse_request_head(head: bytes, most_headers: int) -> tuple[str, str, Mapping[str, str], int]:
@@ -322,8 +343,13 @@ def response(status: int, headers: Mapping[str, str], body: bytes = b"") -> byte
 
     Raises LocalMisuseError for a header that would not be one line.
     """
+    return response_head(status, headers, len(body)) + body
+
+
+def response_head(status: int, headers: Mapping[str, str], length: int) -> bytes:
+    """Return a response up to its body of `length` bytes; otherwise as `response`."""
     first = [f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}"]
-    return _write(first, headers, None if status in _BODILESS else len(body)) + body
+    return _write(first, headers, None if status in _BODILESS else length)
 
 
 def request(

@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from bedside.protocol.codec import to_json
-from bedside.protocol.http import HttpLimits, Request, RequestReader, response
+from bedside.protocol.http import (
+    HttpLimits,
+    Request,
+    RequestReader,
+    response,
+    response_head,
+    whole_request,
+)
 from bedside.protocol.poll import Refusal
 from bedside.relay.link import Link
 from bedside.relay.roles import Handler, Owner
@@ -55,7 +63,8 @@ class HttpConnection:
         self._routes = routes
         self._limits = limits
         self._times = times
-        # A connection that waits has no reader: it costs a fleet's memory.
+        # A connection that waits has no reader, nor has one whose poll is held: it costs a fleet's
+        # memory.
         self._reader: RequestReader | None = None
         self._busy = False
         self._keep = True
@@ -65,14 +74,18 @@ class HttpConnection:
 
     def answer(self, status: int, body: bytes, *, headers: Mapping[str, str] = _JSON) -> None:
         """Answer the request that is served, and go on with the next."""
-        if not self._keep:
-            headers = {**headers, "connection": "close"}
-        self.link.write(response(status, headers, body))
+        if headers is _JSON and self._keep:
+            answer = _json_head(status, len(body)) + body
+        else:
+            close = {} if self._keep else {"connection": "close"}
+            answer = response(status, {**headers, **close}, body)
+        self.link.write(answer)
         self._busy = False
         if not self._keep:
             self.link.close()
             return
         if self._reader is not None and not self._reader.idle:
+            self._wait(self._times.request_ms)
             self._owner.loop.call_soon(self._advance)
             return
         self._reader = None
@@ -102,10 +115,16 @@ class HttpConnection:
 
     def received(self, data: memoryview) -> None:
         """Bytes of a request, or of several."""
+        piece = bytes(data)
         if self._reader is None:
+            request = None if self._busy else whole_request(piece, self._limits)
+            if request is not None:
+                self._serve(request)
+                return
             self._reader = RequestReader(self._limits)
-            self._wait(self._times.request_ms)
-        self._reader.receive(bytes(data))
+            if not self._busy:
+                self._wait(self._times.request_ms)
+        self._reader.receive(piece)
         if self._busy and self._reader.error is not None:
             self._routes.departed(self)
             self.fault(self._reader.status, self._reader.error.code)
@@ -144,9 +163,18 @@ class HttpConnection:
             return
         request = reader.next()
         if request is not None:
-            self._busy = True
-            self._keep = request.keep_alive
-            self._owner.timers.cancel(self.link)
-            self._routes.serve(self, request)
+            self._serve(request)
         elif reader.error is not None:
             self.fault(reader.status, reader.error.code)
+
+    def _serve(self, request: Request) -> None:
+        self._busy = True
+        self._keep = request.keep_alive
+        self._owner.timers.cancel(self.link)
+        self._routes.serve(self, request)
+
+
+# Answers to polls are of few lengths.
+@lru_cache(maxsize=128)
+def _json_head(status: int, length: int) -> bytes:
+    return response_head(status, _JSON, length)

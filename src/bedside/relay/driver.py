@@ -23,12 +23,13 @@ from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_c
 from bedside.protocol.errors import ProtocolError
 from bedside.relay.link import RECORD_BYTES, Link
 from bedside.relay.roles import Peer, Timed, Tls
+from bedside.relay.sockets import READ, Sockets
 from bedside.relay.tunnel_tls import TunnelTls
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Admission", "Door", "DoorLimits"]
 
-_TICK_S = 0.05
+_TICK_S = 0.02
 _ACCEPTS_A_TURN = 16
 
 
@@ -75,6 +76,11 @@ class _Newcomer:
         self.seen = 0
         self.deadline = 0
 
+    def ready(self, events: int) -> None:
+        """It said something, or left."""
+        del events
+        self.door.hello(self)
+
     def expired(self) -> None:
         """It never said anything."""
         self.door.dismiss(self, "handshake_timeout")
@@ -93,6 +99,7 @@ class Door:
         refusal: Callable[[str, OSError], None],
     ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.sockets = Sockets(self.loop)
         self.timers: Wheel[Timed] = Wheel()
         self.record = memoryview(bytearray(RECORD_BYTES))
         self.counts: Counter[str] = Counter()
@@ -127,7 +134,7 @@ class Door:
         return bound
 
     def start(self, *every_tick: Callable[[], None]) -> None:
-        """Accept, and turn the wheel; `every_tick` is called some twenty times a second."""
+        """Accept, and turn the wheel; `every_tick` is called some fifty times a second."""
         self._every_tick = list(every_tick)
         self._accept_again()
         self._tick()
@@ -148,6 +155,7 @@ class Door:
             self.dismiss(newcomer, "stopping")
         for link in list(self.links):
             link.abort()
+        self.sockets.close()
 
     def now_ms(self) -> int:
         """Monotonic milliseconds, the timers' clock."""
@@ -216,10 +224,10 @@ class Door:
         self._newcomers.add(newcomer)
         newcomer.deadline = self.now_ms() + self._limits.handshake_ms
         self.timers.set(newcomer, newcomer.deadline)
-        self.loop.add_reader(sock.fileno(), self._hello, newcomer)
+        self.sockets.watch(sock.fileno(), newcomer, READ)
         self._accept_again()
 
-    def _hello(self, newcomer: _Newcomer) -> None:
+    def hello(self, newcomer: _Newcomer) -> None:
         """Choose the context by the ClientHello: a hint, nothing rests on it."""
         try:
             data = newcomer.sock.recv(MAX_CLIENT_HELLO, socket.MSG_PEEK)
@@ -244,7 +252,7 @@ class Door:
         sock = newcomer.sock
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.loop.remove_reader(sock.fileno())
+        self.sockets.forget(sock.fileno())
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         asked = [each for each in self._admissions if each.server_name == hello.server_name]
         admission = (asked or self._admissions)[0]  # any context refuses a name not its own
@@ -258,7 +266,7 @@ class Door:
         self.counts[why] += 1
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.loop.remove_reader(newcomer.sock.fileno())
+        self.sockets.forget(newcomer.sock.fileno())
         newcomer.sock.close()
         self._shaking -= 1
         self._left(newcomer.address)

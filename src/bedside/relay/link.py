@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bedside.relay.roles import NOBODY, Handler, Owner, Peer, Tls
+from bedside.relay.sockets import READ, WRITE
 
 __all__ = ["HIGH_MARK", "RECORD_BYTES", "Link"]
 
@@ -100,13 +101,13 @@ class Link:
         """Read no more until `resume`."""
         if self._reading:
             self._reading = False
-            self._owner.loop.remove_reader(self._tls.fileno())
+            self._watch()
 
     def resume(self) -> None:
         """Read again."""
         if not self._reading and self._state is not _State.CLOSED:
             self._reading = True
-            self._owner.loop.add_reader(self._tls.fileno(), self._readable)
+            self._watch()
 
     def close(self) -> None:
         """Send what waits, say goodbye, close; in bounded time. The handler hears no more."""
@@ -124,8 +125,8 @@ class Link:
         """Close now. The handler hears no more."""
         if self._state is _State.CLOSED:
             return
-        self.pause()
-        self._want_writing(wanted=False)
+        self._reading = self._writing = False
+        self._watch()
         self._state = _State.CLOSED
         self.handler = NOBODY
         self._owner.timers.cancel(self)
@@ -143,7 +144,17 @@ class Link:
         else:
             self.abort()
 
-    # ---- callbacks of the event loop ----
+    # ---- what the socket can ----
+
+    def ready(self, events: int) -> None:
+        """The socket can be read or written."""
+        if events == READ and self._state is _State.OPEN and self._reading:
+            self._read()
+            return
+        if self._writing and events & ~READ:
+            self._writable()
+        if self._reading and events & ~WRITE:
+            self._readable()
 
     def _readable(self) -> None:
         if self._state is _State.OPEN:
@@ -180,10 +191,14 @@ class Link:
         if wanted is self._writing:
             return
         self._writing = wanted
-        if wanted:
-            self._owner.loop.add_writer(self._tls.fileno(), self._writable)
+        self._watch()
+
+    def _watch(self) -> None:
+        events = self._reading * READ | self._writing * WRITE
+        if events:
+            self._owner.sockets.watch(self._tls.fileno(), self, events)
         else:
-            self._owner.loop.remove_writer(self._tls.fileno())
+            self._owner.sockets.forget(self._tls.fileno())
 
     def _handshake(self) -> None:
         try:
@@ -261,7 +276,10 @@ class Link:
             self._break()
 
     def _read_for_handler(self) -> bool:
-        """Give records to the handler, which may change on the way; True when the peer has ended."""
+        """Give records to the handler, which may change on the way; True when the peer has ended.
+
+        A short record is mostly the last of a request: to ask for another would cost an exception.
+        """
         view = self._owner.record
         for _ in range(_RECORDS_A_TURN):
             try:
@@ -271,7 +289,7 @@ class Link:
             if not count:
                 return True
             self.handler.received(view[:count])
-            if self._state is not _State.OPEN or not self._reading:
+            if count < RECORD_BYTES or self._state is not _State.OPEN or not self._reading:
                 return False
         return False
 
@@ -327,7 +345,10 @@ class Link:
 
     def _send(self, data: memoryview) -> int:
         """Send what the socket takes of `data`. Raises OSError when the connection is broken."""
-        sent = 0
+        try:
+            sent: int = self._quick.write(data)
+        except _WANTS:
+            return 0
         while sent < len(data):
             try:
                 sent += self._quick.write(data[sent:])

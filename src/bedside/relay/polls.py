@@ -79,7 +79,12 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Device:
-    request: PollRequest
+    """What is kept of a device's last poll: little, because a fleet has tens of thousands."""
+
+    instance: str
+    mode: PollMode
+    state: int
+    """Stands for all that the console wants to hear of (rule 4)."""
     address: str
     held: Hashable = None
     past: tuple[str, ...] = ()
@@ -95,7 +100,7 @@ class Polls:
         self._devices: dict[DeviceId, _Device] = {}
         self._messages: dict[DeviceId, dict[str, _Waiting]] = {}
         self._refused: dict[DeviceId, Gate] = {}
-        self._holds: Wheel[DeviceId] = Wheel()
+        self._holds: Wheel[DeviceId] = Wheel(20)
         self._absences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
 
@@ -120,11 +125,7 @@ class Polls:
         waiting[offered.id] = _Waiting(offered)
         self._expiries.set((offered.device, offered.id), offered.expires_ms)
         device = self._devices.get(offered.device)
-        return (
-            self._answer(offered.device, device, now_ms)
-            if device and device.held is not None
-            else []
-        )
+        return [] if device is None else self._end_hold(offered.device, device, now_ms)
 
     def withdraw(self, device: DeviceId, message: str) -> None:
         """A message waits no longer."""
@@ -179,22 +180,25 @@ class Polls:
         known = self._devices.get(device)
         if known is not None and request.instance in known.past:
             return self._find_copy(key, device, request, now_ms)
-        commands = self._acknowledge(device, request, now_ms)
-        fresh = known is None or known.absent or known.request.instance != request.instance
+        commands = self._acknowledge(device, request, now_ms) if request.acks else []
+        fresh = known is None or known.absent or known.instance != request.instance
         if known is None:
-            known = self._devices[device] = _Device(request, address)
-            commands.append(_presence(device, known, now_ms))
+            state = _state(request)
+            known = _Device(request.instance, request.mode, state, address)
+            self._devices[device] = known
+            commands.append(_presence(device, request, address=address, at_ms=now_ms))
         else:
-            commands += self._let_go(device, known, now_ms)
+            if known.held is not None:
+                commands += self._let_go(device, known, now_ms)
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
-        known.held = key
         self._absences.set(device, now_ms + self._period(request.mode) * 5 // 2)
         if request.mode is PollMode.INTERVAL or self._next(device, key, now_ms):
-            commands += self._answer(device, known, now_ms, fresh=fresh)
+            commands.append(self._answer(device, known, key, now_ms, fresh=fresh))
         else:
             hold = self._limits.hold_ms
             if device in self._messages:  # sent here already: another try before the period ends
                 hold = min(hold, self._limits.resend_ms)
+            known.held = key
             self._holds.set(device, now_ms + (self._random.randrange(hold) if fresh else hold))
         return commands
 
@@ -209,7 +213,7 @@ class Polls:
         """What time alone brings: ends of holds, absences, expired messages."""
         commands: list[Command] = []
         for device in self._holds.due(now_ms):
-            commands += self._answer(device, self._devices[device], now_ms)
+            commands += self._end_hold(device, self._devices[device], now_ms)
         for device in self._absences.due(now_ms):
             known = self._devices[device]
             commands += self._let_go(device, known, now_ms)
@@ -246,27 +250,37 @@ class Polls:
         self._holds.cancel(device)
         return [self._reply(key, known, (), now_ms=now_ms)]
 
+    def _end_hold(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
+        """The poll that is held, if one is, is answered with what is due."""
+        if known.held is None:
+            return []
+        key, known.held = known.held, None
+        self._holds.cancel(device)
+        return [self._answer(device, known, key, now_ms)]
+
     def _next(self, device: DeviceId, key: Hashable, now_ms: int) -> list[_Waiting]:
         """The messages that are due on this connection (rule 2)."""
+        if device not in self._messages:
+            return []
         due = [
             waiting
-            for waiting in self._messages.get(device, {}).values()
+            for waiting in self._messages[device].values()
             if waiting.sent_to != key or now_ms - waiting.sent_ms >= self._limits.resend_ms
         ]
         return due[:MAX_MESSAGES]
 
     def _answer(
-        self, device: DeviceId, known: _Device, now_ms: int, *, fresh: bool = False
-    ) -> list[Command]:
-        key, known.held = known.held, None
-        self._holds.cancel(device)
+        self, device: DeviceId, known: _Device, key: Hashable, now_ms: int, *, fresh: bool = False
+    ) -> Answer:
         due = self._next(device, key, now_ms)
+        if not due:
+            return self._reply(key, known, (), now_ms=now_ms, fresh=fresh)
         for waiting in due:
             waiting.sent_to, waiting.sent_ms = key, now_ms
         messages = tuple(
             Message(each.offered.id, each.offered.message_kind, each.offered.sealed) for each in due
         )
-        return [self._reply(key, known, messages, now_ms=now_ms, fresh=fresh)]
+        return self._reply(key, known, messages, now_ms=now_ms, fresh=fresh)
 
     def _reply(
         self,
@@ -277,11 +291,10 @@ class Polls:
         now_ms: int,
         fresh: bool = False,
     ) -> Answer:
-        mode = known.request.mode
-        more = len(messages) == MAX_MESSAGES
+        at_once = known.mode is PollMode.HELD or len(messages) == MAX_MESSAGES
         reply = PollReply(
             messages=messages,
-            next_in_ms=0 if mode is PollMode.HELD or more else self._interval(fresh=fresh),
+            next_in_ms=0 if at_once else self._interval(fresh=fresh),
             hold_ms=self._limits.hold_ms,
             now_ms=now_ms,
         )
@@ -293,7 +306,7 @@ class Polls:
         if fresh:
             return self._random.randrange(1, interval + 1)
         spread = interval * self._limits.interval_jitter_percent // 100
-        return interval + self._random.randint(-spread, spread)
+        return interval + int((2 * self._random.random() - 1) * spread)
 
     def _find_copy(
         self, key: Hashable, device: DeviceId, request: PollRequest, now_ms: int
@@ -311,39 +324,43 @@ def _renew(
     device: DeviceId, known: _Device, request: PollRequest, *, address: str, now_ms: int
 ) -> list[Command]:
     """Rule 4 and the first half of rule 5."""
-    before = (known.absent, known.address, _state(known.request))
-    if request.instance != known.request.instance:
-        known.past = (*known.past, known.request.instance)[-_PAST_INSTANCES:]
-    known.absent, known.address, known.request = False, address, request
-    if before == (False, address, _state(request)):
+    state = _state(request)
+    if state == known.state and not known.absent and address == known.address:
         return []
-    return [_presence(device, known, now_ms)]
+    if request.instance != known.instance:
+        known.past = (*known.past, known.instance)[-_PAST_INSTANCES:]
+    known.instance, known.mode, known.state = request.instance, request.mode, state
+    known.absent, known.address = False, address
+    return [_presence(device, request, address=address, at_ms=now_ms)]
 
 
-def _state(request: PollRequest) -> tuple[object, ...]:
-    """What the console wants to know of a poll."""
-    return (
-        request.instance,
-        request.mode,
-        request.activity,
-        request.version,
-        request.configuration,
-        request.journal,
+def _state(request: PollRequest) -> int:
+    """What the console wants to hear of in a poll, as a hash: two are the same once in 2^61."""
+    journal = request.journal
+    return hash(
+        (
+            request.instance,
+            request.mode,
+            request.activity,
+            request.version,
+            request.configuration,
+            journal.size,
+            journal.head,
+        )
     )
 
 
-def _presence(device: DeviceId, known: _Device, now_ms: int) -> Tell:
-    request = known.request
+def _presence(device: DeviceId, request: PollRequest, *, address: str, at_ms: int) -> Tell:
     return Tell(
         Presence(
             device=device,
             instance=request.instance,
-            at_ms=now_ms,
+            at_ms=at_ms,
             mode=request.mode,
             activity=request.activity,
             version=request.version,
             configuration=request.configuration,
             journal=request.journal,
-            address=known.address,
+            address=address,
         )
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bedside.pki.names import CertificateName
+from bedside.relay.sockets import Sockets
 from bedside.relay.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Owner(Protocol):
     """The driver, as its links see it."""
 
     loop: asyncio.AbstractEventLoop
+    sockets: Sockets
     timers: Wheel[Timed]
     record: memoryview
     """Room for one record, shared by all links: nothing in it outlives a callback."""

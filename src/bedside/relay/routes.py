@@ -27,6 +27,7 @@ _WITHOUT_CERTIFICATE = {
     ("GET", _EST + "csrattrs"),
     ("POST", _EST + "simpleenroll"),
 }
+_POLL = ("POST", "/v1/poll")
 _RENEWAL = ("POST", _EST + "simplereenroll")
 
 
@@ -89,7 +90,9 @@ class PeerRoutes:
             self.turn_away(connection, gate or Gate.CERTIFICATE)
             return
         try:
-            if is_tunnel(request):
+            if _route(request) == _POLL and peer.name.kind is CertificateKind.DEVICE:
+                self._poll(connection, DeviceId(peer.name.id), request.body)
+            elif is_tunnel(request):
                 asked = parse_tunnel_request(request)
                 side = Side.DEVICE if peer.name.kind is CertificateKind.DEVICE else Side.SPECIALIST
                 self._tunnels.arrive(connection, side, asked)
@@ -123,14 +126,15 @@ class PeerRoutes:
                 case Tell():
                     self._tell(command.event)
 
+    def _poll(self, connection: HttpConnection, device: DeviceId, body: bytes) -> None:
+        poll = parse_poll(body)
+        address = connection.link.address
+        now = self._clock()
+        self.execute(self._polls.poll(connection, device, poll, address=address, now_ms=now))
+
     def _serve_device(self, connection: HttpConnection, device: DeviceId, request: Request) -> None:
         route = _route(request)
-        if route == ("POST", "/v1/poll"):
-            poll = parse_poll(request.body)
-            now = self._clock()
-            address = connection.link.address
-            self.execute(self._polls.poll(connection, device, poll, address=address, now_ms=now))
-        elif route == ("POST", "/v1/report"):
+        if route == ("POST", "/v1/report"):
             self._take_reports(connection, device, request.body)
         elif route == _RENEWAL:
             self._enrolment.forward(connection, "simplereenroll", request)

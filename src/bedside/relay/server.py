@@ -8,7 +8,7 @@ import gc
 import signal
 import time
 from collections.abc import Callable
-from random import SystemRandom
+from random import Random
 
 from bedside.pki.contexts import (
     console_client_context,
@@ -64,7 +64,7 @@ class Relay:
     def __init__(self, config: RelayConfig, log: Log) -> None:
         check_credentials(config)
         limits = config.limits
-        random = SystemRandom()
+        random = Random()  # noqa: S311  # spreads moments in time; nothing is kept secret by it
         self.log = log
         self.config = config
         self.spool = Spool(limits.spool())

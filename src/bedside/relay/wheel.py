@@ -25,10 +25,14 @@ class Wheel(Generic[K]):
 
     def set(self, key: K, at_ms: int) -> None:
         """Let `key` fall due at `at_ms` or up to one slot later; replaces its earlier deadline."""
-        self.cancel(key)
         slot = -(-at_ms // self._slot_ms)
         if self._next is not None and slot < self._next:
             slot = self._next
+        before = self._slot_of.get(key)
+        if before == slot:
+            return
+        if before is not None:
+            self.cancel(key)
         self._slot_of[key] = slot
         self._slots.setdefault(slot, {})[key] = None
 

@@ -1,0 +1,61 @@
+"""All sockets of a relay behind one reader of the event loop.
+
+asyncio keeps two handles and a callback for each socket it watches, uvloop a handle of libuv too, and
+both make a call of several frames for each event. An epoll of our own, watched by the loop as one
+descriptor, costs a dictionary entry for each socket and one call for each event: a device that waits
+takes 1.3 KiB less, and a poll a fifth less time (docs/rfd, 8).
+"""
+
+import asyncio
+import select
+from typing import Protocol
+
+__all__ = ["READ", "WRITE", "Sockets", "Watched"]
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+_EVENTS_A_TURN = 64
+
+
+class Watched(Protocol):
+    """Whatever owns a socket that is watched."""
+
+    def ready(self, events: int) -> None:
+        """The socket can be read (any bit but WRITE, a hang-up among them) or written. May not raise."""
+
+
+class Sockets:
+    """Watches sockets, level-triggered, for their owners."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._owners: dict[int, Watched] = {}
+        loop.add_reader(self._epoll.fileno(), self._turn)
+
+    def watch(self, descriptor: int, owner: Watched, events: int) -> None:
+        """Tell `owner` when any of `events` (READ, WRITE) is possible, in place of what was watched."""
+        if descriptor in self._owners:
+            self._epoll.modify(descriptor, events)
+        else:
+            self._epoll.register(descriptor, events)
+        self._owners[descriptor] = owner
+
+    def forget(self, descriptor: int) -> None:
+        """Watch a socket no more: before it is closed."""
+        if self._owners.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+
+    def _turn(self) -> None:
+        """Tell the owners, some of them at a time: the loop has others to serve."""
+        owners = self._owners
+        for descriptor, events in self._epoll.poll(0, _EVENTS_A_TURN):
+            owner = owners.get(descriptor)
+            if owner is not None:  # else one before it in this turn closed it
+                owner.ready(events)

@@ -1,0 +1,103 @@
+import asyncio
+import contextlib
+import socket
+
+import pytest
+
+from bedside.relay.sockets import READ, WRITE, Sockets
+
+
+class Owner:
+    """Reads what comes, and does what the test wants of it."""
+
+    def __init__(self, sockets, *, called=None):
+        self.near, self.far = socket.socketpair()
+        self.sockets = sockets
+        self.then = lambda: None
+        self.told = []
+        self.called = called or asyncio.Event()
+        self.near.setblocking(False)
+
+    def watch(self, events):
+        self.sockets.watch(self.near.fileno(), self, events)
+
+    def ready(self, events):
+        self.told.append(events)
+        self.called.set()
+        if events & READ:
+            self.near.recv(100)
+        else:
+            self.sockets.forget(self.near.fileno())
+        self.then()
+
+    def close(self):
+        if self.near.fileno() >= 0:
+            self.sockets.forget(self.near.fileno())
+        self.near.close()
+        self.far.close()
+
+
+@contextlib.contextmanager
+def watching():
+    made = Sockets(asyncio.get_running_loop())
+    yield made
+    made.close()
+    made.close()
+
+
+@pytest.mark.asyncio
+async def test_an_owner_is_told_what_it_asked_for():
+    with watching() as sockets:
+        owner = Owner(sockets)
+        owner.watch(READ)
+        owner.far.send(b"a")
+        await owner.called.wait()
+        assert owner.told == [READ]
+        owner.called.clear()
+        owner.watch(WRITE)
+        await owner.called.wait()
+        assert owner.told == [READ, WRITE]
+        owner.close()
+
+
+@pytest.mark.asyncio
+async def test_a_hang_up_is_told_as_something_to_read():
+    with watching() as sockets:
+        owner = Owner(sockets)
+        owner.watch(READ)
+        owner.far.close()
+        await owner.called.wait()
+        assert owner.told[0] & READ
+        owner.close()
+
+
+@pytest.mark.asyncio
+async def test_who_is_closed_by_another_in_the_same_turn_is_told_nothing():
+    with watching() as sockets:
+        called = asyncio.Event()
+        first, second = Owner(sockets, called=called), Owner(sockets, called=called)
+        first.then, second.then = second.close, first.close
+        for owner in (first, second):
+            owner.watch(READ)
+            owner.far.send(b"a")
+        await called.wait()
+        await asyncio.sleep(0)
+        assert sorted([first.told, second.told]) == [[], [READ]]
+        first.close()
+        second.close()
+
+
+@pytest.mark.asyncio
+async def test_what_is_forgotten_is_told_nothing():
+    with watching() as sockets:
+        quiet, loud = Owner(sockets), Owner(sockets)
+        for owner in (quiet, loud):
+            owner.watch(READ)
+        sockets.forget(quiet.near.fileno())
+        sockets.forget(quiet.near.fileno())
+        quiet.far.send(b"a")
+        loud.far.send(b"a")
+        await loud.called.wait()
+        assert quiet.told == []
+        quiet.close()
+        loud.close()
