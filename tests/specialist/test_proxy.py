@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,10 @@ import pytest
 from bedside.language import Language
 from bedside.pki.contexts import relay_server_context, specialist_client_context
 from bedside.protocol.tunnel import tunnel_refused
+from bedside.specialist import ssh_config
+from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.dial import answers
+from bedside.specialist.errors import ExitCode
 from bedside.specialist.proxy import waiting
 from bedside.specialist.store import Login, SessionFolder, save_login
 from bedside.specialist.waiting import second_words
@@ -144,15 +148,25 @@ def waiting_at_a_relay(authority: PocketAuthority) -> Iterator[tuple[int, thread
             enough.set()
 
 
-def folder_of(home: Path, authority: PocketAuthority, port: int) -> SessionFolder:
+def folder_of(
+    home: Path,
+    authority: PocketAuthority,
+    port: int,
+    *,
+    language: str = "en",
+    left_ms: int = 60_000,
+) -> SessionFolder:
     own = authority.session(SESSION)
     folder = SessionFolder(home / "state" / "sessions", SESSION)
-    told_ = {"device": "CI-20417", "access": "system", "mode": "control", "language": "en"}
+    told_ = {"device": "CI-20417", "access": "system", "mode": "control", "language": language}
     folder.write("session.json", json.dumps(told_).encode())
     folder.write("key", own.key.read_bytes())
     folder.write("client.pem", own.certificate.read_bytes())
     folder.write("ca.pem", authority.ca.encode())
-    connection = told(port) | {"proof_seed": base64.b64encode(bytes(32)).decode()}
+    connection = told(port) | {
+        "proof_seed": base64.b64encode(bytes(32)).decode(),
+        "expires_ms": int(time.time() * 1000) + left_ms,
+    }
     folder.write("connection.json", json.dumps(connection).encode())
     return folder
 
@@ -195,3 +209,84 @@ def test_without_a_login_it_waits_all_the_same(
         before = threading.active_count()
         while threading.active_count() >= before:  # the watcher has found no login, and left
             threading.Event().wait(0.02)
+
+
+# ---- why it does not open ----
+
+PROGRAMS = {
+    "ssh": ("ssh", "-F", "{config}", "ci-20417", "id"),
+    "scp": ("scp", "-F", "{config}", "ci-20417:items/log", "{home}/log"),
+    "rsync": ("rsync", "-e", "ssh -F {config}", "ci-20417:log", "{home}/log"),
+}
+
+
+def without_a_terminal(home: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """A real program with our configuration, as cron or an editor starts it."""
+    config = SpecialistConfig(home / "config", home / "state", home / "ssh", Language.ENGLISH)
+    path = ssh_config.write(config)
+    return subprocess.run(
+        [word.format(config=path, home=home) for word in PROGRAMS[program]],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        env={"BEDSIDE_HOME": str(home), "PATH": os.environ["PATH"]},  # noqa: TID251
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_without_a_terminal_openssh_itself_says_that_the_session_is_over(
+    tmp_path: Path, authority: PocketAuthority, program: str
+) -> None:
+    folder_of(tmp_path, authority, 1, left_ms=-1000)
+
+    done = without_a_terminal(tmp_path, program)
+
+    assert done.returncode != 0
+    assert "bedside: This session is over: its time ended at " in done.stderr
+    assert "Ask for a new one: bedside request CI-20417" in done.stderr
+
+
+def test_without_a_terminal_openssh_says_what_the_relay_refused_and_how_the_session_ended(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    with waiting_at_a_relay(authority) as (port, enough):
+        folder_of(tmp_path, authority, port)
+        enough.set()
+        assert "bedside: The certificate was revoked." in without_a_terminal(tmp_path, "ssh").stderr
+
+    scripted.answers = [(200, session("ended") | {"ending": "by_operator"})]
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    with waiting_at_a_relay(authority) as (port, enough):
+        folder_of(tmp_path, authority, port)
+        enough.set()
+        said = without_a_terminal(tmp_path, "ssh").stderr
+    assert "bedside: This session is over. Ended by the operator." in said
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "code", "words"),
+    [
+        (-1000, ExitCode.SESSION_OVER, "Cette séance est terminée"),
+        (60_000, ExitCode.UNREACHABLE, "Le relais ne répond pas. (127.0.0.1:1)"),
+    ],
+)
+def test_a_session_whose_time_is_over_is_said_before_anything_is_dialled(
+    tmp_path: Path, authority: PocketAuthority, left_ms: int, code: ExitCode, words: str
+) -> None:
+    folder = folder_of(tmp_path, authority, 1, language="fr", left_ms=left_ms)
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == code
+    assert words in done.stderr
+    assert done.stdout == ""
+    # Whatever is dialled takes a proof first.
+    assert (folder.path / "proofs-used").exists() is (code is ExitCode.UNREACHABLE)

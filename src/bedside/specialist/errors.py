@@ -8,7 +8,7 @@
 | 3 | a journal does not verify, or a part is not installed |
 | 4 | not logged in |
 | 5 | refused by the console's rules |
-| 6 | the session ended before it was live: refused at the device, unanswered, expired |
+| 6 | the session is over: refused at the device, unanswered, ended, its time past |
 | 7 | the console or the relay cannot be reached |
 | 8 | a key is not the one that this computer knows |
 """

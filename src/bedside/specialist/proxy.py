@@ -2,8 +2,8 @@
 
 Run as `python -m bedside.specialist.proxy FOLDER`; the folder is a session's. What goes through
 is SSH's ciphertext; this program has nothing to say but what a tunnel waits for, why it did not open
-or was cut: lines on standard error. For a shared connection OpenSSH leads that nowhere: then the line goes to
-the person's terminal.
+or was cut: lines on standard error. For a shared connection OpenSSH leads that nowhere: then what is
+waited for goes to the person's terminal, and why it did not open to `ssh` itself (`farewell`).
 """
 
 import contextlib
@@ -15,13 +15,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.pki.contexts import specialist_client_context
 from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, answers, dial
 from bedside.specialist.errors import ExitCode
+from bedside.specialist.farewell import say_farewell
 from bedside.specialist.store import SessionFolder
+from bedside.vocabulary import Gate, SessionState
+
+if TYPE_CHECKING:
+    from bedside.specialist.api import Console
 
 __all__ = ["main", "pump", "tell", "waiting"]
 
@@ -128,10 +135,15 @@ def _write_out(sink: int, inward: _Side) -> None:
         inward.pending = inward.pending[written:]
 
 
+def _is_heard() -> bool:
+    """Whether standard error leads anywhere."""
+    nowhere = os.stat(os.devnull).st_rdev  # noqa: PTH116 - beside fstat
+    return os.fstat(sys.stderr.fileno()).st_rdev != nowhere
+
+
 def tell(text: str) -> None:
     """Write a line for the person: to standard error, or to the terminal where that is `/dev/null`."""
-    nowhere = os.stat(os.devnull).st_rdev  # noqa: PTH116 - beside fstat
-    if os.fstat(sys.stderr.fileno()).st_rdev != nowhere:
+    if _is_heard():
         print(f"bedside: {text}", file=sys.stderr)
         return
     with contextlib.suppress(OSError):
@@ -157,22 +169,25 @@ def waiting(folder: SessionFolder, language: Language) -> Iterator[None]:
         over.set()
 
 
+def _give_up(text: str, code: ExitCode) -> ExitCode:
+    """Say why no tunnel opens, where whoever started `ssh` reads it; returns `code`."""
+    if _is_heard():
+        tell(text)
+    else:
+        say_farewell(f"bedside: {text}", source=sys.stdin.fileno(), sink=sys.stdout.fileno())
+    return code
+
+
 def _watch(folder: SessionFolder, language: Language, over: threading.Event) -> None:
     if over.wait(_SILENT_S):
         return
     # Only whoever waits pays for these.
-    from bedside.specialist.api import Console
-    from bedside.specialist.config import SpecialistConfig
     from bedside.specialist.errors import CliError
-    from bedside.specialist.store import load_login
     from bedside.specialist.waiting import POLL_S, News
 
-    login = load_login(SpecialistConfig.from_environment().login)
-    if login is None:
-        return
-    console, news = Console(login, language=language), News(language)
-    with contextlib.suppress(CliError):
-        while not over.is_set():
+    news = News(language)
+    with contextlib.suppress(CliError), _console(language) as console:
+        while console is not None and not over.is_set():
             session = console.get(f"/sessions/{folder.session}")
             line = news.line(session, now_ms=int(time.time() * 1000))
             if line is not None and not over.is_set():
@@ -180,41 +195,101 @@ def _watch(folder: SessionFolder, language: Language, over: threading.Event) -> 
             over.wait(POLL_S)
 
 
+@contextlib.contextmanager
+def _console(language: Language) -> "Iterator[Console | None]":
+    """Have a line to the console, None without a login."""
+    from bedside.specialist.api import Console
+    from bedside.specialist.config import SpecialistConfig
+    from bedside.specialist.store import load_login
+
+    login = load_login(SpecialistConfig.from_environment().login)
+    if login is None:
+        yield None
+        return
+    console = Console(login, language=language)
+    try:
+        yield console
+    finally:
+        console.close()
+
+
+def _expired(folder: SessionFolder, language: Language) -> str | None:
+    """Return the sentence for a session whose time is over by this computer's clock, else None."""
+    expires_s = folder.connection()["expires_ms"] / 1000
+    if time.time() < expires_s:
+        return None
+    words = translator(language, "bedside-cli")(
+        N_(
+            "This session is over: its time ended at {time}, by this computer's clock. Ask for a new "
+            "one: bedside request {device}"
+        )
+    )
+    ended = f"{datetime.fromtimestamp(expires_s).astimezone():%Y-%m-%d %H:%M %Z}"
+    return words.format(time=ended, device=folder.description()["device"])
+
+
+def _refused(folder: SessionFolder, gate: Gate, language: Language) -> ExitCode:
+    """Say why the relay refused; of a session that has ended it knows only that nobody came."""
+    from bedside.specialist.errors import CliError
+    from bedside.specialist.waiting import session_over
+
+    with contextlib.suppress(CliError), _console(language) as console:
+        session = console.get(f"/sessions/{folder.session}") if console else {"state": ""}
+        if session["state"] == SessionState.ENDED:
+            over = translator(language, "bedside-cli")(N_("This session is over."))
+            return _give_up(f"{over} {session_over(session, language)}", ExitCode.SESSION_OVER)
+    told = f"{gate_sentence(gate, language)} {gate_advice(gate, language)}"
+    return _give_up(told, ExitCode.REFUSED)
+
+
 def main(arguments: list[str]) -> int:
     """Open one tunnel for the session in the folder `arguments[0]`; returns the exit status."""
     path = Path(arguments[0])
     folder = SessionFolder(path.parent, path.name)
     language = Language(folder.description()["language"])
-    say = translator(language, "bedside-cli")
+    silence = _silence(folder, language)
+    if (sentence := _expired(folder, language)) is not None:
+        return _give_up(sentence, ExitCode.SESSION_OVER)
     try:
         context = specialist_client_context(
             folder.client_certificate, folder.key, folder.ca.read_text("ascii")
         )
         with waiting(folder, language):
-            leg = dial(
-                folder.connection(),
-                folder.session,
-                context=context,
-                next_index=folder.take_proof_index,
-            )
+            leg = _dial(folder, context)
     except TunnelRefusedError as error:
-        tell(f"{gate_sentence(error.gate, language)} {gate_advice(error.gate, language)}")
-        return ExitCode.REFUSED
-    except (DialError, OSError) as error:
-        tell(f"{say(N_('The relay does not answer.'))} ({error})")
+        return _refused(folder, error.gate, language)
+    except (DialError, OSError):
+        return _give_up(silence, ExitCode.UNREACHABLE)
+    if not _carry(leg):
+        return ExitCode.DONE
+    if not answers(folder.connection(), context):
+        # Its end says nothing of why; a relay that is gone is worth a word.
+        tell(silence)
         return ExitCode.UNREACHABLE
+    return ExitCode.DONE
+
+
+def _silence(folder: SessionFolder, language: Language) -> str:
+    relay = folder.connection()["relay"]
+    where = ", ".join(f"{relay['host']}:{port}" for port in relay["ports"])
+    return f"{translator(language, 'bedside-cli')(N_('The relay does not answer.'))} ({where})"
+
+
+def _dial(folder: SessionFolder, context: ssl.SSLContext) -> Leg:
+    return dial(
+        folder.connection(), folder.session, context=context, next_index=folder.take_proof_index
+    )
+
+
+def _carry(leg: Leg) -> bool:
+    """Carry bytes until a side ends; returns whether `ssh` is still there."""
     try:
         pump(leg, source=sys.stdin.fileno(), sink=sys.stdout.fileno())
     except BrokenPipeError:
-        # ssh has gone: so do we.
-        return ExitCode.DONE
+        return False
     finally:
         leg.socket.close()
-    if not answers(folder.connection(), context):
-        # Its end says nothing of why; a relay that is gone is worth a word.
-        tell(say(N_("The relay does not answer.")))
-        return ExitCode.UNREACHABLE
-    return ExitCode.DONE
+    return True
 
 
 if __name__ == "__main__":

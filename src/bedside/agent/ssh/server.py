@@ -32,6 +32,7 @@ from bedside.agent.ssh.internals import (
 from bedside.agent.ssh.plan import ChannelKind, ChannelRequest, Refusal, check_channel
 from bedside.agent.ssh.stage import Stage
 from bedside.audit.entry import DetailValue, Thing, short
+from bedside.language.plain import in_ascii
 from bedside.protocol.profile import Endpoint as ProfileEndpoint
 from bedside.vocabulary import Gate, JournalAction, Outcome
 
@@ -309,7 +310,7 @@ class Visit(asyncssh.SSHServer):
         if self._conn is not None:
             self._conn.disconnect(
                 asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE,
-                words.in_ascii(words.locked_sentence(self._grant.language)),
+                in_ascii(words.locked_sentence(self._grant.language)),
                 self._grant.language,
             )
         self._endpoint.abort_all()
@@ -420,5 +421,5 @@ class Visit(asyncssh.SSHServer):
         self.journal_refusal(request, refusal)
         return asyncssh.ChannelOpenError(
             asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
-            words.in_ascii(words.sentence(refusal, self._grant)),
+            in_ascii(words.sentence(refusal, self._grant)),
         )

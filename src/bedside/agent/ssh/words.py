@@ -1,7 +1,6 @@
 """What the end point says to the specialist, in the site's language: prompts and refusals."""
 
 import shlex
-import unicodedata
 
 from bedside.agent.ssh.grant import SessionGrant
 from bedside.agent.ssh.helm import Heir, Seat, Turn
@@ -12,7 +11,6 @@ from bedside.language import N_, Language, translator
 __all__ = [
     "certificate_sentence",
     "file_sentence",
-    "in_ascii",
     "keys_refused",
     "locked_sentence",
     "prompts",
@@ -132,15 +130,6 @@ def sentence(refusal: Refusal, grant: SessionGrant) -> str:
     names = ", ".join(f"{end.name}:{end.port}" for end in grant.profile.endpoints)
     say = translator(grant.language, _DOMAIN)
     return "Bedside: " + say(_REFUSALS[refusal]).format(endpoints=names or say(N_("none")))
-
-
-def in_ascii(text: str) -> str:
-    """Return a sentence in letters that OpenSSH shows as they are.
-
-    It writes the reason of a refused forward into its log, where an accent becomes an octal number.
-    """
-    plain = unicodedata.normalize("NFKD", text.replace("’", "'"))
-    return plain.encode("ascii", "ignore").decode("ascii")
 
 
 def file_sentence(refusal: FileRefusal, grant: SessionGrant) -> str:
