@@ -5,12 +5,14 @@ from bedside.console.relays.models import DeviceMessage, Tunnel
 from bedside.console.service_sessions.actions import (
     do_apply_tunnel_event,
     do_end_due_sessions,
+    do_end_session,
     do_end_sessions_of_lost_device,
     do_mark_cloned,
     do_note_delivered,
 )
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.vocabulary import Gate, JournalAction, Outcome
+from tests.console.pages.reader import Reader
 from tests.console.service_sessions.news import (
     ASKED,
     ENDED,
@@ -21,7 +23,7 @@ from tests.console.service_sessions.news import (
     requested,
     tell,
 )
-from tests.console.world import DEVICE, FOREIGN, Api
+from tests.console.world import DEVICE, FOREIGN, Api, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -125,6 +127,24 @@ def test_an_ending_that_is_no_word_of_the_list_is_a_failure():
     assert tell(session.pk, ENDED, ending="because")
     session.refresh_from_db()
     assert session.ending == "failed"
+
+
+def test_where_two_endings_crossed_both_are_kept_and_shown():
+    session = live(requested())
+    do_end_session(session, acting_user=person("Marie"))
+    assert tell(session.pk, ENDED, ending="failed")
+    assert not tell(session.pk, ENDED, ending="failed")
+    session.refresh_from_db()
+    assert (session.ending, session.device_ending) == ("by_specialist", "failed")
+    said = Reader("Julie", "fr").text(f"/sessions/{session.pk}/")
+    assert "Le journal de l’appareil dit : Terminée à cause d’une défaillance" in said
+    assert Api("Julie").get(f"/sessions/{session.pk}").json()["device_ending"] == "failed"
+    other = live(requested())
+    do_end_session(other, acting_user=person("Marie"))
+    assert tell(other.pk, ENDED, ending="by_specialist")
+    assert "Le journal de l’appareil dit" not in Reader("Julie", "fr").text(
+        f"/sessions/{other.pk}/"
+    )
 
 
 def test_the_order_reaches_the_device_at_another_relay():

@@ -57,6 +57,7 @@ _NAMES: dict[str, Any] = {
     "ended_ms": None,
     "ending": None,
     "ending_words": None,
+    "device_ending": None,
     "enrolled_by": "Alex Martin",
     "envelope": '{"payload":"eyJzaXRlIjoibm90cmUtZGFtZSJ9","payloadType":"application/vnd.bedside.site-policy+json","signatures":[{"keyid":"SHA256:Xy3cQkq0","sig":"MEUCIQ=="}]}',
     "error": "",

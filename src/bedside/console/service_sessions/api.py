@@ -87,6 +87,7 @@ class SessionAnswer(Schema):
     state_words: str
     ending: Ending | None
     ending_words: str | None
+    device_ending: str | None
     gate: Gate | None
     gate_words: str | None
     case: str

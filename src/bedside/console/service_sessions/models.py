@@ -60,6 +60,8 @@ class ServiceSession(models.Model):
     ending = models.CharField(
         max_length=16, choices=[(e.value, e.value) for e in Ending], blank=True
     )
+    device_ending = models.CharField(max_length=16, blank=True)
+    """How the device's journal calls it, once the device has said so."""
     gate = models.CharField(max_length=32, choices=gate_choices, blank=True)
     decision = models.JSONField(default=dict)
     """Every gate, whether it passed and what it looked at, as decided at the request."""

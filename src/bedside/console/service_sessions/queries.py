@@ -220,6 +220,7 @@ def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> d
         "ending_words": ending_sentence(Ending(session.ending), language)
         if session.ending
         else None,
+        "device_ending": session.device_ending or None,
         "gate": session.gate or None,
         "gate_words": gate_sentence(Gate(session.gate), language) if session.gate else None,
         "case": session.case,

@@ -25,9 +25,9 @@ from bedside.console.service_sessions.queries import (
     timeline_of,
     who_is_in,
 )
-from bedside.language import gate_advice, gate_sentence, state_sentence
+from bedside.language import ending_sentence, gate_advice, gate_sentence, state_sentence
 from bedside.protocol.states import LIVE
-from bedside.vocabulary import AccessKind, Gate, Mode, Permission, SessionState
+from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState
 
 __all__ = ["session", "sessions"]
 
@@ -92,6 +92,7 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "join": _join_command(user, found),
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
+        "other_ending": _other_ending(found),
         "may_end": not over and _may_end(user, found),
         "stream": stream(f"/live/sessions/{found.pk}/events"),
     }
@@ -109,6 +110,13 @@ def _timeline(found: ServiceSession) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+
+
+def _other_ending(found: ServiceSession) -> str:
+    """Return what the device calls the ending, where that is not what the console calls it."""
+    if found.device_ending in ("", found.ending):
+        return ""
+    return ending_sentence(Ending(found.device_ending), language())
 
 
 def _state(row: TimelineRow) -> str:

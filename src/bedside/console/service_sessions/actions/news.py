@@ -26,8 +26,12 @@ def do_apply_device_entry(device_id: str, entry: Entry, *, now: int) -> bool:
         return False
     with transaction.atomic():
         session = lock_session(session_id, device_id)
-        if session is None or session.state not in OPEN:
+        if session is None:
             return False
+        if session.state not in OPEN:
+            return entry.action is JournalAction.SESSION_LIFE_ENDED and _told_as_well(
+                session, entry
+            )
         at_ms = min(time_ms(entry.time), now)
         if entry.action is JournalAction.SESSION_APPROVAL_VERIFIED:
             said = session.approvals.filter(approver_id=entry.actor.id, approved=True)
@@ -89,11 +93,28 @@ def _session_of_unread_order(device_id: str, entry: Entry) -> str:
     return session_of_order(device_id, str(entry.detail.get("message", "")))
 
 
-def _ended(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
+def _ending_of(entry: Entry) -> Ending:
     try:
-        ending = Ending(str(entry.detail.get("ending", "")))
+        return Ending(str(entry.detail.get("ending", "")))
     except ValueError:
-        ending = Ending.FAILED
+        return Ending.FAILED
+
+
+def _told_as_well(session: ServiceSession, entry: Entry) -> bool:
+    """Keep what the device calls the ending of a session that had ended here before it said so.
+
+    Each side ends a session once and by the first word that it has; where they crossed on their
+    way, both are shown.
+    """
+    if session.device_ending:
+        return False
+    session.device_ending = _ending_of(entry).value
+    session.save(update_fields=["device_ending"])
+    return True
+
+
+def _ended(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
+    ending = session.device_ending = _ending_of(entry)
     actor = device_actor(session.device_id)
     # The device's word stands even where the table is behind: the steps before it were overtaken.
     if end(session, ending, at_ms=at_ms, actor=actor, gate=entry.gate, tell_device=False):
