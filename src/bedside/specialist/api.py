@@ -9,7 +9,14 @@ import httpx
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.specialist import repeats
-from bedside.specialist.errors import CliError, NotLoggedInError, RefusedError, UnreachableError
+from bedside.specialist.errors import (
+    CliError,
+    NotFoundError,
+    NotLoggedInError,
+    RefusedError,
+    UnreachableError,
+)
+from bedside.specialist.reach import check_address, silence_sentence, trust_file
 from bedside.specialist.store import Login
 from bedside.vocabulary import Gate
 
@@ -39,6 +46,9 @@ class Console:
         login: where the person is logged in.
         language: in which the person reads.
         wait: waits for some seconds.
+
+    Raises:
+        BadAddressError: the address is none, or must not be used; no CA is in the login's file.
     """
 
     def __init__(
@@ -47,15 +57,15 @@ class Console:
         self._wait = wait
         self._say = translator(language, "bedside-cli")
         self._language = language
-        self.address = login.console
+        self.address = check_address(login.console, language)
         headers = {"Accept-Language": language.value}
         if login.token:
             headers["Authorization"] = f"Bearer {login.token}"
         verify: ssl.SSLContext | bool = True
         if login.ca is not None:
-            verify = ssl.create_default_context(cafile=login.ca)
+            verify = trust_file(login.ca, language)
         self._http = httpx.Client(
-            base_url=login.console, headers=headers, timeout=TIMEOUT_S, verify=verify
+            base_url=self.address, headers=headers, timeout=TIMEOUT_S, verify=verify
         )
 
     def close(self) -> None:
@@ -106,7 +116,7 @@ class Console:
         if isinstance(answer, httpx.HTTPError):
             raise self._unreachable(answer) from answer
         if repeats.is_of_a_proxy(answer.status_code):
-            raise self._unreachable(answer.reason_phrase)
+            raise self._unreachable(answer.status_code)
         return answer
 
     def _try(
@@ -120,9 +130,11 @@ class Console:
                 raise self._unreachable(error) from error
             return error
 
-    def _unreachable(self, error: object) -> UnreachableError:
+    def _unreachable(self, fault: httpx.HTTPError | int) -> UnreachableError:
         words = self._say(N_("The console does not answer at {console}."))
-        return UnreachableError(words.format(console=self._http.base_url), str(error))
+        return UnreachableError(
+            words.format(console=self.address), silence_sentence(fault, self._language)
+        )
 
     def _object(self, answer: httpx.Response) -> Json:
         try:
@@ -142,7 +154,8 @@ class Console:
         reasons = problem.get("reasons") or []
         if answer.status_code == httpx.codes.FORBIDDEN and reasons:
             return RefusedError(*(self._reason(reason) for reason in reasons))
-        return CliError(str(problem.get("detail") or problem.get("title") or answer.status_code))
+        kind = NotFoundError if answer.status_code == httpx.codes.NOT_FOUND else CliError
+        return kind(str(problem.get("detail") or problem.get("title") or answer.status_code))
 
     def _reason(self, reason: Json) -> str:
         gate = Gate(reason["gate"])

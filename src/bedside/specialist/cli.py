@@ -1,6 +1,5 @@
 """`bedside`: the specialist's command line. Log in, ask, connect with plain `ssh`, end."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -36,6 +35,7 @@ from bedside.specialist.errors import (
 from bedside.specialist.store import (
     Login,
     SessionFolder,
+    folders_of,
     forget_login,
     load_login,
     newest_folder,
@@ -86,8 +86,8 @@ def login(
     browser: Annotated[bool, typer.Option(help=_(N_("Open the browser by itself.")))] = True,
 ) -> None:
     """Log in by the device authorization grant (RFC 8628), so that passkeys work."""
-    address = console.rstrip("/")
-    asking = Console(Login(address, "", ca), language=CONFIG.language)
+    asking = Console(Login(console, "", ca), language=CONFIG.language)
+    address = asking.address
     begun = asking.begin_login()
     OUT.print(_(N_("Open this page in your browser and confirm the code:")))
     OUT.print(f"  {begun['verification_uri']}", highlight=False)
@@ -188,6 +188,7 @@ def request(
         except ValueError:
             words = _(N_("{session} is not the id of a session.")).format(session=join)
             raise CliError(words) from None
+    _forget_ended()
     session, folder = opening.begin(console, CONFIG, wanted)
 
     def ready() -> None:
@@ -264,32 +265,42 @@ def _no_session(device: str) -> CliError:
     return CliError(words.format(device=device.upper()))
 
 
-def _open_folder(device: str) -> SessionFolder:
-    """Return the newest session for `device` on this computer, connected if it can be."""
+def _open_newest(device: str) -> None:
+    """Connect the newest live session for `device` on this computer, where it is not yet."""
     folder = newest_folder(CONFIG.sessions, device)
     if folder is None:
         raise _no_session(device)
-    if (folder.path / "connection.json").exists():
+    try:
+        console = _console()
+        folder, session = _newest_live(console, device)
+        _wait_for_consent(console, session)
+    except (UnreachableError, NotLoggedInError):
         # A console that does not answer keeps nobody from a session that is open.
-        with contextlib.suppress(UnreachableError, NotLoggedInError):
-            _wait_for_consent(folder)
-    else:
-        console = _wait_for_consent(folder)
+        if not folder.is_connected:
+            raise
+        return
+    if not folder.is_connected:
         _tell_first_sight(folder, opening.connect(console, CONFIG, folder), ERR)
-    return folder
 
 
-def _wait_for_consent(folder: SessionFolder) -> Console:
+def _newest_live(console: Console, device: str) -> tuple[SessionFolder, Json]:
+    """Forget every session for `device` that has ended; return the newest that has not."""
+    told = opening.told_of(console, folders_of(CONFIG.sessions, device))
+    over = {folder.session for folder, session in told if session["state"] == SessionState.ENDED}
+    opening.prune(CONFIG, [folder for folder, _ in told], over)
+    live = [each for each in told if each[0].session not in over]
+    if live:
+        return live[-1]
+    if told:
+        raise session_over(told[-1][1], CONFIG.language)
+    raise _no_session(device)
+
+
+def _wait_for_consent(console: Console, session: Json) -> None:
     """Say on standard error what the session waits for, until the operator has answered."""
-    console = _console()
-    session = console.get(f"/sessions/{folder.session}")
-    if session["state"] == SessionState.ENDED:
-        opening.close(CONFIG, folder)
-        raise session_over(session, CONFIG.language)
     session = wait_until_open(console, session, terminal=ERR, language=CONFIG.language)
     if (line := News(CONFIG.language).line(session, now_ms=0)) is not None:
         ERR.print(line, highlight=False, markup=False, soft_wrap=True)
-    return console
 
 
 @app.command(
@@ -304,7 +315,7 @@ def ssh(
     """Run the real `ssh` with our configuration; what follows the device goes to it unchanged."""
     host = ssh_config.host_of(device)
     if not ssh_config.is_shared(CONFIG, device):
-        _open_folder(device)
+        _open_newest(device)
         ssh_config.write(CONFIG)
     command = ["ssh", "-F", str(CONFIG.ssh_config), host, *context.args]
     try:
@@ -329,7 +340,7 @@ def write_ssh_config(
     """Write the configuration; with `--install`, make OpenSSH read it by itself."""
     ordered = _forget_ended()
     for folder in session_folders(CONFIG.sessions):
-        if folder.session in ordered and not (folder.path / "connection.json").exists():
+        if folder.session in ordered and not folder.is_connected:
             _tell_first_sight(folder, opening.connect(_console(), CONFIG, folder), OUT)
     path = ssh_config.write(CONFIG)
     if install:
@@ -347,10 +358,8 @@ def _forget_ended() -> set[SessionId]:
     folders = session_folders(CONFIG.sessions)
     if not folders:
         return set()
-    console = _console()
-    states = {
-        folder.session: console.get(f"/sessions/{folder.session}")["state"] for folder in folders
-    }
+    told = opening.told_of(_console(), folders)
+    states = {folder.session: session["state"] for folder, session in told}
     over = {session for session, state in states.items() if state == SessionState.ENDED}
     opening.prune(CONFIG, folders, over)
     return {session for session, state in states.items() if state not in AT_THE_SITE} - over
@@ -375,6 +384,8 @@ def end(
     for folder in mine:
         if folder.session == session:
             opening.close(CONFIG, folder)
+    # What ended before must not come back in its place.
+    _forget_ended()
     OUT.print("✓ " + _(N_("Ended.")))
 
 

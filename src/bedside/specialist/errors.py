@@ -4,7 +4,7 @@
 |---|---|
 | 0 | done |
 | 1 | something else went wrong |
-| 2 | the command was not understood |
+| 2 | the command was not understood, a file cannot be read, or a console's address is refused |
 | 3 | a journal does not verify, or a part is not installed |
 | 4 | not logged in |
 | 5 | refused by the console's rules |
@@ -17,9 +17,11 @@ from collections.abc import Sequence
 from enum import IntEnum
 
 __all__ = [
+    "BadAddressError",
     "CliError",
     "ExitCode",
     "KeyRefusedError",
+    "NotFoundError",
     "NotLoggedInError",
     "RefusedError",
     "SessionOverError",
@@ -54,6 +56,16 @@ class CliError(Exception):
     def __init__(self, *sentences: str) -> None:
         super().__init__(" ".join(sentences))
         self.sentences: Sequence[str] = sentences
+
+
+class BadAddressError(CliError):
+    """No address of a console, or one that must not be used."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NotFoundError(CliError):
+    """The console does not know, or does not show, what was asked for."""
 
 
 class NotLoggedInError(CliError):

@@ -1,6 +1,7 @@
 """From a request to a folder that `ssh` can use, and back to nothing at the end."""
 
 import base64
+import contextlib
 import json
 import time
 
@@ -10,7 +11,7 @@ from bedside.pki.ssh_certificates import SshKeyError
 from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.errors import KeyRefusedError
+from bedside.specialist.errors import KeyRefusedError, NotFoundError
 from bedside.specialist.store import SessionFolder
 from bedside.specialist.trust import Trust
 from bedside.vocabulary import (
@@ -22,7 +23,7 @@ from bedside.vocabulary import (
     parse_session_id,
 )
 
-__all__ = ["begin", "close", "connect", "joining", "prune"]
+__all__ = ["begin", "close", "connect", "joining", "prune", "told_of"]
 
 
 def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Json, SessionFolder]:
@@ -102,6 +103,16 @@ def close(config: SpecialistConfig, folder: SessionFolder) -> None:
     """Forget a session's key and take it out of the configuration."""
     folder.remove()
     ssh_config.write(config)
+
+
+def told_of(console: Console, folders: list[SessionFolder]) -> list[tuple[SessionFolder, Json]]:
+    """Return those of `folders` that the console knows, each with what it says; raises CliError."""
+    told = []
+    for folder in folders:
+        # One of another console, say: it is left alone.
+        with contextlib.suppress(NotFoundError):
+            told.append((folder, console.get(f"/sessions/{folder.session}")))
+    return told
 
 
 def prune(config: SpecialistConfig, folders: list[SessionFolder], over: set[SessionId]) -> None:

@@ -18,6 +18,7 @@ from bedside.vocabulary import SessionId, parse_session_id
 __all__ = [
     "Login",
     "SessionFolder",
+    "folders_of",
     "forget_login",
     "load_login",
     "newest_folder",
@@ -102,6 +103,11 @@ class SessionFolder:
         """The manufacturer's CA."""
         return self.path / "ca.pem"
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the console has given what it takes to connect."""
+        return (self.path / "connection.json").exists()
+
     def write(self, name: str, data: bytes) -> None:
         """Write one file of the folder, 0600."""
         write_private(self.path / name, data)
@@ -150,11 +156,16 @@ def session_folders(sessions: Path) -> list[SessionFolder]:
     return found
 
 
-def newest_folder(sessions: Path, device: str) -> SessionFolder | None:
-    """Return the newest session for `device` on this computer, None where there is none."""
-    found = [
+def folders_of(sessions: Path, device: str) -> list[SessionFolder]:
+    """Return the sessions for `device` on this computer, oldest first."""
+    return [
         folder
         for folder in session_folders(sessions)
         if folder.description()["device"] == device.upper()
     ]
+
+
+def newest_folder(sessions: Path, device: str) -> SessionFolder | None:
+    """Return the newest session for `device` on this computer, None where there is none."""
+    found = folders_of(sessions, device)
     return found[-1] if found else None

@@ -1,0 +1,121 @@
+"""Sessions that have ended are forgotten together, and the newest live one is what `ssh` uses."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bedside.language import Language
+from bedside.specialist import ssh_config
+from bedside.specialist.config import SpecialistConfig
+from bedside.specialist.errors import ExitCode
+from bedside.specialist.store import Login, SessionFolder, save_login, session_folders
+from tests.specialist.test_api import Scripted, scripted
+from tests.specialist.test_waiting import session
+
+__all__ = ["scripted"]
+
+FIRST, SECOND, THIRD = (f"01JD000000000000000000000{number}" for number in range(3))
+UNKNOWN = (404, {"code": "not_found", "title": "Not found", "status": 404})
+OVER = (200, session("ended", ending="by_operator"))
+LIVE = (200, session("live_control"))
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def config(tmp_path: Path, scripted: Scripted) -> SpecialistConfig:
+    """A computer with three sessions, connected one after the other to one device."""
+    config = SpecialistConfig(
+        tmp_path / "config", tmp_path / "state", tmp_path / "ssh", Language.ENGLISH
+    )
+    save_login(config.login, Login(scripted.address, "t"))
+    for name in (FIRST, SECOND, THIRD):
+        folder = SessionFolder(config.sessions, name)
+        told = {"device": "CI-20417", "access": "system", "mode": "control", "language": "en"}
+        folder.write("session.json", json.dumps(told).encode())
+        folder.write("connection.json", b"{}")
+    ssh_config.write(config)
+    return config
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run `bedside` where `ssh` writes which session it was given."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    ssh = tools / "ssh"
+    ssh.write_text('#!/bin/sh\ngrep -o "sessions/[0-9A-Z]*/key\\"" "$2"\n')
+    ssh.chmod(0o755)
+
+    def run(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "bedside", *words],
+            env={
+                "PATH": f"{tools}:{os.environ['PATH']}",  # noqa: TID251 - a child's environment
+                "BEDSIDE_HOME": str(tmp_path),
+                "LC_ALL": "en_CA.UTF-8",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def kept(config: SpecialistConfig) -> list[str]:
+    return [folder.session for folder in session_folders(config.sessions)]
+
+
+def test_with_every_session_over_none_comes_back(
+    config: SpecialistConfig, scripted: Scripted, run: Run
+) -> None:
+    scripted.answers = [OVER, OVER, OVER]
+
+    code, said = run("ssh", "ci-20417")
+
+    assert (code, kept(config)) == (ExitCode.SESSION_OVER, [])
+    assert "Ended by the operator." in said
+    assert "Host " not in config.ssh_config.read_text("utf-8")
+    assert "There is no session for CI-20417" in run("ssh", "ci-20417")[1]
+
+
+@pytest.mark.parametrize(
+    ("answers", "left", "used"),
+    [
+        ([OVER, LIVE, OVER], [SECOND], SECOND),
+        ([OVER, LIVE, LIVE], [SECOND, THIRD], THIRD),
+        ([UNKNOWN, LIVE, OVER], [FIRST, SECOND], SECOND),
+    ],
+)
+def test_ssh_uses_the_newest_live_session(
+    config: SpecialistConfig,
+    scripted: Scripted,
+    run: Run,
+    answers: list[tuple[int, object]],
+    left: list[str],
+    used: str,
+) -> None:
+    scripted.answers = list(answers)
+
+    code, said = run("ssh", "ci-20417")
+
+    assert (code, said) == (0, f'sessions/{used}/key"\n')
+    assert kept(config) == left
+
+
+def test_a_session_that_is_ended_leaves_the_place_to_no_ended_one(
+    config: SpecialistConfig, scripted: Scripted, run: Run
+) -> None:
+    scripted.answers = [OVER, OVER, LIVE]
+
+    code, said = run("end", "ci-20417")
+
+    assert code == 0, said
+    assert scripted.asked[0][1] == f"/api/v1/sessions/{THIRD}/end"
+    assert kept(config) == [SECOND]
