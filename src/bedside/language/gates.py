@@ -59,7 +59,9 @@ GATES: dict[Gate, str] = {
         "The second authentication is locked after too many wrong answers."
     ),
     Gate.CHANNEL: N_("This kind of channel is not part of the access that was allowed."),
-    Gate.FORWARD: N_("This address is not an endpoint of the device's product profile."),
+    Gate.FORWARD: N_(
+        "A forward leads only to the endpoints of the device's product profile, and never back from it."
+    ),
     Gate.DATA_ITEM: N_("This is not a data item of the device's product profile."),
     Gate.INBOX: N_("Files can only be put into the inbox, up to its limit."),
     Gate.VIEW_ONLY: N_("Only viewing was allowed: nothing can be changed."),
@@ -117,7 +119,9 @@ ADVICE: dict[Gate, str] = {
     Gate.PRESENCE_CODE: N_("Have the code on the device's screen read out to you again."),
     Gate.SECOND_AUTHENTICATION_LOCKED: N_("Wait a quarter of an hour, then ask again."),
     Gate.CHANNEL: N_("Ask for a session with the access you need."),
-    Gate.FORWARD: N_("Use an endpoint by its name in the product profile."),
+    Gate.FORWARD: N_(
+        "Use ssh -L to an endpoint by its name in the product profile, without ssh -R."
+    ),
     Gate.DATA_ITEM: N_("List /items to see what the device offers."),
     Gate.INBOX: N_("Put files into /inbox in a session with control."),
     Gate.VIEW_ONLY: N_("Ask for a session with control."),

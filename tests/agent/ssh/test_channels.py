@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bedside.agent.ssh.helm import Seat
-from bedside.language import Language
+from bedside.language import Language, gate_advice, gate_sentence
 from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode, Outcome
 from tests.agent.ssh.kit import SESSION, Device, device
 from tests.agent.ssh.test_authentication import until
@@ -245,6 +245,10 @@ async def test_reverse_agent_and_x11_forwards_are_refused_aloud_and_the_command_
         assert result.out == b"ran\n"
         assert "reverse forwards are never granted" in result.err
         assert last_refusal(play).detail["channel"] == "tcpip-forward"
+        # What a page says of the gate fits this forward too.
+        assert last_refusal(play).gate is Gate.FORWARD
+        assert "never back" in gate_sentence(Gate.FORWARD, Language.ENGLISH)
+        assert "without ssh -R" in gate_advice(Gate.FORWARD, Language.ENGLISH)
         result = await play.run("ssh", "-R", "/tmp/s:127.0.0.1:22", "device", "echo ran")
         assert "reverse forwards are never granted" in result.err
         assert last_refusal(play).detail["channel"] == "streamlocal-forward"
@@ -266,6 +270,25 @@ async def test_reverse_agent_and_x11_forwards_are_refused_aloud_and_the_command_
         assert result.out == b"ran\n"
         assert "X11 forwarding is never granted" in result.err
         assert last_refusal(play).detail["channel"] == "x11"
+
+
+async def test_over_a_shared_connection_openssh_keeps_the_reason_and_the_journal_has_it(tmp_path):
+    # As docs/topics/ssh-in-the-tunnel.md says it.
+    share = ("-o", "ControlMaster=auto", "-o", f"ControlPath={tmp_path}/m")
+    elsewhere = ("-W", "192.168.1.20:80", "device")
+    async with device(tmp_path) as play:
+        first = await play.start("ssh", *share, "device", "echo ready; cat")
+        assert await first.stdout.readline() == b"ready\n"
+        shared = await play.run("ssh", *share, *elsewhere)
+        assert shared.status == 255
+        assert "Session open refused by peer" in shared.err
+        assert last_refusal(play).gate is Gate.FORWARD
+        assert last_refusal(play).detail["name"] == "192.168.1.20"
+        first.stdin.close()
+        assert b"No other machine can be reached" in await first.stderr.read()
+        await first.communicate()
+        alone = await play.run("ssh", "-o", "ControlPath=none", *elsewhere)
+        assert "No other machine can be reached" in alone.err
 
 
 async def test_a_socket_on_the_device_is_never_reached(tmp_path):

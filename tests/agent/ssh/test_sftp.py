@@ -150,7 +150,38 @@ async def test_every_other_act_is_not_spoken(tmp_path):
             result = await batch(play, line)
             assert result.status == 1, line
             assert "Connection closed" not in result.err
+            if not line.startswith(("ln inbox", "df", "copy")):  # these OpenSSH does not even ask
+                assert "Nothing is renamed or removed, and no folder is made" in result.err, line
+                assert file_entries(play)[-1].detail["reason"] == "act"
+                assert file_entries(play)[-1].gate is Gate.INBOX
         assert names(tmp_path / "inbox") == ["here"]
+
+
+async def test_a_folder_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "fix").mkdir()
+    (tmp_path / "fix/a").write_text("a")
+    async with device(tmp_path) as play:
+        for copied in (
+            await play.run("scp", "-r", str(tmp_path / "fix"), "device:inbox/"),
+            await batch(play, f"put -r {tmp_path}/fix inbox/"),
+        ):
+            assert copied.status != 0
+            assert "pack a folder into one file" in copied.err
+        assert names(tmp_path / "inbox") == []
+
+
+async def test_a_path_outside_is_refused_aloud_and_journalled_once_a_channel(tmp_path):
+    async with device(tmp_path) as play:
+        for result in (
+            await batch(play, "-ls /etc", "-get /etc/shadow stolen", "-cd /var", "get /etc/passwd stolen"),
+            await play.run("scp", "device:/etc/passwd", str(tmp_path / "stolen")),
+        ):  # fmt: skip
+            assert result.status != 0
+            assert result.err.count("only /items (named data items, to read) and /inbox") == 1
+        assert not (tmp_path / "stolen").exists()
+        entries = file_entries(play)
+        assert [entry.detail["reason"] for entry in entries] == ["nowhere", "nowhere"]
+        assert {entry.gate for entry in entries} == {Gate.DATA_ITEM}
 
 
 async def test_sftp_lists_what_there_is(tmp_path):

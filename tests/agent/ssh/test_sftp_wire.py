@@ -69,7 +69,7 @@ EXPECTED = [
     wire.RealPath(16, "."),
     wire.Limits(17),
     wire.Unsupported(18, "copy-data"),
-    wire.Unsupported(19, "13"),
+    wire.Change(19, "/inbox/a"),
     wire.Close(20, b"\0\0\0\1"),
 ]
 

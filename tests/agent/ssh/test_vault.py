@@ -178,8 +178,12 @@ def test_folders_list_their_names(folder):
     assert here.names(Place("items")) == ["events.log", "link"]
     assert here.names(Place("inbox")) == ["a"]
     assert here.stat(Place("inbox", "a")).st_size == 1
-    for place in (Place("etc"), Place("items", "none"), Place("inbox", "none")):
+    for place in (Place("items", "none"), Place("inbox", "none")):
         with pytest.raises(FileNotFoundError):
             here.stat(place)
-    with pytest.raises(FileNotFoundError):
-        here.names(Place("etc"))
+        with pytest.raises(FileNotFoundError):
+            here.names(place)
+    for look in (here.stat, here.names):
+        with pytest.raises(FileRefusedError) as refused:
+            look(Place("etc"))
+        assert refused.value.refusal is FileRefusal.NOWHERE

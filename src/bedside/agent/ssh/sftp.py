@@ -76,6 +76,7 @@ class SftpService:
             wire.ReadFolder: self._read_folder,
             wire.RealPath: self._real_path,
             wire.Limits: lambda request: self._send(wire.limits_reply(request.id)),
+            wire.Change: lambda request: self._refuse(request.id, FileRefusal.ACT, request.path),
             wire.Unsupported: lambda request: self._status(request.id, Status.UNSUPPORTED),
             wire.Close: self._close,
         }
@@ -300,6 +301,17 @@ class SftpService:
 
     def _refuse(self, number: int, refusal: FileRefusal, path: str) -> None:
         """Say it once on the channel's stderr: clients show only "Permission denied"."""
+        sentence = words.file_sentence(refusal, self._context.grant)
+        is_new = refusal not in self._said
+        self._said.add(refusal)
+        # A program that looks everywhere for its files must not fill the journal.
+        if is_new or refusal is not FileRefusal.NOWHERE:
+            self._record_refusal(refusal, path)
+        if is_new and not self._chan.is_closing():
+            self._chan.write_stderr(f"{sentence}\r\n".encode())
+        self._status(number, Status.PERMISSION_DENIED, sentence)
+
+    def _record_refusal(self, refusal: FileRefusal, path: str) -> None:
         self._conn.create_task(
             self._context.hooks.record(
                 JournalAction.SESSION_FILE_REFUSED,
@@ -308,11 +320,6 @@ class SftpService:
                 detail={"reason": str(refusal), "path": short(path)},
             )
         )
-        sentence = words.file_sentence(refusal, self._context.grant)
-        if refusal not in self._said and not self._chan.is_closing():
-            self._said.add(refusal)
-            self._chan.write_stderr(f"{sentence}\r\n".encode())
-        self._status(number, Status.PERMISSION_DENIED, sentence)
 
     def _handle(self) -> bytes:
         return next(self._numbers).to_bytes(4, "big")

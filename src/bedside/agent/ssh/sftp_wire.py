@@ -12,6 +12,7 @@ __all__ = [
     "MAX_DATA",
     "MAX_PACKET",
     "Attributes",
+    "Change",
     "Close",
     "FStat",
     "Init",
@@ -168,6 +169,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A request to remove, rename or link something, or to make a folder: never done."""
+
+    id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """A request that is not spoken here, by its number or name."""
 
@@ -177,7 +186,7 @@ class Unsupported:
 
 Request = (
     Init | Open | Close | Read | Write | Stat | FStat | SetStat | OpenFolder | ReadFolder
-    | RealPath | Limits | Unsupported
+    | RealPath | Limits | Change | Unsupported
 )  # fmt: skip
 
 
@@ -278,6 +287,8 @@ def _parse(packet: memoryview) -> Request:
             return OpenFolder(number, fields.path())
         case 12:
             return ReadFolder(number, fields.handle())
+        case 13 | 14 | 15 | 18 | 20:
+            return Change(number, fields.path())
         case 16:
             return RealPath(number, fields.path())
         case 200:

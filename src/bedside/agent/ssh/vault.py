@@ -43,6 +43,7 @@ _READ_AGAIN = 1024 * 1024
 class FileRefusal(StrEnum):
     """Why a file is refused."""
 
+    ACT = "act"
     FILES_IN = "files_in"
     FILES_OUT = "files_out"
     INBOX_IN_VIEW = "inbox_in_view"
@@ -50,6 +51,7 @@ class FileRefusal(StrEnum):
     INBOX_SIZE = "inbox_size"
     ITEM = "item"
     ITEM_SIZE = "item_size"
+    NOWHERE = "nowhere"
     NO_INBOX = "no_inbox"
     READ_ONLY = "read_only"
 
@@ -65,6 +67,7 @@ _GATES = {
     FileRefusal.INBOX_IN_VIEW: Gate.VIEW_ONLY,
     FileRefusal.ITEM: Gate.DATA_ITEM,
     FileRefusal.ITEM_SIZE: Gate.DATA_ITEM,
+    FileRefusal.NOWHERE: Gate.DATA_ITEM,
     FileRefusal.READ_ONLY: Gate.DATA_ITEM,
 }
 
@@ -212,7 +215,8 @@ class Vault:
         self._actions = grant.actions
 
     def names(self, place: Place) -> list[str]:
-        """Return the names in a folder; raises FileNotFoundError where there is none."""
+        """Return the names in a folder; raises as `stat` does where there is none."""
+        _check_folder(place)
         if place == Place(""):
             return ["items"] + (["inbox"] if self._inbox else [])
         if place == Place("items"):
@@ -223,7 +227,11 @@ class Vault:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def stat(self, place: Place) -> os.stat_result:
-        """Return what is there, with the mode a client may use; raises OSError."""
+        """Return what is there, with the mode a client may use.
+
+        Raises OSError, and FileRefusedError outside the two folders (clause 1).
+        """
+        _check_folder(place)
         if place in {Place(""), Place("items")} or (place == Place("inbox") and self._inbox):
             writable = place.folder == "inbox" and self._may_write
             return _stat_result(stat.S_IFDIR | (0o700 if writable else 0o500), 0, 0)
@@ -270,6 +278,11 @@ class Vault:
     @staticmethod
     def _is_ours(name: str) -> bool:
         return bool(_NAME.match(name)) and not name.startswith(".") and len(name.encode()) <= 200
+
+
+def _check_folder(place: Place) -> None:
+    if place.folder not in {"", "items", "inbox"}:
+        raise FileRefusedError(FileRefusal.NOWHERE)
 
 
 @contextlib.contextmanager

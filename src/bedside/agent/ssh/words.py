@@ -99,6 +99,10 @@ _REFUSALS = {
 }
 
 _FILE_REFUSALS = {
+    FileRefusal.ACT: N_(
+        "refused by the device: files are only read from /items and put into /inbox, one by one. "
+        "Nothing is renamed or removed, and no folder is made: pack a folder into one file."
+    ),
     FileRefusal.FILES_IN: N_(
         "refused by the device: files to the device are not part of this session. Request a session with files in."
     ),
@@ -117,6 +121,9 @@ _FILE_REFUSALS = {
     ),
     FileRefusal.ITEM_SIZE: N_(
         "refused by the device: the data item is larger than its limit. Ask the site."
+    ),
+    FileRefusal.NOWHERE: N_(
+        "refused by the device: only /items (named data items, to read) and /inbox (files to send) can be seen."
     ),
     FileRefusal.NO_INBOX: N_("refused by the device: this product takes no files."),
     FileRefusal.READ_ONLY: N_(
