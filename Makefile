@@ -49,8 +49,7 @@ fmt: venv ## format and fix what can be fixed
 	$(RUN)/ruff check --fix .
 
 bench: venv system ## one benchmark: B=NAME; prints "name value unit" lines
-	@test -n "$(B)" || { echo "make bench B=NAME; NAME is one of:"; ls bench/*.py 2>/dev/null | sed 's|bench/||; s|\.py$$||; /^_/d; s/^/  /'; exit 2; }
-	@$(RUN)/python -m bench.$(B)
+	@$(RUN)/python -m tools.bench $(B)
 
 docs: venv ## the documentation, in docs/_build/html
 	$(RUN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

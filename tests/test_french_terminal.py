@@ -21,7 +21,7 @@ ENGLISH = re.compile(
 # French has these too.
 ENGLISH_ONLY = {"a", "or", "error", "for", "no", "is", "in", "it"}
 NAMES = re.compile(
-    r"--?[a-z][\w-]*|`[^`]*`|bedside(?: [a-z][\w-]*)*|[A-Z_]{2,}|\{[^}]*\}|~?/[\w/.-]+|[\w-]+\.\w+|'[\w, -]*'|\w+(?:\|\w+)+"
+    r"(?m:^ {4}[a-z][\w-]*(?=\s))|--?[a-z][\w-]*|`[^`]*`|bedside(?: [a-z][\w-]*)*|[A-Z_]{2,}|\{[^}]*\}|~?/[\w/.-]+|[\w-]+\.\w+|'[\w, -]*'|\w+(?:\|\w+)+"
 )
 ASK = """
 import contextlib, io, json, sys
@@ -79,8 +79,9 @@ PROGRAMS = {
     "agent": [
         ["agent", *HELP],
         *(["agent", word, *HELP] for word in (
-            "enrol", "run", "status", "host-key", "check", "set-support-credential", "journal",
+            "enrol", "run", "status", "host-key", "check", "set-support-credential", "journal", "site",
         )),
+        *(["agent", "site", word, *HELP] for word in ("trust", "install", "show")),
         ["agent"],
         ["agent", "nothing"],
         ["agent", "enrol"],
@@ -101,7 +102,16 @@ PROGRAMS = {
     ],
     "panel": [["panel", *HELP], ["panel"], ["panel", "--language", "de", "--socket", "x"]],
     "demo": [["demo", *HELP], ["demo", "nothing"]],
-    "site": [["site", *HELP], ["site"], ["site", "nothing"]],
+    "site": [
+        ["site", *HELP],
+        *(["site", *words.split(), *HELP] for words in (
+            "key", "key new", "key show", "key hand-over", "policy", "policy new", "policy sign",
+            "policy show", "approver", "approver add",
+        )),
+        ["site"],
+        ["site", "nothing"],
+        ["site", "policy", "sign"],
+    ],
     "console": [
         ["console", *HELP],
         ["console", "nothing"],
@@ -110,11 +120,58 @@ PROGRAMS = {
             "live", "offer-enrolment", "openapi", "reset-factors", "review", "set-password", "unlock", "web",
             "worker",
         )),
+        *(["console", "journal", word, *HELP] for word in ("verify", "export")),
         ["console", "apply"],
         ["console", "journal", "burn"],
         ["console", "add-relay", "a"],
     ],
 }  # fmt: skip
+
+
+PLACES = frozenset(
+    [
+        "ADRESSE",
+        "APPAREIL",
+        "ARGUMENTS",
+        "CODE",
+        "COMMANDE",
+        "CONSOLE",
+        "COURRIEL",
+        "DATE",
+        "DOSSIER",
+        "ÉTABLISSEMENT",
+        "EXPORTATION",
+        "FICHIER",
+        "FUSEAU",
+        "HÔTE",
+        "HÔTE:PORT",
+        "MOT",
+        "MOTS",
+        "NOM",
+        "NOMBRE",
+        "NUMÉRO",
+        "OPTIONS",
+        "PAYS",
+        "PERSONNE",
+        "PORT",
+        "RECHERCHE",
+        "SÉANCE",
+        "SÉANCE_OU_APPAREIL",
+        "SOCKET",
+        "TEXTE",
+    ]
+)
+"""What stands in a French usage for a value; what is not here is English, or waits for its line."""
+
+
+def places(text: str, words: list[str]) -> list[str]:
+    """What stands for values in a program's help: in its usage, and behind its options."""
+    usage, _blank, rest = text.partition("\n\n")
+    plain = re.sub(r"\{[^}]*\}|(?<![\w-])--?[\w-]+|[][|.]", " ", usage.partition(":")[2])
+    named = {"bedside", *words}
+    behind = re.findall(r"^ +(?:-\w[ \w]*, )?--[\w-]+ ([^\W\d_][\w:]*)(?:  |$)", rest, re.MULTILINE)
+    listed = re.findall(r"^  [a-z][a-z-]* ([A-Z]{2,})", rest, re.MULTILINE)
+    return [word for word in [*plain.split(), *behind, *listed] if word not in named]
 
 
 def english(text: str) -> list[str]:
@@ -163,6 +220,12 @@ def test_it_speaks_french(said):
         assert not english(text), (words, text)
 
 
+def test_what_stands_for_a_value_is_french(said):
+    for words, _code, text in said:
+        if words[-1:] == HELP:
+            assert set(places(text, words)) <= PLACES, (words, text)
+
+
 def test_help_is_no_failure_and_a_misuse_is_one(said):
     for words, code, _text in said:
         assert (code == 0) == (words[-1:] == HELP), (words, code)
@@ -172,4 +235,7 @@ def test_what_is_looked_for_is_found():
     assert english("Show this message and exit.")
     assert english("usage: x\n\noptions:\n  -h, --help  show this help message and exit")
     assert english("Missing option '--case'.")
+    assert places("usage: bedside x [-h] [--to TO] file\n\n  --to TO  somewhere", ["x"]) == [
+        "TO", "file", "TO"
+    ]  # fmt: skip
     assert not english("Utilisation : bedside [OPTIONS] COMMANDE\n  --help  Afficher cette aide.")

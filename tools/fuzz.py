@@ -124,11 +124,20 @@ def _search_by_coverage(name: str, seconds: float) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Fuzz one target for a while; return 0 when nothing was found."""
+    """Fuzz one target for a while; return 0 when nothing was found, 2 where there is none of the name."""
     parser = argparse.ArgumentParser(description="fuzz one parser")
-    parser.add_argument("name", choices=target_names())
+    parser.add_argument("name", nargs="?", default="")
     parser.add_argument("--seconds", type=float, default=60)
     chosen = parser.parse_args(argv)
+    names = target_names()
+    if chosen.name not in names:
+        wrong = f"There is no target {chosen.name}. " if chosen.name else ""
+        print(
+            f"{wrong}make fuzz F=NAME S=SECONDS; NAME is one of:",
+            *(f"  {n}" for n in names),
+            sep="\n",
+        )
+        return 2
     guided = importlib.util.find_spec("atheris") is not None
     search = _search_by_coverage if guided else _search_plainly
     return search(chosen.name, chosen.seconds)

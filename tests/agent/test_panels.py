@@ -10,8 +10,9 @@ import pytest
 
 from bedside.agent.panels import MAX_PANELS, Panels, SocketRights
 from bedside.agent.reactor import Reactor
+from bedside.agent.words import refusal_sentence
 from bedside.language import Language
-from bedside.protocol.local import Done, Hello, Stop, to_line
+from bedside.protocol.local import Done, Hello, PanelFault, Stop, parse_from_agent, to_line
 
 
 class Play:
@@ -81,16 +82,56 @@ def test_nothing_is_told_before_hello(play):
         client.recv(1)
 
 
+BLANK = b'{"type":"accept","id":9,"session":"01JD0000000000000000000000","name":"  "}\n'
+
+
 @pytest.mark.parametrize(
-    "data",
-    [to_line(Stop(1)), b"{}\n", b"not json\n", b"x" * 70_000, HELLO + b'{"type":"open"}\n'],
+    ("data", "number", "code"),
+    [
+        (to_line(Stop(1)), 1, PanelFault.NO_HELLO),
+        (b"{}\n", 0, PanelFault.MALFORMED),
+        (b"not json\n", 0, PanelFault.MALFORMED),
+        (b"\xff\x00\n", 0, PanelFault.MALFORMED),
+        (b"x" * 70_000, 0, PanelFault.TOO_LONG),
+        (b"[" * 30_000 + b"\n", 0, PanelFault.TOO_LONG),
+        (b'{"type":"hello","v":1,"id":4,"language":"xx"}\n', 4, PanelFault.MALFORMED),
+        (HELLO + b'{"type":"open","id":5}\n', 5, PanelFault.MALFORMED),
+        (HELLO + b'{"type":"open","id":-5}\n', 0, PanelFault.MALFORMED),
+        (HELLO + BLANK, 9, PanelFault.MALFORMED),
+        (HELLO + b"x" * 70_000, 0, PanelFault.TOO_LONG),
+    ],
 )
-def test_what_is_malformed_or_out_of_turn_costs_the_connection(play, data):
+def test_what_is_malformed_or_out_of_turn_is_told_so_and_costs_the_connection(
+    play, data, number, code
+):
     client = play.connect()
     play.say(client, data)
     play.turn()
+    told = parse_from_agent(client.recv(1000).removesuffix(b"\n"))
+    assert (told.id, told.code) == (number, code)
+    language = Language.FRENCH if data.startswith(HELLO) else Language.ENGLISH
+    assert told.sentence == refusal_sentence(code, language)
     assert client.recv(100) == b""
     assert Stop(1) not in play.heard
+
+
+def test_nothing_that_comes_after_a_fault_is_heard(play):
+    client = play.connect()
+    play.say(client, HELLO + b"{}\n" + to_line(Stop(1)))
+    play.turn()
+    assert play.heard == ["hello"]
+    assert client.recv(1000).count(b"\n") == 1
+
+
+def test_who_says_garbage_and_reads_nothing_is_hung_up_on(play):
+    deaf, quick = play.connect(), play.connect()
+    for client in (deaf, quick):
+        play.say(client, HELLO)
+    for _ in range(10_000):
+        play.panels.tell(Done(1))
+        quick.recv(100)
+    play.say(deaf, b"{}\n")
+    assert len(play.panels._links) == 1
 
 
 def test_more_panels_than_there_can_be_are_sent_away(play):

@@ -56,6 +56,21 @@ def test_a_program_that_ends_by_itself_is_named_with_its_last_words(tmp_path: Pa
         wait_for("the loss", lost, within_s=10)
 
 
+def test_what_ended_is_started_again_as_it_was_and_what_it_left_is_gone(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        line = "echo $WORD; sleep 600 & echo $!; kill -9 $$"
+        processes.start("relay-a", ["sh", "-c", line], WORD="hello")
+        wait_for("its end", lambda: bool(processes.ended()), within_s=10)
+        assert processes.ended() == {"relay-a": -9}
+        child = int(processes.last_words("relay-a").split()[-1])
+
+        processes.restart("relay-a")
+
+        wait_for("what it left", lambda: gone(child), within_s=5)
+        wait_for("its second end", lambda: bool(processes.ended()), within_s=10)
+        assert processes.last_words("relay-a").count("hello") == 2
+
+
 def test_waiting_names_what_never_came() -> None:
     with pytest.raises(TimeoutError, match="the moon: not within 0 s"):
         wait_for("the moon", lambda: False, within_s=0.1)

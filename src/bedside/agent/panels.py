@@ -13,12 +13,15 @@ from pathlib import Path
 from bedside.agent.files import make_private_folder
 from bedside.agent.reactor import READ, WRITE, Reactor
 from bedside.language import Language
-from bedside.protocol.errors import ProtocolError
+from bedside.protocol.errors import LimitError, ProtocolError
 from bedside.protocol.local import (
+    Failed,
     FromAgent,
     FromPanel,
     Hello,
     LineReader,
+    PanelFault,
+    number_of,
     parse_from_panel,
     to_line,
 )
@@ -99,22 +102,42 @@ class PanelLink:
                 self.close()
                 return
             self._reader.receive(data)
-            while self._socket.fileno() >= 0 and (line := self._reader.next()) is not None:
-                self._obey(parse_from_panel(line))
+            while self._socket.fileno() >= 0 and self._obey_next():
+                pass
         except BlockingIOError:
             return
-        except (OSError, ProtocolError):
-            # Malformed input costs its connection and nothing else.
+        except OSError:
             self.close()
+
+    def _obey_next(self) -> bool:
+        """Obey the next whole line, if there is one; malformed input costs its connection."""
+        line: bytes | None = None
+        try:
+            line = self._reader.next()
+            if line is not None:
+                self._obey(parse_from_panel(line))
+        except ProtocolError as error:
+            long = isinstance(error, LimitError)
+            fault = PanelFault.TOO_LONG if long else PanelFault.MALFORMED
+            self._dismiss(number_of(line or b""), fault)
+        return line is not None
 
     def _obey(self, message: FromPanel) -> None:
         if isinstance(message, Hello):
             self.language = message.language
             self._panels.on_hello(self)
         elif self.language is None:
-            self.close()
+            self._dismiss(message.id, PanelFault.NO_HELLO)
         else:
             self._panels.on_message(self, message)
+
+    def _dismiss(self, number: int, fault: PanelFault) -> None:
+        """Say why, and hang up (5.11): what does not go out at once is not waited for."""
+        from bedside.agent.words import refusal_sentence
+
+        language = self.language or Language.ENGLISH
+        self.send(Failed(number, fault, refusal_sentence(fault, language)))
+        self.close()
 
     def _flush(self) -> None:
         try:

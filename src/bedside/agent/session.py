@@ -389,15 +389,16 @@ class ServiceSession:
         if self._seat is Seat.JOINED:
             self._parts.stage.helm.moved()
 
-    def does(self, text: str) -> None:
-        """Show what the specialist does now, and keep it for who verifies the device.
+    def does(self, text: str, *, may_change: bool) -> None:
+        """Show what the specialist does now; keep what may change the device for who verifies it.
 
         A command may hold whatever its author typed; a screen and a status show letters.
         """
         self._doing = short(text)
-        self.note_change(text)
-        if self._seat is Seat.JOINED:
-            self._parts.stage.helm.did(text)
+        if may_change:
+            self.note_change(text)
+            if self._seat is Seat.JOINED:
+                self._parts.stage.helm.did(text)
         self._show_again()
 
     def note_change(self, text: str) -> None:
@@ -564,8 +565,8 @@ class _Hooks:
     ) -> None:
         self._session.write(action, outcome=outcome, gate=gate, thing=object, detail=detail or {})
 
-    def doing(self, text: str) -> None:
-        self._session.does(text)
+    def doing(self, text: str, *, may_change: bool) -> None:
+        self._session.does(text, may_change=may_change)
 
     def authenticated(self) -> None:
         self._session.went_live()

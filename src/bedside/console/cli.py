@@ -1,11 +1,12 @@
 """`bedside console WORD`: every word is a Django command; `manage` passes anything through."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bedside.language import N_, spoken_language, translator
+from bedside.language import N_, Language, spoken_language, translator
 from bedside.language.config_error import ConfigError
 
 __all__ = ["WORDS", "main"]
@@ -46,7 +47,7 @@ def main(argv: list[str]) -> int:
         os.environ[CONFIG_VARIABLE] = arguments[1]  # noqa: TID251 - Django reads settings by name
         arguments = arguments[2:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(_usage(say))
+        print(_usage(language))
         return 0 if arguments else 2
     word, rest = arguments[0], arguments[1:]
     if word != "manage" and not os.environ.get(CONFIG_VARIABLE):  # noqa: TID251 - as above
@@ -55,20 +56,25 @@ def main(argv: list[str]) -> int:
         return 2
     os.environ["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"  # noqa: TID251
     try:
-        return _manage(rest) if word == "manage" else _run(word, rest, say)
+        return _manage(rest) if word == "manage" else _run(word, rest, language)
     except ConfigError as error:
         print(f"bedside console: {error.say(language)}", file=sys.stderr)
         return 2
 
 
-def _usage(say: Callable[[str], str]) -> str:
-    width = max(len(word) for word, _ in WORDS)
-    lines = [f"  {word:<{width}}  {say(meaning)}" for word, meaning in WORDS]
+def _usage(language: Language) -> str:
+    say, place = translator(language, "django", _CATALOGUES), translator(language)
+    words = [
+        (re.sub("[A-Z]{2,}", lambda found: place(found[0]), word), say(meaning))
+        for word, meaning in WORDS
+    ]
+    width = max(len(word) for word, _ in words)
+    lines = [f"  {word:<{width}}  {meaning}" for word, meaning in words]
     usage = say(N_("usage: bedside console [--config FILE] WORD ..."))
     return "\n".join([usage, "", say(N_("words:")), *lines])
 
 
-def _run(word: str, rest: list[str], say: Callable[[str], str]) -> int:
+def _run(word: str, rest: list[str], language: Language) -> int:
     import django
     from django.core.management import get_commands, load_command_class
 
@@ -78,8 +84,9 @@ def _run(word: str, rest: list[str], say: Callable[[str], str]) -> int:
     name = word.replace("-", "_")
     commands = get_commands()
     if name not in commands:
+        say = translator(language, "django", _CATALOGUES)
         print(say(N_("There is no word {word}.")).format(word=word), file=sys.stderr)
-        print(_usage(say), file=sys.stderr)
+        print(_usage(language), file=sys.stderr)
         return 2
     command = load_command_class(commands[name], name)
     return _exit_code(lambda: run_command(command, word, rest))

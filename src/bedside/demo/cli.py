@@ -11,11 +11,12 @@ from pathlib import Path
 
 from bedside.demo.check import CheckFailedError, play
 from bedside.demo.people import CAST, DEVICE, MARIE
-from bedside.demo.processes import ProgramLostError
+from bedside.demo.processes import Processes, ProgramLostError
+from bedside.demo.restarts import MOST, Restarts
 from bedside.demo.world import World, WorldError
 from bedside.language import N_, Language, spoken_language, translator
 
-__all__ = ["main", "next_steps"]
+__all__ = ["keep_running", "main", "next_steps"]
 
 
 def main(argv: list[str]) -> int:
@@ -49,9 +50,8 @@ def main(argv: list[str]) -> int:
 
 
 def _run(folder: Path, language: Language) -> int:
-    say = translator(language)
-    print(say(N_("Making the world: console, two relays, an injector. A minute, the first time.")))
     world = World(folder)
+    print(_beginning(world, language), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with world, contextlib.suppress(KeyboardInterrupt):
         world.device.break_down()
@@ -61,10 +61,42 @@ def _run(folder: Path, language: Language) -> int:
              str(world.ports.panel)],
         )  # fmt: skip
         print(next_steps(world, language), flush=True)
+        restarts = Restarts()
         while True:
-            world.processes.check()
+            keep_running(world.processes, restarts, language)
             time.sleep(1)
     return 0
+
+
+def _beginning(world: World, language: Language) -> str:
+    say = translator(language)
+    if world.built:
+        text = N_("Starting the world that is kept in {folder}: console, two relays, an injector.")
+        return say(text).format(folder=world.folder)
+    return say(N_("Making the world: console, two relays, an injector. It takes a minute, once."))
+
+
+def keep_running(processes: Processes, restarts: Restarts, language: Language) -> None:
+    """Start what has ended again and say so; raises ProgramLostError for what ends again and again."""
+    say = translator(language)
+    for name, status in processes.ended().items():
+        if not restarts.again(name, time.monotonic()):
+            text = N_(
+                "{program} ended {times} times within a minute, so the demonstration ends. "
+                "Its log is {log}; the last lines:"
+            )
+            sentence = say(text).format(
+                program=name, times=MOST + 1, log=processes.logs / f"{name}.log"
+            )
+            raise ProgramLostError(f"{sentence}\n{processes.last_words(name)}")
+        text = N_("{program} ended ({status}) and is started again, as a service manager does.")
+        print(say(text).format(program=name, status=_how(status)), flush=True)
+        processes.restart(name)
+
+
+def _how(status: int) -> str:
+    """Return an exit status as a person would look it up: a signal by its name."""
+    return signal.Signals(-status).name if status < 0 else str(status)
 
 
 def next_steps(world: World, language: Language) -> str:

@@ -61,6 +61,7 @@ class Processes:
         self.logs = logs
         self._environment = {**os.environ, **(environment or {})}  # noqa: TID251 - handed on whole
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Self:
@@ -71,6 +72,7 @@ class Processes:
 
     def start(self, name: str, command: Sequence[str], **extra: str) -> int:
         """Start `command` as `name`; returns its process id."""
+        self._started[name] = command, extra
         with (self.logs / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 command,
@@ -96,10 +98,23 @@ class Processes:
 
     def check(self) -> None:
         """Raise ProgramLostError if a program has ended by itself."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                end = (self.logs / f"{name}.log").read_text("utf-8", "replace")[-2000:]
-                raise ProgramLostError(f"{name} ended with {process.returncode}:\n{end}")
+        for name, status in self.ended().items():
+            raise ProgramLostError(f"{name} ended with {status}:\n{self.last_words(name)}")
+
+    def ended(self) -> dict[str, int]:
+        """Return the programs that have ended by themselves, with their exit status."""
+        found = {name: process.poll() for name, process in self._running.items()}
+        return {name: status for name, status in found.items() if status is not None}
+
+    def last_words(self, name: str) -> str:
+        """Return the end of a program's log."""
+        return (self.logs / f"{name}.log").read_text("utf-8", "replace")[-2000:]
+
+    def restart(self, name: str) -> int:
+        """Start a program that ended again, as it was started; returns its process id."""
+        self.kill(name)  # what it left behind would hold its port
+        command, extra = self._started[name]
+        return self.start(name, command, **extra)
 
     def kill(self, name: str) -> None:
         """End a program as a power cut does, with everything in its group."""

@@ -67,5 +67,9 @@ def file_words(error: OSError, language: Language) -> str:
 
 def furnish() -> None:
     """Let argparse speak the language of the environment; to be called before it is used."""
+    # Here, because what runs idle on a device reads this module, and has no need of argparse.
+    from bedside.language.places import name_places
+
     gettext.bindtextdomain("bedside", CATALOGUES)
     gettext.textdomain("bedside")
+    name_places()

@@ -6,11 +6,12 @@ that a device maker's own screen keeps working when the agent learns new words.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from bedside.language import Language
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
-from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError
+from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError, ProtocolError
 from bedside.protocol.shapes import FINGERPRINT, parse_time
 from bedside.protocol.shown import (
     AskedRequest,
@@ -48,12 +49,14 @@ __all__ = [
     "JournalQuery",
     "LineReader",
     "OpenSession",
+    "PanelFault",
     "Refuse",
     "SiteWords",
     "Status",
     "Stop",
     "Verification",
     "Verified",
+    "number_of",
     "parse_from_agent",
     "parse_from_panel",
     "to_line",
@@ -63,6 +66,14 @@ Value = TypeVar("Value")
 
 MAX_LINE = 64 * 1024
 MAX_JOURNAL_PAGE = 100
+
+
+class PanelFault(StrEnum):
+    """Why the agent hangs up on a panel (5.11); said in an `error` line before."""
+
+    MALFORMED = "malformed"
+    NO_HELLO = "no_hello"
+    TOO_LONG = "too_long"
 
 
 # ---- Agent to panel ----
@@ -346,6 +357,14 @@ def parse_from_agent(line: bytes) -> FromAgent:
 def parse_from_panel(line: bytes) -> FromPanel:
     """Return what the agent reads; raises ProtocolError."""
     return _parse(line, _FROM_PANEL)
+
+
+def number_of(line: bytes) -> int:
+    """Return the `id` of a line, whatever else is wrong with it; 0 where it cannot be read."""
+    try:
+        return _id(Fields(parse_json(line, limit=MAX_LINE)))
+    except ProtocolError:
+        return 0
 
 
 def _parse(line: bytes, readers: dict[str, Callable[[Fields], Value]]) -> Value:

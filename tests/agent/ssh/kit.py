@@ -107,6 +107,7 @@ class Hooks:
 
     entries: list[Entry] = field(default_factory=list)
     activities: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
     live: int = 0
     refusals: list[Gate] = field(default_factory=list)
     byte_count: int = 0
@@ -135,8 +136,10 @@ class Hooks:
             raise OSError(28, "No space left on device")
         self.entries.append(Entry(action, outcome, gate, dict(detail)))
 
-    def doing(self, text: str) -> None:
+    def doing(self, text: str, *, may_change: bool) -> None:
         self.activities.append(text)
+        if may_change:
+            self.changes.append(text)
 
     def authenticated(self) -> None:
         if self.journal_full:

@@ -40,6 +40,7 @@ async def test_a_command_runs_in_system_control_and_its_end_is_told(tmp_path):
         assert closed["exit_status"] == 4
         assert (closed["bytes_sent"], closed["bytes_received"]) == (10, 2)
         assert "echo out; echo err >&2; cat; exit 4" in play.hooks.activities
+        assert play.hooks.changes == play.hooks.activities
 
 
 async def test_a_command_that_dies_of_a_signal_says_so(tmp_path):
@@ -170,6 +171,7 @@ async def test_forwards_follow_who_controls(tmp_path):
         assert await asyncio.wait_for(reader.read(), 20) == b""
         writer.close()
         assert [await answer(way) for way in ways] == [b"", b"HELLO"]
+        assert play.hooks.changes == [f"-L desktop:{port}"]
         assert last_refusal(play).gate is Gate.VIEW_ONLY
         process.terminate()
         await process.communicate()

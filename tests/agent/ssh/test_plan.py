@@ -15,6 +15,7 @@ from bedside.agent.ssh.plan import (
     ControlWish,
     Refusal,
     check_channel,
+    may_change,
     parse_wish,
 )
 from bedside.vocabulary import AccessKind, Gate, Mode, SiteAction
@@ -63,6 +64,14 @@ def test_without_files_in_the_order_there_is_no_sftp():
         refused = check_channel(SFTP, replace(grant, actions=frozenset())).refusal
         assert refused is Refusal.FILES_NOT_ORDERED
         assert refused.gate is Gate.SITE_POLICY
+
+
+def test_what_may_change_the_device_runs_in_control():
+    for (access, mode), grant in GRANTS.items():
+        for request in (SHELL, UNAME, REBOOT):
+            assert may_change(request, grant) is (mode is CONTROL), (access, mode)
+        assert not may_change(SFTP, grant)
+        assert not may_change(SHELL, replace(grant, watcher="Jean Roy, Canada"))
 
 
 def test_what_runs():

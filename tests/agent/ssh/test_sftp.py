@@ -47,6 +47,8 @@ async def test_scp_brings_a_named_item_and_the_journal_has_its_digest(tmp_path):
             "bytes": 19000,
             "sha256": digest(tmp_path / "events.log"),
         }
+        assert "/items/events.log" in play.hooks.activities
+        assert play.hooks.changes == []
 
 
 async def test_scp_sends_a_file_into_the_inbox(tmp_path):
@@ -56,6 +58,7 @@ async def test_scp_sends_a_file_into_the_inbox(tmp_path):
             result = await play.run("scp", "-p", str(tmp_path / "fix.bin"), target)
             assert (result.status, result.err) == (0, "")
         assert names(tmp_path / "inbox") == ["fix.bin", "other.bin"]
+        assert play.hooks.changes == ["/inbox/fix.bin", "/inbox/other.bin"]
         assert digest(tmp_path / "inbox/fix.bin") == digest(tmp_path / "fix.bin")
         assert [(e.action, e.detail["file"]) for e in file_entries(play)] == [
             (RECEIVED, "fix.bin"),

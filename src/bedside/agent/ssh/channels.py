@@ -17,6 +17,7 @@ from bedside.agent.ssh.plan import (
     ControlWish,
     Refusal,
     check_channel,
+    may_change,
     parse_wish,
 )
 from bedside.agent.ssh.process import ChannelProcess, Terminal
@@ -105,7 +106,9 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         if self._request.kind is ChannelKind.SUBSYSTEM and (wish := parse_wish(self._request.name)):
             await self._obey(wish)
             return
-        self._context.hooks.doing(self._request.name or str(grant.access))
+        self._context.hooks.doing(
+            self._request.name or str(grant.access), may_change=may_change(self._request, grant)
+        )
         if self._request.kind is ChannelKind.SUBSYSTEM:
             self._service = SftpService(self._context, self._chan, grant)
         elif grant.watcher:

@@ -69,7 +69,9 @@ class Forward(asyncssh.SSHTCPSession[bytes]):
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_CONNECT_FAILED, f"{endpoint.name} does not answer on the device"
             )
-        context.hooks.doing(f"-L {endpoint.name}:{endpoint.port}")
+        context.hooks.doing(
+            f"-L {endpoint.name}:{endpoint.port}", may_change=not endpoint.view_safe
+        )
         return cls(context, endpoint, connected, over)
 
     def connection_made(self, chan: asyncssh.SSHTCPChannel[bytes]) -> None:

@@ -85,8 +85,8 @@ class SessionHooks(Protocol):
         """Write one entry; it is durable on return. Raises when it cannot be kept: no act then."""
         ...
 
-    def doing(self, text: str) -> None:
-        """Show on the panel what the specialist does now."""
+    def doing(self, text: str, *, may_change: bool) -> None:
+        """Show on the panel what the specialist does now, and note what may change the device."""
         ...
 
     def authenticated(self) -> None:

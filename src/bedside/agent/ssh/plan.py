@@ -30,6 +30,7 @@ __all__ = [
     "ControlWish",
     "Refusal",
     "check_channel",
+    "may_change",
     "parse_wish",
 ]
 
@@ -188,6 +189,15 @@ def check_channel(request: ChannelRequest, grant: SessionGrant) -> ChannelDecisi
         case ChannelKind.DIRECT_TCPIP:
             return _forward(request, grant)
     return ChannelDecision(_NEVER.get(request.kind, Refusal.OTHER))
+
+
+def may_change(request: ChannelRequest, grant: SessionGrant) -> bool:
+    """Return whether what a session channel starts may change the device (R11).
+
+    A subsystem opens files, each of which is noted by itself; who watches reaches nothing.
+    """
+    runs = request.kind in (ChannelKind.SHELL, ChannelKind.EXEC)
+    return runs and grant.mode is Mode.CONTROL and not grant.watcher
 
 
 _NEVER = {  # clause 6

@@ -180,7 +180,7 @@ class SftpService:
             file = self._vault.open_to_write(place)
         else:
             file = self._vault.open_to_read(place)
-        self._context.hooks.doing(place.path)
+        self._context.hooks.doing(place.path, may_change=isinstance(file, InboxFile))
         handle = self._handle()
         self._files[handle] = file
         self._send(wire.handle_reply(request.id, handle))
