@@ -47,6 +47,16 @@ class EntryWords:
     details: tuple[Detail, ...]
     withheld: tuple[str, ...]
 
+    @property
+    def short_details(self) -> tuple[Detail, ...]:
+        """What a line holds."""
+        return tuple(each for each in self.details if not each.long)
+
+    @property
+    def long_details(self) -> tuple[Detail, ...]:
+        """What is folded away: texts for machines."""
+        return tuple(each for each in self.details if each.long)
+
 
 def shown_entries(entries: Iterable[ShownEntry], *, brief: bool = False) -> list[EntryWords]:
     """Return entries in the words of the page's language; `brief` for a session's own page."""
