@@ -112,6 +112,17 @@ PROGRAMS = {
         ["site", "nothing"],
         ["site", "policy", "sign"],
     ],
+    "fleet": [
+        ["fleet", *HELP],
+        ["fleet", "simulate", *HELP],
+        ["fleet"],
+        ["fleet", "nothing"],
+        ["fleet", "simulate"],
+        ["fleet", "simulate", "--devices", "0"],
+        ["fleet", "simulate", "--devices", "1", "--storm", "x"],
+        ["fleet", "simulate", "--devices", "1", "--relay", "x"],
+        ["fleet", "simulate", "--devices", "1", "--demo", "nowhere"],
+    ],
     "console": [
         ["console", *HELP],
         ["console", "nothing"],

@@ -15,6 +15,7 @@ _EXTRA_OF_PROGRAM = {
     "agent": "agent",
     "console": "console",
     "demo": "demo",
+    "fleet": "relay",
     "panel": "panel",
     "relay": "relay",
     "site": "site",
@@ -24,7 +25,7 @@ _EXTRA_OF_PROGRAM = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program that the first argument names and return its exit code.
 
-    `console`, `relay`, `agent`, `panel`, `site` and `demo` go to `bedside.PROGRAM.cli.main(argv)`;
+    `console`, `relay`, `agent`, `panel`, `site`, `fleet` and `demo` go to `bedside.PROGRAM.cli.main(argv)`;
     everything else goes to the specialist's command line with all its arguments.
     A program whose packages are not installed is refused with the command that installs them
     (exit code 3).

@@ -9,9 +9,10 @@
  *   wake COUNT GAP_US                 orders to some          wake P50_US P99_US MOST_US LOST
  *   saturate PORT S                   one poll after another  saturating, then: saturated ANSWERS
  *   return PORT S AT_ONCE RESUMED     connect, ask, close     returned HANDSHAKES RESUMED FAILED and the four of idle
- *   tunnels PORT COUNT GAP_US         pairs that are pinged   tunnels COUNT
+ *   tunnels PORT COUNT GAP_US         pairs that are pinged   tunnels
+ *   stalls                            since last asked        stalls P50_US P99_US MOST_US BROKEN
  *   storm PORT SPAN_MS LIMIT_S        lost devices go there   armed, then: storm BACK ALL_BACK_S REFUSED TIMED_OUT
- *                                       SHAKE_P50_MS SHAKE_MOST_MS TUNNEL_MOST_MS TUNNELS_BROKEN
+ *                                       SHAKE_P50_MS SHAKE_MOST_MS
  *   heard                             by the console          heard PRESENCES DELIVERED ABSENCES BATCHES
  */
 #include "fleet.h"
@@ -200,9 +201,8 @@ static figures shakes;
 
 static void storm_ends(timer *at) {
     timer_cancel(at);
-    answer("storm %d %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %.2f %d", back, (double)(back_last - lost_first) / 1e6,
-           counts.refused, counts.timed_out, figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3,
-           figures_at(&tunnel_delays, 1) / 1e3, tunnels_broken);
+    answer("storm %d %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f", back, (double)(back_last - lost_first) / 1e6,
+           counts.refused, counts.timed_out, figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3);
 }
 
 static void dial_again(timer *next) {
@@ -212,7 +212,7 @@ static void dial_again(timer *next) {
 
 static void lost_in_storm(device *one) {
     uint64_t now = now_us();
-    if (!lost_first) lost_first = now, tunnel_delays.count = 0;
+    if (!lost_first) lost_first = now;
     /* The first time as dictated; after that as any device backs off: full jitter, doubling from 2 s. */
     double reach = one->fails ? 2e6 * (1 << (one->fails < 6 ? one->fails - 1 : 6)) : span_us;
     one->fails++;
@@ -242,6 +242,12 @@ static void arm(double span_ms, double limit_s) {
 
 static void tunnels_open(void) { answer("tunnels"); }
 
+static void say_stalls(void) {
+    answer("stalls %.1f %.1f %.1f %d", figures_at(&tunnel_delays, 0.5), figures_at(&tunnel_delays, 0.99),
+           figures_at(&tunnel_delays, 1), tunnels_broken);
+    tunnel_delays.count = 0;
+}
+
 static void obey(const char *line) {
     double a = 0, b = 0, c = 0, d = 0;
     char word[16] = "";
@@ -256,6 +262,7 @@ static void obey(const char *line) {
     } else if (!strcmp(word, "return")) port = (int)a, seconds = b, at_once = (int)c, start_returning((int)d);
     else if (!strcmp(word, "tunnels")) open_tunnels((int)a, (int)b, (int)c, tunnels_open);
     else if (!strcmp(word, "storm")) port = (int)a, arm(b, c);
+    else if (!strcmp(word, "stalls")) say_stalls();
     else if (!strcmp(word, "heard"))
         answer("heard %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, heard.presences, heard.delivered, heard.absences, heard.batches);
     else die(line);

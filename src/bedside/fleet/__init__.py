@@ -1,0 +1,1 @@
+"""A fleet that is not there: simulated devices, for whoever runs relays."""
