@@ -85,6 +85,17 @@ def test_with_every_session_over_none_comes_back(
     assert "There is no session for CI-20417" in run("ssh", "ci-20417")[1]
 
 
+def test_one_that_ends_while_it_is_waited_for_is_forgotten_too(
+    config: SpecialistConfig, scripted: Scripted, run: Run
+) -> None:
+    scripted.answers = [OVER, OVER, (200, session("awaiting_operator")), OVER, OVER]
+
+    code, said = run("ssh", "ci-20417")
+
+    assert (code, kept(config)) == (ExitCode.SESSION_OVER, []), said
+    assert "Ended by the operator." in said
+
+
 @pytest.mark.parametrize(
     ("answers", "left", "used"),
     [

@@ -30,6 +30,7 @@ from bedside.specialist.errors import (
     CliError,
     KeyRefusedError,
     NotLoggedInError,
+    SessionOverError,
     UnreachableError,
 )
 from bedside.specialist.store import (
@@ -274,6 +275,9 @@ def _open_newest(device: str) -> None:
         console = _console()
         folder, session = _newest_live(console, device)
         _wait_for_consent(console, session)
+    except SessionOverError:
+        _forget_ended()
+        raise
     except (UnreachableError, NotLoggedInError):
         # A console that does not answer keeps nobody from a session that is open.
         if not folder.is_connected:
