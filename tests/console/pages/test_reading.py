@@ -1,8 +1,11 @@
 """What pages say of the fleet, a request, a session and the journal."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from bedside.console.accounts.models import Organisation
+from bedside.console.accounts.models import Organisation, SingleSignOn
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.journal.proofs import holds, prove
@@ -213,3 +216,56 @@ def test_of_many_sites_one_is_named_and_not_chosen_from_a_list():
     assert DEVICE not in reader.text("/", q="CI-99")
     assert 'type="text" name="organisation"' in reader.get("/people/").content.decode()
     assert "Julie Gagnon" in reader.text("/people/", organisation="notre")
+
+
+@pytest.mark.parametrize(
+    ("language", "state"), [("en", "State: this filter"), ("fr", "État : ce filtre")]
+)
+def test_a_filter_that_cannot_be_used_names_its_field(language, state):
+    said = Reader("Marie", language).text("/", state="'\"><script>")
+    assert state in said
+    assert "valid choice" not in said
+
+
+def test_a_sign_in_elsewhere_is_offered_where_an_organisation_has_one():
+    nobody = Reader(None, "fr")
+    assert "Se connecter avec votre organisme" not in nobody.text("/account/login/")
+    SingleSignOn.objects.create(
+        organisation_id="notre-dame", domains=["notre-dame.example"], client_id="bedside",
+        server_url="https://id.notre-dame.example",
+    )  # fmt: skip
+    assert "Se connecter avec votre organisme" in nobody.text("/account/login/")
+
+
+def test_without_javascript_passkeys_say_why_in_the_page_s_language():
+    said = Reader(None, "fr").text("/account/login/")
+    assert "Les clés d’accès ont besoin de JavaScript" in said
+    assert "requires JavaScript" not in said
+
+
+def test_a_list_and_a_session_s_page_tell_the_time_of_the_site_with_its_zone():
+    session = ask()
+    zone = ZoneInfo(session.device.site.timezone)
+    asked = datetime.fromtimestamp(session.requested_ms / 1000, zone)
+    exact = f"{asked:%Y-%m-%d %H:%M:%S} {asked.tzname()}"
+    assert asked.tzname() != "UTC"
+    reader = Reader("Marie")
+    assert exact in reader.text("/sessions/")
+    assert exact in reader.text(f"/sessions/{session.pk}/")
+
+
+def test_the_journal_says_whose_zone_its_times_are_in():
+    assert "times in the zone UTC" in Reader("Alex").text("/journal/")
+    assert "heures du fuseau America/Toronto" in Reader("Julie", "fr").text("/journal/")
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_what_both_journals_say_of_a_session_is_in_words(language):
+    session = ask()
+    chain = Chain(DEVICE)
+    live(chain, session.pk, Mode.CONTROL, now_ms())
+    files(chain, session.pk, now_ms())
+    chain.report(now_ms())
+    said = Reader("Marie", language).text(f"/sessions/{session.pk}/")
+    for raw in ("bytes_", "break_glass", "exit_status", "_ms", "runs_as", "False"):
+        assert raw not in said, raw

@@ -11,7 +11,14 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest
 
 from bedside.audit.entry import Actor, ActorKind
-from bedside.console.accounts.models import ApiToken, Invitation, Organisation, SupportContact, User
+from bedside.console.accounts.models import (
+    ApiToken,
+    Invitation,
+    Organisation,
+    SingleSignOn,
+    SupportContact,
+    User,
+)
 from bedside.console.accounts.second_factor import (
     meets_sign_in_rule,
     signed_in_as_the_rule_asks,
@@ -31,6 +38,7 @@ __all__ = [
     "contacts_carried",
     "employer",
     "has_permission",
+    "is_single_sign_on_offered",
     "open_invitation",
     "organisations",
     "organisations_named",
@@ -60,6 +68,11 @@ def actor_of(acting: Acting) -> Actor:
 def terminal(login: str) -> Actor:
     """Return the actor for a command typed at the console's own machine by the account `login`."""
     return Actor(ActorKind.SYSTEM, "terminal", f"terminal ({login})"[:200])
+
+
+def is_single_sign_on_offered() -> bool:
+    """Return whether some organisation's people sign in at a provider of their own."""
+    return SingleSignOn.objects.exists()
 
 
 def role_of(user: User) -> Role | None:

@@ -34,6 +34,14 @@ class FilterForm(forms.Form):
 
     use_required_attribute = False
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Note what cannot be used, by the name of its field: it may stand far from it."""
+        if field is not None and field in self.fields:
+            error = _("%(field)s: this filter cannot be used, and is passed over.") % {
+                "field": self.fields[field].label
+            }
+        super().add_error(field, error)
+
     @property
     def values(self) -> dict[str, Any]:
         """Return what can be used of what was given, by name."""

@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from bedside.console.accounts.queries import is_single_sign_on_offered
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages import words
 from bedside.language import Language, country_name, ending_sentence, state_sentence
@@ -37,6 +38,12 @@ def icon(name: str) -> SafeString:
         static("vendor/icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def single_sign_on_offered() -> bool:
+    """Return whether some organisation's people sign in at a provider of their own."""
+    return is_single_sign_on_offered()
 
 
 @register.filter
@@ -99,10 +106,10 @@ def last_day(end_ms: int | None) -> SafeString | str:
 
 @register.simple_tag
 def clock(at_ms: int, zone: str = "UTC") -> SafeString:
-    """Return the time of day, where the page says the day elsewhere; `title` is exact."""
+    """Return the time of day with the zone, where the page says the day elsewhere; `title` is exact."""
     exact = moment_text(at_ms, zone)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', _iso(at_ms), exact, exact.split(" ")[1]
+        '<time datetime="{}" title="{}">{}</time>', _iso(at_ms), exact, exact.partition(" ")[2]
     )
 
 
