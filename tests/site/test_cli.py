@@ -142,7 +142,7 @@ BENT = [
     ("two_approvers = []", 'two_approvers = ["job"]', "two_approvers: mismatch"),
     ('job             = "ask_device"', 'job = "perhaps"', "rules.job: not_a_member"),
     ('job             = "ask_device"', "", "rules.job: missing"),
-    ('job             = "ask_device"', 'job = "ask_site"', "job needs 1 approvers, and 0"),
+    ('job             = "ask_device"', 'job = "ask_site"', "job: approvers needed: 1, enrolled: 0"),
     ("America/Toronto", "America/Nowhere", "no time zone"),
     ("America/Toronto", "../../etc/passwd", "no time zone"),
     ("weekly = []", 'weekly = ["someday"]', "no weekly window: someday"),
@@ -238,6 +238,15 @@ def add_in_vain(office: Office, file: str) -> None:
     assert (office.folder / "policy.toml").read_bytes() == before
 
 
+def test_the_guides_order_works_rules_first_and_then_whom_they_ask(office):
+    office.begin()
+    office.edit('update          = "ask_device"', 'update = "ask_site"')
+    assert office.sign() == 4
+    assert "update: approvers needed: 1, enrolled: 0" in office.err
+    assert office.run("approver", "add", "policy.toml", office.export(JULIE), "--yes") == 0
+    assert office.sign() == 0
+
+
 def test_a_person_with_two_passkeys_is_one_person(office):
     office.begin()
     second = Passkey(
@@ -250,7 +259,7 @@ def test_a_person_with_two_passkeys_is_one_person(office):
     assert office.sign() == 0
     office.edit("two_approvers = []", 'two_approvers = ["update"]')
     assert office.sign() == 4
-    assert "needs 2 approvers, and 1 are enrolled" in office.err
+    assert "update: approvers needed: 2, enrolled: 1" in office.err
 
 
 def test_a_name_cannot_write_toml(office):

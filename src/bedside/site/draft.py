@@ -1,7 +1,7 @@
 """A site's policy as the hospital writes it: one TOML file, read strictly.
 
-What cannot be meant is refused while a person still looks: an unknown name, an action that two
-must approve while fewer are enrolled, a question that nobody could answer.
+What cannot be meant is refused while a person still looks: an unknown name when the file is read,
+an action that two must approve while fewer are enrolled when it is signed.
 """
 
 import tomllib
@@ -34,7 +34,12 @@ class Draft:
     _policy: SitePolicy
 
     def numbered(self, serial: int, now_ms: int) -> SitePolicy:
-        """Return the policy to be signed: number `serial`, of the moment `now_ms`."""
+        """Return the policy to be signed: number `serial`, of the moment `now_ms`.
+
+        Raises SiteError where it asks approvers who are not enrolled: only here, since the file is
+        written before its approvers are added to it.
+        """
+        _check_sense(self._policy)
         return replace(self._policy, serial=serial, issued_ms=now_ms)
 
     @property
@@ -66,7 +71,6 @@ def parse_draft(data: bytes) -> Draft:
         policy = _policy(table)
     except ProtocolError as error:
         raise SiteError(N_("this cannot be a policy: {why}"), why=error) from None
-    _check_sense(policy)
     if len(policy.to_json()) > _MAX_POLICY:
         raise SiteError(N_("the policy is too long: take approvers or windows out"))
     return Draft(policy)
@@ -139,7 +143,7 @@ def _check_sense(policy: SitePolicy) -> None:
         needed = policy.approvals_needed((action,))
         if rule is SiteRule.ASK_SITE and people < needed:
             raise SiteError(
-                N_("{action} needs {needed} approvers, and {people} are enrolled"),
+                N_("{action}: approvers needed: {needed}, enrolled: {people}"),
                 action=action,
                 needed=needed,
                 people=people,
