@@ -9,7 +9,7 @@ from bedside.audit.merkle import Frontier, leaf_hash
 from bedside.audit.tiles import decode_bundle
 from bedside.console.journal.actions import record
 from bedside.console.journal.models import Checkpoint, JournalRow, LogHead
-from bedside.console.journal.queries import leaf, log_status
+from bedside.console.journal.queries import MOST_UNSEALED, leaf, log_status
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import LogSigner
 from bedside.vocabulary import JournalAction
@@ -64,6 +64,17 @@ def test_each_row_gets_its_place_and_the_checkpoint_covers_it(tmp_path):
     assert signed_root() == expected_root()
     assert (log_status().size, log_status().unsealed) == (3, 0)
     assert (tmp_path / "checkpoint").read_text() == log_status().note
+
+
+def test_of_what_waits_only_so_much_is_counted():
+    write(1)
+    row = JournalRow.objects.get()
+    assert log_status().unsealed == 1
+    JournalRow.objects.bulk_create(
+        JournalRow(at_ms=row.at_ms, action=row.action, entry=row.entry)
+        for _ in range(MOST_UNSEALED + 5)
+    )
+    assert log_status().unsealed == MOST_UNSEALED + 1
 
 
 def test_the_leaf_is_an_entry_at_its_place(tmp_path):

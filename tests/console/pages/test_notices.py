@@ -5,6 +5,7 @@ from django.db import transaction
 
 from bedside.console.notices.actions import Mail, do_tell
 from bedside.console.notices.models import Notice
+from bedside.console.notices.queries import MOST_DEAD, dead_count
 from bedside.console.sites.models import SiteContact, SiteHook
 from tests.console.pages.reader import Reader, words
 
@@ -76,6 +77,18 @@ def test_dead_letters_are_seen_and_sent_again(dead):
     reader.post(f"/notices/{dead.pk}/again/")
     dead.refresh_from_db()
     assert dead.state == "waiting"
+
+
+def test_of_many_dead_letters_only_so_much_is_counted(dead):
+    copies = (Notice(key=f"k{n}", state="dead", next_ms=0, body="x") for n in range(MOST_DEAD))
+    Notice.objects.bulk_create(copies)
+    assert dead_count() == MOST_DEAD + 1
+    assert "Plus de 99 avis n’ont pas pu être remis." in Reader("Alex", "fr").text("/notices/")
+    dead.delete()
+    assert "99 notices could not be delivered." in Reader("Alex").text("/notices/")
+    Notice.objects.create(key="one", state="dead", next_ms=0, body="x")
+    Notice.objects.create(key="two", state="dead", next_ms=0, body="x")
+    assert dead_count() == MOST_DEAD + 1
 
 
 def test_notices_are_not_everybody_s(dead):

@@ -18,6 +18,7 @@ from bedside.console.journal.models import (
 from bedside.vocabulary import DeviceId, FieldClass, Gate, JournalAction
 
 __all__ = [
+    "MOST_UNSEALED",
     "DeviceWitness",
     "Filters",
     "JournalPage",
@@ -29,12 +30,15 @@ __all__ = [
     "devices_known",
     "leaf",
     "log_status",
+    "newest_note",
     "newest_row",
     "page",
     "rows_after",
 ]
 
 MAX_PAGE = 200
+MOST_UNSEALED = 999
+"""Up to how many `log_status` counts: counting all reads all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ class JournalPage:
 
 @dataclass(frozen=True)
 class LogStatus:
-    """The log as last signed, and how many rows wait for their seal."""
+    """The log as last signed, and how many rows wait for their seal; one above MOST_UNSEALED for more."""
 
     size: int
     root: str
@@ -163,12 +167,19 @@ def count_since(action: JournalAction, *, device: str, gate: Gate, since_ms: int
 
 
 def log_status() -> LogStatus:
-    """Return what the newest checkpoint says."""
-    unsealed = JournalRow.objects.filter(sequence__isnull=True).count()
+    """Return what the newest checkpoint says, and how much waits for the next."""
+    waiting = JournalRow.objects.filter(sequence__isnull=True)
+    unsealed = waiting[: MOST_UNSEALED + 1].count()
     newest = Checkpoint.objects.order_by("-size").first()
     if newest is None:
         return LogStatus(0, "", "", None, unsealed)
     return LogStatus(newest.size, newest.root, newest.note, newest.at_ms, unsealed)
+
+
+def newest_note() -> str:
+    """Return the newest checkpoint as a signed note, "" before the first."""
+    notes = Checkpoint.objects.order_by("-size").values_list("note", flat=True)
+    return notes.first() or ""
 
 
 def device_witness(device: str) -> DeviceWitness:

@@ -4,7 +4,10 @@ from django.db.models import QuerySet
 
 from bedside.console.notices.models import Notice
 
-__all__ = ["dead_count", "notices_of"]
+__all__ = ["MOST_DEAD", "dead_count", "notices_of"]
+
+MOST_DEAD = 99
+"""Up to how many a page says a number: counting all reads all."""
 
 
 def notices_of(organisation: str | None, *, state: str = "") -> QuerySet[Notice]:
@@ -16,5 +19,5 @@ def notices_of(organisation: str | None, *, state: str = "") -> QuerySet[Notice]
 
 
 def dead_count() -> int:
-    """Return how many notices were given up and wait for somebody."""
-    return Notice.objects.filter(state=Notice.State.DEAD).count()
+    """Return how many notices were given up and wait for somebody; one above MOST_DEAD for more."""
+    return Notice.objects.filter(state=Notice.State.DEAD)[: MOST_DEAD + 1].count()

@@ -89,6 +89,12 @@ class ServiceSession(models.Model):
             models.Index(fields=["device", "-id"], name="session_device"),
             models.Index(fields=["person", "-id"], name="session_person"),
             models.Index(fields=["state", "-id"], name="session_state"),
+            # Few are open, of many that were: found without the others.
+            models.Index(
+                fields=["-id"],
+                name="session_open",
+                condition=~models.Q(state=SessionState.ENDED.value),
+            ),
             # Few join: an index of them alone is one that every planner takes.
             models.Index(
                 fields=["joins", "-id"],

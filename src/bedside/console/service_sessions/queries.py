@@ -50,14 +50,19 @@ class Present:
 def visible_sessions(user: User) -> QuerySet[ServiceSession]:
     """Return the sessions that `user` may see: a site's own people see their site's only.
 
-    A list does not say why each was decided as it was: that part is read when it is asked for.
+    With the device and its site. What a list does not say is read when it is asked for: why each
+    was decided as it was, and whose account and which product it is today.
     """
-    return _sessions(user).defer("decision")
+    sessions = ServiceSession.objects.select_related("device__site")
+    return _seen_by(user, sessions.defer("decision", "device__searched"))
 
 
 def _sessions(user: User) -> QuerySet[ServiceSession]:
     sessions = ServiceSession.objects.select_related("device__site", "device__product", "person")
-    sessions = sessions.defer("device__product__profile")
+    return _seen_by(user, sessions.defer("device__product__profile", "device__searched"))
+
+
+def _seen_by(user: User, sessions: QuerySet[ServiceSession]) -> QuerySet[ServiceSession]:
     if not has_permission(user, Permission.SESSIONS_SESSION_READ):
         return sessions.none()
     return sessions.filter(device__site_id=user.site) if user.site else sessions

@@ -1,7 +1,7 @@
 """Documents on their way to a device: signed by the console, then sealed to the device."""
 
 from bedside.console.enrolment.models import DeviceIdentity
-from bedside.console.journal.queries import log_status
+from bedside.console.journal.queries import newest_note
 from bedside.console.keys import key_store
 from bedside.console.relays.actions import do_send_message, do_withdraw_messages
 from bedside.pki.keystore import KeyName
@@ -68,7 +68,7 @@ def do_send_receipt(device: DeviceId, *, size: int, head: str, now: int) -> str 
 
     Sends nothing, and returns None, before the first checkpoint.
     """
-    checkpoint = log_status().note
+    checkpoint = newest_note()
     if not checkpoint:
         return None
     receipt = Receipt(device=device, size=size, head=head, checkpoint=checkpoint, sent_ms=now)

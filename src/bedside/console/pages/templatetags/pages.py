@@ -8,15 +8,17 @@ from django import template
 from django.forms import BoundField, CheckboxInput, Select
 from django.templatetags.static import static
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from bedside.console.accounts.queries import is_single_sign_on_offered
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages import words
+from bedside.console.service_sessions.models import ServiceSession
 from bedside.language import Language, country_name, ending_sentence, state_sentence
 from bedside.policy.facts import DeviceState
 from bedside.site.hours import hours_words
-from bedside.vocabulary import Ending, SessionState
+from bedside.vocabulary import AccessKind, Ending, Mode, SessionState
 
 __all__ = ["register"]
 
@@ -61,14 +63,14 @@ def state(tone: str, shape: str, text: str) -> SafeString:
 @register.simple_tag
 def session_state(state_value: str, ending: str = "", *, big: bool = False) -> SafeString:
     """Return a session's state; for one that has ended, how."""
+    return _session_state(state_value, ending, " big" if big else "", words.language())
+
+
+@lru_cache(maxsize=256)
+def _session_state(state_value: str, ending: str, size: str, language: Language) -> SafeString:
     reached, over = SessionState(state_value), Ending(ending) if ending else None
     look = words.session_look(reached, over)
-    text = (
-        ending_sentence(over, words.language())
-        if over
-        else state_sentence(reached, words.language())
-    )
-    size = " big" if big else ""
+    text = ending_sentence(over, language) if over else state_sentence(reached, language)
     return format_html(
         '<span class="state state-{}{}">{} {}</span>', look.tone, size, icon(look.icon), text
     )
@@ -155,6 +157,39 @@ def minutes(seconds: int) -> str:
     return words.minutes_text(seconds)
 
 
+@register.simple_tag(name="field")
+def field_tag(field: BoundField, size: str = "") -> SafeString | str:
+    """Return a form's field: its label, control, help and what is wrong with it.
+
+    A page has a hundred of them: a template for each would cost more than the page around them.
+
+    Args:
+        field: of a bound or an unbound form; a hidden one is its control alone.
+        size: a class of the layout's grid.
+    """
+    if field.is_hidden:
+        return str(field)
+    wrong = field.form.errors.get(field.name, "")
+    if isinstance(field.field.widget, CheckboxInput):
+        label = format_html(
+            '<label class="form-check">{}<span>{}</span></label>', control(field), field.label
+        )
+    else:
+        label = format_html(
+            '<label class="form-label" for="{}">{}</label>{}',
+            field.id_for_label, field.label, control(field),
+        )  # fmt: skip
+    return format_html('<div class="field {}">{}{}{}</div>', size, label, _help(field), wrong)
+
+
+def _help(field: BoundField) -> SafeString | str:
+    if not field.help_text:
+        return ""
+    # A help text is the form's own, never somebody's: it may have markup.
+    text = mark_safe(str(field.help_text))  # noqa: S308
+    return format_html('<div class="field-help" id="{}_helptext">{}</div>', field.auto_id, text)
+
+
 @register.filter
 def control(field: BoundField) -> SafeString:
     """Return a form field's control with the classes of the layout."""
@@ -169,10 +204,12 @@ def control(field: BoundField) -> SafeString:
     return field.as_widget(attrs={"class": kind})
 
 
-@register.filter
-def is_checkbox(field: BoundField) -> bool:
-    """Whether a field is a box to tick."""
-    return isinstance(field.field.widget, CheckboxInput)
+@register.simple_tag(name="kind")
+def kind_tag(row: ServiceSession) -> str:
+    """Return what a session is for: `Operating system, control`."""
+    access = _("Service application") if row.access == AccessKind.SERVICE else _("Operating system")
+    mode = _("view") if row.mode == Mode.VIEW else _("control")
+    return f"{access}, {mode}"
 
 
 def moment_text(at_ms: int, zone: str) -> str:

@@ -18,7 +18,7 @@ from bedside.console.accounts.queries import has_permission, visible_people
 from bedside.console.devices.queries import access_device
 from bedside.console.journal.export import NothingSealedError
 from bedside.console.journal.proofs import MAX_PROOFS, EntryProof, LogUnreadableError, holds, prove
-from bedside.console.journal.queries import Filters, ShownEntry, log_status
+from bedside.console.journal.queries import MOST_UNSEALED, Filters, ShownEntry, log_status
 from bedside.console.pages.forms import JournalFilters
 from bedside.console.pages.shown import shown_entries, shown_entry
 from bedside.console.pages.views.errors import refused
@@ -48,6 +48,7 @@ def journal(request: HttpRequest, user: User) -> HttpResponse:
         "later": "before" in request.GET,
         "zone": zone_of(user),
         "status": log_status(),
+        "most_unsealed": MOST_UNSEALED,
         "next": urlencode({**kept, "before": str(page.next_before)}) if page.next_before else "",
         "first": urlencode(kept),
         "may_export": has_permission(user, Permission.JOURNAL_ENTRY_EXPORT) and not user.site,

@@ -11,7 +11,7 @@ from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import actor_of, check_permission
 from bedside.console.notices.actions import do_try_again
 from bedside.console.notices.models import Notice
-from bedside.console.notices.queries import dead_count, notices_of
+from bedside.console.notices.queries import MOST_DEAD, dead_count, notices_of
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, zone_of
 from bedside.vocabulary import Permission
@@ -32,6 +32,7 @@ def notices(request: HttpRequest, user: User) -> HttpResponse:
         "rows": page.rows,
         "state": state,
         "dead": dead_count(),
+        "most_dead": MOST_DEAD,
         "zone": zone_of(user),
         "later": "after" in request.GET,
         "next": urlencode({**kept, "after": page.next}) if page.next else "",

@@ -55,8 +55,9 @@ def portal(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
     moment = now_ms()
     at_site = visible_sessions(user).filter(device__site_id=site.pk)
     waiting = at_site.filter(state=SessionState.AWAITING_SITE.value)
-    ongoing = at_site.exclude(
-        state__in=[SessionState.ENDED.value, SessionState.AWAITING_SITE.value]
+    # One condition each: the index of what is open is taken for the first.
+    ongoing = at_site.exclude(state=SessionState.ENDED.value).exclude(
+        state=SessionState.AWAITING_SITE.value
     )
     policy = policy_of(site.pk)
     context = {

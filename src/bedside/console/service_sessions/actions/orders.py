@@ -5,7 +5,7 @@ from django.db import transaction
 from bedside.audit.entry import Actor, Thing
 from bedside.console.enrolment import actions as enrolment
 from bedside.console.journal.actions import record
-from bedside.console.journal.queries import log_status
+from bedside.console.journal.queries import newest_note
 from bedside.console.relays.actions.tunnels import do_open_tunnel
 from bedside.console.service_sessions.actions.life import step
 from bedside.console.service_sessions.models import ServiceSession
@@ -93,7 +93,7 @@ def draft_of(session: ServiceSession, *, issued_ms: int) -> SessionOrder:
         specialist_key=fingerprint(session.public_key),
         proof_seed=bytes(session.device_proof_seed),
         max_bytes=session.max_bytes,
-        checkpoint=log_status().note,
+        checkpoint=newest_note(),
         actions=tuple(sorted(SiteAction(action) for action in session.actions)),
         site_policy=policy.serial if policy else 0,
         approvals=tuple(
