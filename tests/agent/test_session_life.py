@@ -100,6 +100,7 @@ async def whole_life(play: World) -> None:
     assert await ended(play, order) == ("by_operator", None)
     due = await play.wait_until(lambda: operator.status.verification)
     assert due.person == "Marie Tremblay"
+    assert due.changes == ("echo hello", "echo up; sleep 1000")
     await asyncio.to_thread(operator.verify, "J. Roy")
     await play.wait_until(lambda: operator.status.verification is None)
     entry = await play.wait_for_entry("device:service:verified", session=order.session)

@@ -12,7 +12,7 @@ from pathlib import Path
 from bedside.demo.check import CheckFailedError, play
 from bedside.demo.people import CAST, DEVICE, MARIE
 from bedside.demo.processes import Processes, ProgramLostError
-from bedside.demo.restarts import MOST, Restarts
+from bedside.demo.restarts import Restarts
 from bedside.demo.world import World, WorldError
 from bedside.language import N_, Language, spoken_language, translator
 
@@ -86,7 +86,7 @@ def keep_running(processes: Processes, restarts: Restarts, language: Language) -
                 "Its log is {log}; the last lines:"
             )
             sentence = say(text).format(
-                program=name, times=MOST + 1, log=processes.logs / f"{name}.log"
+                program=name, times=restarts.most + 1, log=processes.logs / f"{name}.log"
             )
             raise ProgramLostError(f"{sentence}\n{processes.last_words(name)}")
         text = N_("{program} ended ({status}) and is started again, as a service manager does.")

@@ -15,7 +15,7 @@ class Restarts:
     """
 
     def __init__(self, most: int = MOST, within_s: float = WITHIN_S) -> None:
-        self._most = most
+        self.most = most
         self._within_s = within_s
         self._ends: dict[str, list[float]] = {}
 
@@ -23,4 +23,4 @@ class Restarts:
         """Note that `name` ended at `now_s`; return whether it is started again."""
         recent = [at for at in self._ends.get(name, []) if now_s - at < self._within_s]
         self._ends[name] = [*recent, now_s]
-        return len(recent) < self._most
+        return len(recent) < self.most
