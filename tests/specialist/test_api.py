@@ -103,6 +103,13 @@ def test_a_token_that_no_longer_counts_says_how_to_log_in(
         console.get("/me")
 
 
+def test_a_token_of_a_closed_account_says_so(scripted: Scripted, console: Console) -> None:
+    scripted.answers = [(401, {"code": "account_closed", "title": "Votre compte est fermé."})]
+
+    with pytest.raises(NotLoggedInError, match=r"Votre compte est fermé\."):
+        console.get("/me")
+
+
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b""])
 def test_an_answer_that_is_no_object_is_said(
     scripted: Scripted, console: Console, answer: bytes

@@ -146,11 +146,13 @@ class Console:
         return read
 
     def _refusal(self, answer: httpx.Response) -> CliError:
+        problem = self._object(answer)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
+            if problem.get("code") == "account_closed":
+                return NotLoggedInError(str(problem.get("title")))
             return NotLoggedInError(
                 self._say(N_("You are not logged in. Run: bedside login CONSOLE"))
             )
-        problem = self._object(answer)
         reasons = problem.get("reasons") or []
         if answer.status_code == httpx.codes.FORBIDDEN and reasons:
             return RefusedError(*(self._reason(reason) for reason in reasons))

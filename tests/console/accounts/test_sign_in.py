@@ -2,11 +2,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from bedside.console.accounts.actions.people import do_close_account
 from bedside.console.accounts.models import User
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from tests.console.browser import Browser, code
-from tests.console.world import PASSWORD, actions_of, person, without_second_factor
+from tests.console.world import PASSWORD, Api, actions_of, person, without_second_factor
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -76,6 +77,27 @@ def test_wrong_codes_lock_an_account_even_for_the_right_code(settings):
     assert browser.show_code()["Location"] == "/account/login/"
     assert browser.get("/activate").status_code == 302
     assert person("Marie").locked_until_ms > now_ms()
+
+
+def test_a_stranger_who_locks_an_account_ends_nothing_that_is_signed_in(settings):
+    browser, api = Browser.of("Marie"), Api("Marie", "fr")
+    for address in range(settings.CONFIG.sign_in.failures):
+        stranger = Browser()
+        stranger.client.defaults["REMOTE_ADDR"] = f"192.0.2.{address + 1}"
+        stranger.sign_in("Marie", "not the password at all")
+    assert person("Marie").locked_until_ms > now_ms()
+    assert Browser().sign_in("Marie").status_code == 200
+    assert browser.get("/account/").status_code == 200
+    assert api.get("/me").status_code == 200
+
+
+def test_closing_an_account_ends_what_is_signed_in_and_the_token_says_why():
+    browser, api = Browser.of("Marie"), Api("Marie", "fr")
+    do_close_account(person("Marie"), acting_user=person("Alex"), reason="left")
+    assert browser.get("/account/").status_code == 302
+    answer = api.get("/me")
+    assert (answer.status_code, answer.json()["code"]) == (401, "account_closed")
+    assert "est fermé" in answer.json()["title"]
 
 
 def test_a_lock_ends_by_itself_and_a_lock_is_not_extended_by_more_attempts(settings):

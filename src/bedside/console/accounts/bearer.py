@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import check_permission, token_of
+from bedside.console.accounts.queries import check_permission, is_of_closed_account, token_of
 from bedside.console.journal.actions import now_ms
 from bedside.console.rest.problems import ProblemError
 from bedside.vocabulary import Permission
@@ -18,9 +18,16 @@ class BearerAuth(HttpBearer):
     """Accepts a token that holds, of a person who still has an account and a second factor."""
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        """Return the person, whose own language is spoken unless the request names one."""
+        """Return the person, whose own language is spoken unless the request names one.
+
+        Raises:
+            ProblemError: `account_closed`; whoever holds the token may know why it ended.
+        """
         found = token_of(token, at_ms=now_ms())
         if found is None:
+            if is_of_closed_account(token):
+                title = _("Your account is closed. An administrator can open it.")
+                raise ProblemError(401, "account_closed", title)
             return None
         if "Accept-Language" not in request.headers:
             translation.activate(found.person.language)

@@ -38,6 +38,7 @@ __all__ = [
     "contacts_carried",
     "employer",
     "has_permission",
+    "is_of_closed_account",
     "is_single_sign_on_offered",
     "open_invitation",
     "organisations",
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 _USE_MS = 60_000
+_MOST_BEARER = 200
 _MOST_NAMED = 200
 
 Acting = User | Actor
@@ -182,7 +184,7 @@ def organisations_named(text: str) -> list[str]:
 
 def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
     """Return the token that a bearer text is, with its person, if it still holds at `at_ms`."""
-    if not bearer or len(bearer) > 200:
+    if not bearer or len(bearer) > _MOST_BEARER:
         return None
     token = (
         ApiToken.objects.select_related("person__organisation")
@@ -191,16 +193,23 @@ def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
             expires_ms__gt=at_ms,
             revoked_ms__isnull=True,
             person__is_active=True,
-            person__locked_until_ms__lte=at_ms,
         )
         .first()
     )
+    # A lock after wrong passwords is absent on purpose: a stranger sets it, with an address only.
     if token is None or not meets_sign_in_rule(token.person):
         return None
     if token.scope is not None:
         token.person.narrowed_to = frozenset(Permission) & frozenset(token.scope)
     _note_use(token, at_ms)
     return token
+
+
+def is_of_closed_account(bearer: str) -> bool:
+    """Whether a bearer text is a token, ended or not, of somebody whose account is closed."""
+    if not bearer or len(bearer) > _MOST_BEARER:
+        return False
+    return ApiToken.objects.filter(digest=digest(bearer), person__is_active=False).exists()
 
 
 def _note_use(token: ApiToken, at_ms: int) -> None:

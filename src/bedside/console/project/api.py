@@ -49,7 +49,10 @@ for _router in _ROUTERS:
 
 @api.exception_handler(ProblemError)
 def _problem(request: HttpRequest, error: ProblemError) -> HttpResponse:
-    return problem(request, error)
+    answer = problem(request, error)
+    if error.status == 401:
+        answer["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
 @api.exception_handler(HttpError)
@@ -70,9 +73,7 @@ def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
 def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     del error
     title = _("Sign in first: the token is missing, has expired or was revoked.")
-    answer = problem(request, ProblemError(401, "unauthenticated", title))
-    answer["WWW-Authenticate"] = "Bearer"
-    return answer
+    return _problem(request, ProblemError(401, "unauthenticated", title))
 
 
 @api.exception_handler(PermissionDenied)
