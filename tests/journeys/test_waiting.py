@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 CONTROL = ("--access", "system", "--mode", "control")
 # The command speaks the terminal's language, the ProxyCommand the one of whoever asked.
 WAITS = re.compile("Waiting for the operator at the device|En attente de l’opérateur à l’appareil")
+OVER = re.compile("This session is over|Cette seance est terminee")
 OURS = [sys.executable, "-m", "bedside", "ssh", DEVICE, "echo hi"]
 
 
@@ -73,3 +75,22 @@ def test_somebody_who_is_refused_while_waiting_is_told_so(journey: Journey) -> N
     )
     assert refused.returncode == 1
     journey.idle()
+
+
+def test_after_the_end_plain_programs_say_so_without_a_terminal(
+    journey: Journey, tmp_path: Path
+) -> None:
+    ssh = journey.let_in(MARIE, *CONTROL)
+    assert ssh.run("ssh", HOST, "echo inside").stdout == b"inside\n"
+    journey.operator.stop()
+    journey.idle()
+    rsync = ["rsync", "-e", f"ssh -F {ssh.config}", f"{HOST}:x", str(tmp_path)]
+    for command in (ssh.command("ssh", HOST, "id"), rsync):
+        with ssh.start_program(command) as running:
+            out, told = running.communicate(timeout=60)
+        assert (running.returncode, out) == (255, b"")
+        assert OVER.search(told.decode()), told
+    # Ours asks the console, and forgets it.
+    assert (ended := ssh.run_program(OURS)).returncode == 6, ended.stderr
+    assert f"Host {HOST}" not in ssh.config.read_text("utf-8")
+    journey.operator.verify()
