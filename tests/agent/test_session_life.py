@@ -214,6 +214,7 @@ async def test_orders_that_the_device_refuses_by_itself(tmp_path):
         assert await ended(play, first) == ("refused", "consent")
         await play.configure(locked=True, lock_reason="recall")
         await play.wait_until(lambda: operator.status.locked)
+        assert operator.status.lock_reason == "recall"
         order = await play.ask()
         assert await ended(play, order) == ("refused", "device_locked")
         await play.configure()

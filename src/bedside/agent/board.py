@@ -87,6 +87,7 @@ class Board:
             now_ms=now_ms,
             help_ms=self._recent_help(now_ms),
             contacts=self.settings.contacts,
+            lock_reason=self.settings.lock_reason or None,
         )
 
     def asked_help(self, now_ms: int) -> None:

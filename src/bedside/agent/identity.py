@@ -108,6 +108,7 @@ class Settings:
     locked: bool
     ssh_host_certificate: str = ""
     contacts: tuple[SupportContact, ...] = ()
+    lock_reason: str = ""
 
     @property
     def configured(self) -> bool:
@@ -155,4 +156,5 @@ def load_settings(path: Path, identity: Identity) -> Settings:
         locked=fields.boolean("locked"),
         ssh_host_certificate=fields.text("ssh_host_certificate", max=4096),
         contacts=read_contacts(fields),
+        lock_reason=fields.optional("lock_reason", fields.text, max=200) or "",
     )

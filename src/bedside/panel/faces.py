@@ -136,7 +136,7 @@ class Idle(Face):
         """Draw the face."""
         yield Label(self.sight.status.device.name, classes="device-name")
         yield Label(f"{self.sight.status.device.id} · {self.sight.status.site.name}")
-        yield Static(self._lines(), id="lines")
+        yield Static(self._lines(), id="lines", markup=False)
 
     def renew(self, sight: Sight) -> None:
         """Show the new lines."""
@@ -150,6 +150,8 @@ class Idle(Face):
             lines.append("✖ " + gate_sentence(self.sight.status.fault, self.sight.language))
         elif self.sight.status.locked:
             lines.append("✖ " + say(N_("Remote service is locked for this device.")))
+            if self.sight.status.lock_reason is not None:
+                lines.append(f"  “{self.sight.status.lock_reason}”")
         if self.sight.status.help_ms is not None:
             at = _clock(self.sight.status.help_ms)
             lines.append("? " + say(N_("Help was asked for at {at}. Support will call."), at=at))

@@ -101,6 +101,8 @@ class Status(Wire):
     """When help was last asked for, within the last hour."""
     contacts: tuple[SupportContact, ...] = ()
     """Whom to call, as the last configuration named them."""
+    lock_reason: str | None = None
+    """Why the device is locked, in the words of who locked it."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "Status":
@@ -123,6 +125,7 @@ class Status(Wire):
             now_ms=parse_time(fields, "now_ms"),
             help_ms=fields.optional("help_ms", fields.integer, low=0, high=MAX_INTEGER),
             contacts=read_contacts(fields) if fields.has("contacts") else (),
+            lock_reason=fields.optional("lock_reason", fields.text, max=200),
         )
 
 

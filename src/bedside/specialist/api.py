@@ -164,7 +164,10 @@ class Console:
         sentence = reason.get("sentence") or gate_sentence(gate, self._language)
         advice = reason.get("advice") or gate_advice(gate, self._language)
         whole = self._say(N_("refused by {gate}: {sentence} {advice}"))
-        return whole.format(gate=gate.value, sentence=sentence, advice=advice)
+        told = whole.format(gate=gate.value, sentence=sentence, advice=advice)
+        # In the words of who set it: of a lock, for instance.
+        why = reason.get("facts", {}).get("why")
+        return f"{told} “{why}”" if why else told
 
     # ---- RFC 8628 ----
 
