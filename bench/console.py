@@ -54,8 +54,10 @@ def one(kind: str) -> None:
 
 
 def _pages(kind: str, things: dict[str, str]) -> None:
+    from bedside.console.project.memory import settle
     from tests.console.tour import OPERATIONS, PAGES, Walker
 
+    settle()  # as the web process does when it has started
     walkers = {stop.title: Walker(stop, things) for stop in [*PAGES, *OPERATIONS]}
     times: dict[str, list[float]] = {title: [] for title in walkers}
     begun = 0.0
