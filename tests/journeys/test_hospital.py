@@ -4,8 +4,6 @@ Julie's pages are in French, Sam's and Alex's in English; of the two desks that 
 reads French, the other English.
 """
 
-import base64
-import hmac
 import json
 import os
 import re
@@ -28,6 +26,7 @@ from bedside.specialist.errors import ExitCode
 from bedside.testing.openssh import OpenSsh
 from bedside.vocabulary import Activity, HelpTopic
 from tests.console.notices.servers import Listener, listener
+from tests.console.notices.standard_webhooks import verify
 from tests.console.pages.running import running_browser
 from tests.journeys.hospital import (
     FRENCH_DESK,
@@ -49,6 +48,8 @@ SERVICE = ("--access", "service", "--mode", "control")
 LIVE = (Activity.VIEWING, Activity.CONTROLLING)
 OVER_FR = "La séance de Marie Tremblay sur CI-20417 est terminée"
 OVER_EN = "The session of Marie Tremblay on CI-20417 has ended"
+NOTHING_FR = "La demande de Marie Tremblay pour CI-20417 est terminée"
+NOTHING_EN = "The request of Marie Tremblay for CI-20417 has ended"
 
 
 # ---- the place ----
@@ -240,7 +241,7 @@ def test_the_hospital_refuses_and_the_specialist_reads_why(
     assert console_ending(journey.world, session) == "refused"
     assert ending(console_records(journey.world), session) == ("refused", "site_approval")
     assert session not in {record.session for record in device_records(journey.world)}
-    assert "Refusée." in mailroom.brings(FRENCH_DESK, OVER_FR, session)
+    assert "Refusée." in mailroom.brings(FRENCH_DESK, NOTHING_FR, session)
 
 
 # ---- windows ----
@@ -528,9 +529,7 @@ def events(program: Listener, hospital: Hospital, kind: str) -> list[dict[str, A
 
     wait_for(f"an event {kind}", lambda: bool(found()))
     for headers, body in program.events:
-        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-        made = hmac.digest(hospital.secret.encode(), signed, "sha256")
-        assert headers["webhook-signature"] == "v1," + base64.b64encode(made).decode()
+        assert verify(hospital.secret, headers, body)
     return found()
 
 
@@ -593,7 +592,7 @@ def test_nobody_answers_and_that_is_a_no(
     assert code == ExitCode.SESSION_OVER, said
     assert "Sans réponse" in said
     both_say(world, asked.session, "unanswered", "consent_silence")
-    assert "Nobody answered in time." in mailroom.brings(NIGHT_DESK, OVER_EN, lapsed)
+    assert "Nobody answered in time." in mailroom.brings(NIGHT_DESK, NOTHING_EN, lapsed)
     journey.idle()
 
 

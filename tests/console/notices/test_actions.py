@@ -1,9 +1,6 @@
 """Told once, after the commit, to real servers; what cannot be told is kept where one can see it."""
 
-import hashlib
-import hmac
 import json
-from base64 import b64decode
 from dataclasses import replace
 
 import pytest
@@ -22,8 +19,9 @@ from bedside.console.notices.actions import (
 )
 from bedside.console.notices.models import Notice
 from bedside.console.notices.plan import MAX_TRIES
-from bedside.console.notices.webhook import check_url
+from bedside.console.notices.webhook import check_url, new_secret, sign
 from tests.console.notices.servers import listener, mail_server
+from tests.console.notices.standard_webhooks import verify
 from tests.console.world import actions_of
 
 pytestmark = pytest.mark.django_db
@@ -140,8 +138,11 @@ def program(monkeypatch):
         yield kept
 
 
-def hook(url, **facts):
-    return Webhook(url=url, secret="whsec_test", facts=facts)
+SECRET = new_secret()
+
+
+def hook(url, secret=SECRET, **facts):
+    return Webhook(url=url, secret=secret, facts=facts)
 
 
 def test_an_event_is_posted_and_its_signature_holds(program):
@@ -150,12 +151,41 @@ def test_an_event_is_posted_and_its_signature_holds(program):
     ((headers, body),) = program.events
     told = json.loads(body)
     assert (told["type"], told["device"], told["ending"]) == ("session.live", "CI-20417", None)
-    version, _, signature = headers["webhook-signature"].partition(",")
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    assert version == "v1"
-    assert b64decode(signature) == hmac.new(b"whsec_test", signed, hashlib.sha256).digest()
+    assert verify(SECRET, headers, body)
+    assert not verify(SECRET, headers, body + b" ")
+    assert not verify(new_secret(), headers, body)
     assert headers["webhook-id"] == Notice.objects.get().pk
     assert "whsec" not in Notice.objects.get().secret
+
+
+def test_the_standard_s_own_example_is_signed_as_it_says():
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+    said = sign(secret, message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", at_s=1614265330, body=body)
+    assert said == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "whsec_",
+        "whsec_test",
+        SECRET.removeprefix("whsec_"),
+        SECRET[:-1],
+        "whsec_" + "_-" * 21 + "_=",
+        "whsec_c2hvcnQ=",
+        "whsec_é",
+    ],
+)
+def test_a_secret_that_is_none_is_a_dead_letter_that_says_why(program, secret):
+    tell(hook(program.url, secret))
+    assert do_send_due(now=now_ms()) == 0
+    row = Notice.objects.get()
+    assert program.events == []
+    assert (row.state, row.error) == (
+        "dead",
+        "the secret is not whsec_ and 24 to 64 bytes in base64",
+    )
 
 
 @pytest.mark.parametrize(("status", "state"), [(500, "waiting"), (302, "waiting"), (410, "dead")])

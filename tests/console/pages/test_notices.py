@@ -1,5 +1,8 @@
 """Who is told, and what could not be: contacts, webhooks, dead letters."""
 
+import base64
+import re
+
 import pytest
 from django.db import transaction
 
@@ -40,7 +43,8 @@ def test_what_is_no_contact_is_refused(changes):
 def test_a_webhook_s_secret_is_shown_once():
     reader = Reader("Julie")
     said = words(reader.post("/sites/notre-dame/hooks/", url="https://siem.nd.example/x"))
-    assert "whsec_" in said
+    (secret,) = re.findall(r"whsec_[A-Za-z0-9+/=]+", said)
+    assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
     assert "whsec_" not in reader.text(PATH)
     again = reader.post("/sites/notre-dame/hooks/", url="https://siem.nd.example/x")
     assert again.status_code == 400

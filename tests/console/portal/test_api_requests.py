@@ -98,6 +98,10 @@ def test_a_no_ends_the_request_with_its_reason(path):
     answer = Api("Julie").post(f"{path}/refuse", {"reason": "Not this week"})
     assert (answer.json()["ending"], answer.json()["gate"]) == ("refused", "site_approval")
     assert SessionApproval.objects.get().reason == "Not this week"
+    for read in (answer, Api("Marie").get(path)):
+        assert read.json()["gate_words"] == "The site did not approve this."
+        assert read.json()["site_words"] == "Not this week"
+        assert [said["reason"] for said in read.json()["approvals"]] == ["Not this week"]
     again = Api("Julie").post(f"{path}/refuse", {"reason": "Not this week"})
     assert (again.status_code, again.json()["code"]) == (409, "not_asked")
     assert again.json()["state"] == "ended"

@@ -10,7 +10,7 @@ from bedside.console.notices.sealing import seal_secret
 from bedside.console.service_sessions.actions import do_break_glass, do_end_session
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import SiteContact, SiteHook
-from tests.console.service_sessions.news import ENDED, live, requested, tell
+from tests.console.service_sessions.news import ENDED, go_abroad, joining, live, requested, tell
 from tests.console.world import DEVICE, Api, asking, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
@@ -51,6 +51,58 @@ def test_before_at_and_after_in_the_reader_s_language():
         "session.live",
         "session.ended",
     ]
+
+
+def only_before():
+    site = Organisation.objects.get(pk="notre-dame")
+    SiteContact.objects.create(
+        site=site, name="Ward", email="ward@nd.example", during=False, after=False
+    )
+
+
+ENDINGS = {
+    "refused": lambda session: tell(session.pk, ENDED, ending="refused"),
+    "unanswered": lambda session: tell(session.pk, ENDED, ending="unanswered"),
+    "by_specialist": lambda session: do_end_session(session, acting_user=person("Marie")),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_whoever_was_told_of_an_asking_is_told_what_came_of_it(ending):
+    only_before()
+    session = requested()
+    ENDINGS[ending](session)
+    session.refresh_from_db()
+    assert session.ending == ending
+    assert told("ward@nd.example") == [
+        ("session.asked", "Marie Tremblay asks for access to CI-20417"),
+        ("session.ended", "The request of Marie Tremblay for CI-20417 has ended"),
+    ]
+    assert [event for event, _ in told("https://siem.nd.example/")] == [
+        "session.asked",
+        "session.ended",
+    ]
+    assert told("desk@nd.example") == []
+
+
+def test_whoever_chose_before_only_is_not_told_after_what_took_place():
+    only_before()
+    do_end_session(live(requested()), acting_user=person("Marie"))
+    assert [event for event, _ in told("ward@nd.example")] == ["session.asked"]
+
+
+def test_whoever_was_told_that_somebody_asks_to_join_is_told_what_came_of_it():
+    only_before()
+    session = live(requested())
+    go_abroad()
+    join = ServiceSession.objects.get(pk=joining(session).json()["id"])
+    tell(join.pk, ENDED, ending="refused")
+    assert [event for event, _ in told("ward@nd.example")] == [
+        "session.asked",
+        "session.joining",
+        "session.ended",
+    ]
+    assert told("desk@nd.example")[-1][0] == "session.ended"
 
 
 def test_what_people_typed_stays_at_home():

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from bedside.audit.entry import Actor, Thing
 from bedside.console.journal.actions import now_ms, record, worker_actor
 from bedside.console.notices import mail, webhook
-from bedside.console.notices.models import Notice
+from bedside.console.notices.models import MAX_KEY, Notice
 from bedside.console.notices.plan import after_failure
 from bedside.console.notices.sealing import open_secret, seal_secret
 from bedside.protocol.codec import to_json
@@ -73,7 +73,7 @@ def do_tell(message: Mail | Webhook, *, event: str, key: str, organisation: str 
             secret=seal_secret(message.secret),
             body=to_json(facts).decode(),
         )
-    row.event, row.key, row.organisation, row.next_ms = event, key[:160], organisation, moment
+    row.event, row.key, row.organisation, row.next_ms = event, key[:MAX_KEY], organisation, moment
     try:
         with transaction.atomic():
             row.save(force_insert=True)

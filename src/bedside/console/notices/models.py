@@ -7,7 +7,10 @@ from django.db import models
 from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms
 
-__all__ = ["Notice"]
+__all__ = ["MAX_KEY", "Notice"]
+
+MAX_KEY = 160
+"""Characters of a key: what is longer is cut."""
 
 
 def new_id() -> str:
@@ -31,7 +34,7 @@ class Notice(models.Model):
         DEAD = "dead", "dead"
 
     id = models.CharField(primary_key=True, max_length=26, default=new_id)
-    key = models.CharField(max_length=160, unique=True)
+    key = models.CharField(max_length=MAX_KEY, unique=True)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     organisation = models.CharField(max_length=64, blank=True)
     """Whose it is: its people may see it; empty for the console's own."""

@@ -7,10 +7,12 @@
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import http.client
 import ipaddress
+import secrets
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -19,11 +21,13 @@ from django.conf import settings
 
 from bedside.console.notices.mail import DeliveryError
 
-__all__ = ["check_url", "post", "sign"]
+__all__ = ["check_url", "new_secret", "post", "sign"]
 
 _TIMEOUT_S = 10
 _GONE = 410
 _MAX_URL = 500
+_PREFIX = "whsec_"
+_KEY_BYTES = range(24, 65)  # what the standard allows
 
 
 def check_url(url: str) -> str:
@@ -39,23 +43,31 @@ def check_url(url: str) -> str:
     return url
 
 
+def new_secret() -> str:
+    """Return a secret as the standard writes it: `whsec_` and 32 random bytes in base64."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
 def sign(secret: str, *, message_id: str, at_s: int, body: bytes) -> str:
-    """Return the `webhook-signature` of a body: `v1,` and the HMAC-SHA256 in base64."""
+    """Return the `webhook-signature` of a body: `v1,` and the HMAC-SHA256 in base64.
+
+    Raises ValueError for a secret that is not `whsec_` and 24 to 64 bytes in base64.
+    """
     signed = f"{message_id}.{at_s}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+    digest = hmac.new(_key(secret), signed, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
 
 
 def post(url: str, *, secret: str, message_id: str, at_s: int, body: bytes) -> None:
     """Post an event; raises DeliveryError unless the answer is a 2xx."""
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "Bedside",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(at_s),
-        "webhook-signature": sign(secret, message_id=message_id, at_s=at_s, body=body),
-    }
     try:
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "Bedside",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(at_s),
+            "webhook-signature": sign(secret, message_id=message_id, at_s=at_s, body=body),
+        }
         status = _exchange(check_url(url), body, headers)
     except ValueError as error:
         raise DeliveryError(str(error), lasting=True) from error
@@ -63,6 +75,17 @@ def post(url: str, *, secret: str, message_id: str, at_s: int, body: bytes) -> N
         raise DeliveryError(type(error).__name__, lasting=False) from error
     if not 200 <= status < 300:
         raise DeliveryError(f"answered {status}", lasting=status == _GONE)
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    # Nothing of the secret is said: the reason is shown, and journalled.
+    if not secret.startswith(_PREFIX) or len(key) not in _KEY_BYTES:
+        raise ValueError("the secret is not whsec_ and 24 to 64 bytes in base64")
+    return key
 
 
 def _exchange(url: str, body: bytes, headers: dict[str, str]) -> int:

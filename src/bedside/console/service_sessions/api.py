@@ -90,6 +90,9 @@ class SessionAnswer(Schema):
     device_ending: str | None
     gate: Gate | None
     gate_words: str | None
+    site_words: str | None = Field(
+        description="what the site's approver said with a no; null in lists, see `approvals`"
+    )
     case: str
     reason: str
     ticket: str | None

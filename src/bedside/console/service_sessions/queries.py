@@ -202,6 +202,7 @@ def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> d
     """Return a session that was read with its device and site; `timeline`, with who approved, costs two more queries."""
     device = session.device
     rows = timeline_of(session) if timeline else []
+    said = list(session.approvals.all()) if timeline else []
     return {
         "id": session.pk,
         "device": {
@@ -228,6 +229,7 @@ def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> d
         "device_ending": session.device_ending or None,
         "gate": session.gate or None,
         "gate_words": gate_sentence(Gate(session.gate), language) if session.gate else None,
+        "site_words": next((row.reason for row in said if not row.approved), None),
         "case": session.case,
         "reason": session.reason,
         "ticket": session.ticket or None,
@@ -257,6 +259,6 @@ def view_of(session: ServiceSession, language: Language, *, timeline: bool) -> d
                 "at_ms": row.at_ms,
                 "verified_ms": row.verified_ms,
             }
-            for row in (session.approvals.all() if timeline else [])
+            for row in said
         ],
     }

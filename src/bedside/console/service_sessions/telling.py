@@ -14,6 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext as _
 
 from bedside.console.notices.actions import Mail, Webhook, do_tell
+from bedside.console.notices.models import MAX_KEY, Notice
 from bedside.console.notices.sealing import open_secret
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import BreakGlass, SiteContact, SiteHook
@@ -79,6 +80,12 @@ _ENDED = _Event(
     gettext_noop("The session of %(person)s on %(device)s has ended"),
     lambda contact: contact.after,
 )
+_CAME_TO_NOTHING = _Event(
+    "session.ended",
+    gettext_noop("The request of %(person)s for %(device)s has ended"),
+    lambda contact: contact.after,
+)
+_ASKINGS = (_ASKED, _WAITING, _JOINING, _CONTROL_ASKED)
 
 
 def tell_asked(session: ServiceSession) -> None:
@@ -105,10 +112,14 @@ def tell_live(session: ServiceSession) -> None:
 
 
 def tell_ended(session: ServiceSession) -> None:
-    """Tell that it is over, and how; a request that nobody was asked about is not told."""
-    if session.live_ms is not None or session.approvals_needed:
-        controlled = session.hands_over and session.live_ms is not None
-        _tell(_CONTROL_OVER if controlled else _ENDED, session)
+    """Tell that it is over, and how.
+
+    Where nobody was in, whoever was told of the asking is told as well, whatever they chose.
+    """
+    if session.live_ms is None:
+        _tell(_CAME_TO_NOTHING, session, also=_told_of_asking(session))
+    else:
+        _tell(_CONTROL_OVER if session.hands_over else _ENDED, session)
 
 
 def tell_glass(glass: BreakGlass) -> None:
@@ -137,15 +148,30 @@ def tell_glass(glass: BreakGlass) -> None:
         do_tell(webhook, event="glass.broken", key=key, organisation=glass.site_id)
 
 
-def _tell(event: _Event, session: ServiceSession) -> None:
+def _told_of_asking(session: ServiceSession) -> frozenset[str]:
+    """Return the addresses that were told that somebody asks."""
+    contacts = SiteContact.objects.filter(site_id=session.device.site_id)
+    keys = [
+        _key(event, session, email)
+        for email in contacts.values_list("email", flat=True)
+        for event in _ASKINGS
+    ]
+    return frozenset(Notice.objects.filter(key__in=keys).values_list("address", flat=True))
+
+
+def _key(event: _Event, session: ServiceSession, receiver: str) -> str:
+    return f"{event.name} {session.pk} {receiver}"[:MAX_KEY]
+
+
+def _tell(event: _Event, session: ServiceSession, also: frozenset[str] = frozenset()) -> None:
     site_id = session.device.site_id
     for contact in SiteContact.objects.filter(site_id=site_id):
-        if event.wanted(contact):
-            key = f"{event.name} {session.pk} {contact.email}"
+        if event.wanted(contact) or contact.email in also:
+            key = _key(event, session, contact.email)
             do_tell(_mail(event, session, contact), event=event.name, key=key, organisation=site_id)
     for hook in SiteHook.objects.filter(site_id=site_id):
         webhook = Webhook(url=hook.url, secret=open_secret(hook.secret), facts=_facts(session))
-        key = f"{event.name} {session.pk} {hook.pk}"
+        key = _key(event, session, str(hook.pk))
         do_tell(webhook, event=event.name, key=key, organisation=site_id)
 
 

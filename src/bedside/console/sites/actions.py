@@ -4,7 +4,6 @@ What the policy says is the site's to sign: here it is only received, shown and 
 arrangement or broken glass at the console narrows or asks; the device holds its own beside them.
 """
 
-import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from bedside.console.devices.models import Device
 from bedside.console.enrolment import actions as enrolment
 from bedside.console.journal.actions import now_ms, record
 from bedside.console.notices.sealing import seal_secret
-from bedside.console.notices.webhook import check_url
+from bedside.console.notices.webhook import check_url, new_secret
 from bedside.console.sites.models import (
     BreakGlass,
     SiteArrangement,
@@ -243,7 +242,7 @@ def do_add_hook(site: Organisation, url: str, *, acting_user: User) -> str:
         raise ValidationError(_("Give an https address without a user."), code="url") from error
     if SiteHook.objects.filter(site=site, url=url).exists():
         raise ValidationError(_("Events are posted there already."), code="known")
-    secret = "whsec_" + secrets.token_urlsafe(32)
+    secret = new_secret()
     with transaction.atomic():
         SiteHook.objects.create(
             site=site, url=url, secret=seal_secret(secret), created_by=acting_user
