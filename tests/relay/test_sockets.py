@@ -38,8 +38,8 @@ class Owner:
 
 
 @contextlib.contextmanager
-def watching():
-    made = Sockets(asyncio.get_running_loop())
+def watching(**limits):
+    made = Sockets(asyncio.get_running_loop(), **limits)
     yield made
     made.close()
     made.close()
@@ -101,3 +101,20 @@ async def test_what_is_forgotten_is_told_nothing():
         assert quiet.told == []
         quiet.close()
         loud.close()
+
+
+@pytest.mark.asyncio
+async def test_only_so_many_are_told_before_the_loop_has_its_turn():
+    with watching(at_once=1) as sockets:
+        owners = [Owner(sockets), Owner(sockets)]
+        turns = []
+        for owner in owners:
+            owner.then = lambda: turns.append(sum(len(each.told) for each in owners))
+            owner.watch(READ)
+            owner.far.send(b"a")
+        await owners[0].called.wait()
+        between = sum(len(each.told) for each in owners)
+        await owners[1].called.wait()
+        assert (between, turns) == (1, [1, 2])
+        for owner in owners:
+            owner.close()

@@ -31,6 +31,7 @@ __all__ = ["Admission", "Door", "DoorLimits"]
 
 _TICK_S = 0.02
 _ACCEPTS_A_TURN = 16
+_HANDSHAKES_A_TURN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Door:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.sockets = Sockets(self.loop)
+        self.arrivals = Sockets(self.loop, at_once=_HANDSHAKES_A_TURN)
         self.timers: Wheel[Timed] = Wheel()
         self.record = memoryview(bytearray(RECORD_BYTES))
         self.counts: Counter[str] = Counter()
@@ -156,6 +158,7 @@ class Door:
         for link in list(self.links):
             link.abort()
         self.sockets.close()
+        self.arrivals.close()
 
     def now_ms(self) -> int:
         """Monotonic milliseconds, the timers' clock."""
@@ -224,7 +227,7 @@ class Door:
         self._newcomers.add(newcomer)
         newcomer.deadline = self.now_ms() + self._limits.handshake_ms
         self.timers.set(newcomer, newcomer.deadline)
-        self.sockets.watch(sock.fileno(), newcomer, READ)
+        self.arrivals.watch(sock.fileno(), newcomer, READ)
         self._accept_again()
 
     def hello(self, newcomer: _Newcomer) -> None:
@@ -252,7 +255,7 @@ class Door:
         sock = newcomer.sock
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.sockets.forget(sock.fileno())
+        self.arrivals.forget(sock.fileno())
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         asked = [each for each in self._admissions if each.server_name == hello.server_name]
         admission = (asked or self._admissions)[0]  # any context refuses a name not its own
@@ -266,7 +269,7 @@ class Door:
         self.counts[why] += 1
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.sockets.forget(newcomer.sock.fileno())
+        self.arrivals.forget(newcomer.sock.fileno())
         newcomer.sock.close()
         self._shaking -= 1
         self._left(newcomer.address)

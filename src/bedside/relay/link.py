@@ -194,11 +194,13 @@ class Link:
         self._watch()
 
     def _watch(self) -> None:
+        arriving = self._state is _State.HANDSHAKING
+        sockets = self._owner.arrivals if arriving else self._owner.sockets
         events = self._reading * READ | self._writing * WRITE
         if events:
-            self._owner.sockets.watch(self._tls.fileno(), self, events)
+            sockets.watch(self._tls.fileno(), self, events)
         else:
-            self._owner.sockets.forget(self._tls.fileno())
+            sockets.forget(self._tls.fileno())
 
     def _handshake(self) -> None:
         try:
@@ -209,9 +211,11 @@ class Link:
             return
         if tls is None:
             return
-        self._want_writing(wanted=False)
+        self._owner.arrivals.forget(self._tls.fileno())
+        self._writing = False
         self._owner.timers.cancel(self)
         self._state = _State.OPEN
+        self._watch()
         self._owner.established(self, tls)
         # Bytes that came with the end of the handshake do not wake the loop again.
         self._owner.loop.call_soon(self._readable)

@@ -113,6 +113,8 @@ class Owner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     sockets: Sockets
+    arrivals: Sockets
+    """For handshakes, which take long: a few, then whoever is served has its turn."""
     timers: Wheel[Timed]
     record: memoryview
     """Room for one record, shared by all links: nothing in it outlives a callback."""

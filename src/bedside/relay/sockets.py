@@ -25,10 +25,16 @@ class Watched(Protocol):
 
 
 class Sockets:
-    """Watches sockets, level-triggered, for their owners."""
+    """Watches sockets, level-triggered, for their owners.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        loop: the event loop, which watches all of them as one.
+        at_once: how many owners are told before the loop has its turn again.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, at_once: int = _EVENTS_A_TURN) -> None:
         self._loop = loop
+        self._at_once = at_once
         self._epoll = select.epoll()
         self._owners: dict[int, Watched] = {}
         loop.add_reader(self._epoll.fileno(), self._turn)
@@ -55,7 +61,7 @@ class Sockets:
     def _turn(self) -> None:
         """Tell the owners, some of them at a time: the loop has others to serve."""
         owners = self._owners
-        for descriptor, events in self._epoll.poll(0, _EVENTS_A_TURN):
+        for descriptor, events in self._epoll.poll(0, self._at_once):
             owner = owners.get(descriptor)
             if owner is not None:  # else one before it in this turn closed it
                 owner.ready(events)
