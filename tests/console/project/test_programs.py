@@ -1,12 +1,15 @@
 """The commands as they are typed, over a database of their own, and `web` over a socket."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +20,7 @@ from tests.console.world import PASSWORD, PROFILES, WORLD
 @pytest.fixture
 def console(tmp_path):
     """Return a function that runs `bedside console` with a fresh installation."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = quiet_port()
     config = tmp_path / "console.toml"
     config.write_text(
         f'public_url = "http://localhost:{port}"\ndata_dir = "{tmp_path}/data"\n'
@@ -131,3 +132,13 @@ def test_a_word_without_a_configuration_is_told_what_is_missing():
     )
     assert answer.returncode == 2
     assert "BEDSIDE_CONSOLE_CONFIG" in answer.stdout
+
+
+def quiet_port() -> int:
+    """Return a free port that no connection is given meanwhile: the system gives others out."""
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -32,6 +32,13 @@ from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, Sessi
 __all__ = ["session", "sessions"]
 
 
+# What a row of the list shows of a session and of its device's site.
+_SHOWN = (
+    "person_name", "person_employer", "access", "mode", "state", "ending", "requested_ms", "case",
+    "device__site__name", "device__site__timezone",
+)  # fmt: skip
+
+
 @require_safe
 @for_people
 def sessions(request: HttpRequest, user: User) -> HttpResponse:
@@ -44,7 +51,7 @@ def sessions(request: HttpRequest, user: User) -> HttpResponse:
         found = found.filter(state=SessionState.ENDED.value)
     elif values.get("state") == "open":
         found = found.exclude(state=SessionState.ENDED.value)
-    page = page_of(request, found, newest_first=True)
+    page = page_of(request, found.only(*_SHOWN), newest_first=True)
     kept = {name: value for name, value in values.items() if value}
     context = {
         "form": form,

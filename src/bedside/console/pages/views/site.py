@@ -26,6 +26,11 @@ from bedside.vocabulary import Permission, SessionState
 
 __all__ = ["approver", "portal", "sites"]
 
+# What a row of the portal shows of a session and of its device.
+_SHOWN = (
+    "person_name", "person_employer", "person_country", "access", "mode", "state", "ending",
+    "requested_ms", "answer_by_ms", "device__display_name",
+)  # fmt: skip
 _PAST = 10
 _SOME = 50
 
@@ -54,6 +59,7 @@ def portal(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
     site = access_site(user, site_id)
     moment = now_ms()
     at_site = visible_sessions(user).filter(device__site_id=site.pk)
+    at_site = at_site.select_related(None).select_related("device").only(*_SHOWN)
     waiting = at_site.filter(state=SessionState.AWAITING_SITE.value)
     # One condition each: the index of what is open is taken for the first.
     ongoing = at_site.exclude(state=SessionState.ENDED.value).exclude(
