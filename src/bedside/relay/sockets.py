@@ -2,8 +2,7 @@
 
 asyncio keeps two handles and a callback for each socket it watches, uvloop a handle of libuv too, and
 both make a call of several frames for each event. An epoll of our own, watched by the loop as one
-descriptor, costs a dictionary entry for each socket and one call for each event: a device that waits
-takes 1.3 KiB less, and a poll a fifth less time (docs/rfd, 8).
+descriptor, costs a dictionary entry for each socket and one call for each event (docs/rfd, 8).
 """
 
 import asyncio
