@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedside.policy.decide import GATES, MAX_CASE, MAX_REASON, Obligation, decide
+from bedside.policy.decide import GATES, MAX_CASE, MAX_REASON, Obligation, decide, refusals_to_serve
 from bedside.policy.facts import (
     DEFAULT_START_RULES,
     HOUSE_SITE,
@@ -638,3 +638,31 @@ def test_glass_that_is_not_broken_for_an_hour_at_most_opens_nothing(glass):
 )
 def test_broken_glass_stands_for_nothing_else(number, changes, gate):
     assert refused_by(decide(facts(break_glass=HOUR, **changes), NOW)) == [gate], number
+
+
+# ---- Who may serve a product at all ----
+
+
+@pytest.mark.parametrize(
+    ("changes", "gate"),
+    [
+        ({"active": False}, Gate.ACCOUNT),
+        ({"role": Role.MANAGER}, Gate.ROLE),
+        ({"product_rights": ()}, Gate.PRODUCT_RIGHT),
+        ({"level": None}, Gate.LEVEL),
+        ({"country": "CA"}, Gate.COUNTRY),
+    ],
+)
+def test_who_may_start_nothing_on_a_product_is_refused_by_its_own_gate(changes, gate):
+    refusals = refusals_to_serve(facts(person=marie(**changes)), NOW)
+    assert [reason.gate for reason in refusals] == [gate]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_one_mode_that_may_be_started_is_enough_to_serve(mode):
+    rule = StartRule(level=Level.TWO, country="US", start=frozenset({mode}), join=BOTH)
+    assert not refusals_to_serve(facts(rules=(rule,)), NOW)
+
+
+def test_what_may_change_until_a_request_is_not_asked_of_who_serves():
+    assert not refusals_to_serve(facts(entitlements=(), site=None), NOW)

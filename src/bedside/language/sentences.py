@@ -128,6 +128,7 @@ _ACTIONS = {
     JournalAction.AGENT_WORKER_LOST: N_("Worker process lost"),
     JournalAction.CASE_RECORD_CLOSED: N_("Case closed"),
     JournalAction.CASE_RECORD_OPENED: N_("Case opened"),
+    JournalAction.CASE_RECORD_RELEASED: N_("Case given back"),
     JournalAction.CASE_RECORD_TAKEN: N_("Case taken"),
     JournalAction.CONFIGURATION_DOCUMENT_APPLIED: N_("Configuration applied"),
     JournalAction.CONFIGURATION_DOCUMENT_REFUSED: N_("Configuration refused"),

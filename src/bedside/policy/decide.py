@@ -16,7 +16,7 @@ Rules held here:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bedside.policy.facts import DeviceState, Facts, LockScope, StartRule
@@ -32,6 +32,7 @@ __all__ = [
     "Obligation",
     "Reason",
     "decide",
+    "refusals_to_serve",
 ]
 
 BREAK_GLASS_S = 3600
@@ -99,6 +100,24 @@ def decide(facts: Facts, now_ms: int) -> Decision:
     if not all(reason.passed for reason in reasons):
         return Decision(allowed=False, reasons=reasons, obligations=())
     return Decision(True, reasons, _obligations(facts, now_ms), _end_by_ms(facts, now_ms))
+
+
+_TO_SERVE = (Gate.ACCOUNT, Gate.ROLE, Gate.PRODUCT_RIGHT, Gate.LEVEL, Gate.COUNTRY)
+
+
+def refusals_to_serve(facts: Facts, now_ms: int) -> tuple[Reason, ...]:
+    """Return why this person may start no session at all on this product; nothing where they may.
+
+    Only what the person and the product say is looked at: whatever may change until a request (the
+    contract, a lock, the site's policy) is judged then. `facts.request` need not be a real one; a
+    mode that may be started is enough.
+    """
+    found = []
+    for mode in Mode:
+        asked = replace(facts, request=replace(facts.request, mode=mode))
+        reasons = (_reason(gate, *_CHECKS[gate](asked, now_ms)) for gate in _TO_SERVE)
+        found.append(tuple(reason for reason in reasons if not reason.passed))
+    return min(found, key=len)
 
 
 def _reason(gate: Gate, passed: bool, words: Words) -> Reason:  # noqa: FBT001 - built from a pair

@@ -55,6 +55,7 @@ RIGHTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.ACCESS_RIGHT_MANAGE,
             Permission.ACCOUNTS_PERSON_READ,
             Permission.ACCOUNTS_PERSON_REVIEW,
+            Permission.CASES_CASE_MANAGE,
             Permission.CASES_CASE_TAKE,
             Permission.CASES_REVIEW_CLOSE,
             Permission.DEVICES_DEVICE_ENROL,

@@ -4,7 +4,15 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from bedside.audit.entry import Actor, ActorKind, Entry, Thing, time_text
-from bedside.console.cases.actions import do_apply_help, do_close_case, do_take_case
+from bedside.console.accounts.models import User
+from bedside.console.cases.actions import (
+    CannotServeError,
+    NotYoursError,
+    do_apply_help,
+    do_close_case,
+    do_release_case,
+    do_take_case,
+)
 from bedside.console.cases.models import Case
 from bedside.console.cases.queries import access_case
 from bedside.console.journal.actions import now_ms
@@ -65,6 +73,7 @@ def test_the_first_to_take_it_has_it():
 
 def test_it_is_closed_once_and_with_a_finding():
     case = asked()
+    do_take_case(case, acting_user=person("Marie"))
     with pytest.raises(ValidationError):
         do_close_case(case, finding=" \n", acting_user=person("Marie"))
     assert do_close_case(case, finding="Loose\ncable", acting_user=person("Marie"))
@@ -112,3 +121,76 @@ def test_the_same_by_the_api():
     closed = marie.post(f"/cases/{case.number}/close", {"finding": "Cable"}).json()
     assert closed["finding"] == "Cable"
     assert marie.get("/cases", state="elsewhere").status_code == 422
+
+
+def test_who_may_not_serve_the_device_takes_no_case():
+    case = asked()
+    with pytest.raises(CannotServeError) as refused:
+        do_take_case(case, acting_user=person("Sam"))
+    assert [reason.gate for reason in refused.value.reasons] == ["product_right"]
+    User.objects.filter(name="Marie Tremblay").update(country="CA")
+    with pytest.raises(CannotServeError, match="country"):
+        do_take_case(case, acting_user=person("Marie"))
+    with pytest.raises(CannotServeError, match="role"):
+        do_take_case(case, acting_user=person("Alex"))
+    assert Case.objects.get().taken_by is None
+    assert actions_of(case=case.number) == ["case:record:opened"]
+
+
+def test_a_taken_case_is_given_back_and_closed_by_who_has_it_or_a_manager():
+    case = asked()
+    assert not do_release_case(case, acting_user=person("Alex"))
+    with pytest.raises(NotYoursError):
+        do_close_case(case, finding="Cable", acting_user=person("Marie"))
+    do_take_case(case, acting_user=person("Marie"))
+    with pytest.raises(NotYoursError):
+        do_release_case(case, acting_user=person("Sam"))
+    with pytest.raises(NotYoursError):
+        do_close_case(case, finding="Cable", acting_user=person("Sam"))
+    assert do_release_case(case, acting_user=person("Marie"))
+    assert (case.taken_by, case.taken_ms) == (None, None)
+    do_take_case(case, acting_user=person("Marie"))
+    User.objects.filter(name="Alex Martin").update(role="manager")
+    assert do_release_case(case, acting_user=person("Alex"))
+    do_take_case(case, acting_user=person("Marie"))
+    assert do_close_case(case, finding="Cable", acting_user=person("Alex"))
+    assert not do_release_case(case, acting_user=person("Marie"))
+    assert actions_of(case=case.number).count("case:record:released") == 2
+
+
+def test_the_page_names_the_gate_instead_of_the_button():
+    case = asked()
+    reader = Reader("Sam")
+    path = f"/cases/{case.number}/"
+    assert "Take this case" not in reader.text(path)
+    assert 'data-gate="product_right"' in reader.get(path).content.decode()
+    answer = reader.post(f"{path}take/")
+    assert (answer.status_code, Case.objects.get().taken_by) == (403, None)
+    assert 'data-gate="product_right"' in answer.content.decode()
+    marie = Reader("Marie", "fr")
+    assert "Prendre ce dossier" in marie.text(path)
+    marie.post(f"{path}take/")
+    assert reader.post(path, finding="Cable").status_code == 403
+    assert reader.post(f"{path}release/").status_code == 403
+    assert "Close the case" not in reader.text(path)
+    assert "Rendre ce dossier" in marie.text(path)
+    marie.post(f"{path}release/")
+    assert Case.objects.get().taken_by is None
+
+
+def test_the_api_names_the_gate_and_gives_a_case_back():
+    path = f"/cases/{asked().number}"
+    marie, sam = Api("Marie"), Api("Sam", "fr")
+    refused = sam.post(f"{path}/take")
+    assert (refused.status_code, refused.json()["code"]) == (403, "refused")
+    (reason,) = refused.json()["reasons"]
+    assert reason["gate"] == "product_right"
+    assert reason["sentence"]
+    assert marie.post(f"{path}/release").json()["code"] == "not_taken"
+    marie.post(f"{path}/take")
+    for act, body in (("release", {}), ("close", {"finding": "Cable"})):
+        answer = sam.post(f"{path}/{act}", body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_yours")
+    assert marie.post(f"{path}/release").json()["taken_by"] is None
+    marie.post(f"{path}/take")
+    assert marie.post(f"{path}/close", {"finding": "Cable"}).json()["finding"] == "Cable"

@@ -12,6 +12,7 @@ SAME = {
     "browser_end": "endBrowser endBrowsers",
     "browsers": "listBrowsers",
     "case": "getCase closeCase",
+    "case_release": "releaseCase",
     "case_take": "takeCase",
     "cases": "listCases",
     "contact_remove": "removeContact",

@@ -19,6 +19,8 @@ from bedside.console.accounts.second_factor import meets_sign_in_rule
 from bedside.console.devices.models import Device, Product
 from bedside.console.devices.queries import access_device, profile_of, visible_devices
 from bedside.console.sites.queries import access_site, broken_glass, site_say
+from bedside.policy import decide
+from bedside.policy.decide import Reason
 from bedside.policy.facts import (
     DeviceFacts,
     DeviceState,
@@ -42,6 +44,7 @@ __all__ = [
     "check_may_lock",
     "gather_facts",
     "open_locks",
+    "refusals_to_serve",
     "stored_rules",
     "visible_locks",
 ]
@@ -81,6 +84,25 @@ def gather_facts(
         site=say.facts,
         break_glass=broken_glass(device, at_ms),
     )
+
+
+def refusals_to_serve(person: User, device: Device, *, at_ms: int) -> tuple[Reason, ...]:
+    """Return why `person` may start no session at all on devices of this product; nothing where they may."""
+    nothing = RequestFacts(AccessKind.SERVICE, Mode.VIEW, duration_s=0, case="", reason="")
+    product = ProductFacts(id=device.product_id, access={}, max_duration_s=0)
+    facts = Facts(
+        person=_person(person),
+        device=DeviceFacts(
+            id=DeviceId(device.pk),
+            site=device.site_id,
+            product=product,
+            state=DeviceState(device.state),
+            seen=False,
+        ),
+        request=nothing,
+        rules=stored_rules(),
+    )
+    return decide.refusals_to_serve(facts, at_ms)
 
 
 def stored_rules() -> tuple[StartRule, ...]:

@@ -7,15 +7,37 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Entry, Thing, short, time_ms
+from bedside.console.access.queries import refusals_to_serve
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.cases.models import Case
+from bedside.console.cases.queries import holds
 from bedside.console.journal.actions import device_actor, now_ms, record
+from bedside.policy.decide import Reason
 from bedside.vocabulary import HelpTopic, JournalAction, Outcome
 
-__all__ = ["do_apply_help", "do_close_case", "do_take_case"]
+__all__ = [
+    "CannotServeError",
+    "NotYoursError",
+    "do_apply_help",
+    "do_close_case",
+    "do_release_case",
+    "do_take_case",
+]
 
 _FIRST_NUMBER = 100_000
+
+
+class CannotServeError(Exception):
+    """Somebody who may not ask for access to the device cannot work on its case: `reasons` say why."""
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(" ".join(reason.gate for reason in reasons))
+        self.reasons = reasons
+
+
+class NotYoursError(Exception):
+    """Neither did this person take the case, nor do they manage cases."""
 
 
 def do_apply_help(device_id: str, entry: Entry, *, now: int) -> Case | None:
@@ -60,12 +82,38 @@ def do_apply_help(device_id: str, entry: Entry, *, now: int) -> Case | None:
 
 
 def do_take_case(case: Case, *, acting_user: User) -> bool:
-    """Take a case; False where somebody had taken or closed it: the first one has it."""
+    """Take a case; False where somebody had taken or closed it: the first one has it.
+
+    Raises CannotServeError where this person may not ask for access to devices of this product.
+    """
+    moment = now_ms()
     with transaction.atomic():
-        free = Case.objects.filter(pk=case.pk, taken_by=None, closed_ms=None)
-        if not free.update(taken_by=acting_user, taken_ms=now_ms()):
+        free = Case.objects.select_for_update().filter(pk=case.pk, taken_by=None, closed_ms=None)
+        if not free.exists():
+            return False
+        if reasons := refusals_to_serve(acting_user, case.device, at_ms=moment):
+            raise CannotServeError(reasons)
+        if not free.update(taken_by=acting_user, taken_ms=moment):
             return False
         _record(JournalAction.CASE_RECORD_TAKEN, case, acting_user, {})
+    case.refresh_from_db()
+    return True
+
+
+def do_release_case(case: Case, *, acting_user: User) -> bool:
+    """Give a case back, so that somebody else can take it; False where nobody has it, or it is closed.
+
+    Raises NotYoursError.
+    """
+    with transaction.atomic():
+        held = Case.objects.select_for_update().filter(pk=case.pk, closed_ms=None)
+        locked = held.exclude(taken_by=None).first()
+        if locked is None or locked.taken_by is None:
+            return False
+        _check_holds(locked, acting_user)
+        held.update(taken_by=None, taken_ms=None)
+        detail: dict[str, str | int | bool] = {"name": locked.taken_by.name}
+        _record(JournalAction.CASE_RECORD_RELEASED, case, acting_user, detail)
     case.refresh_from_db()
     return True
 
@@ -73,18 +121,27 @@ def do_take_case(case: Case, *, acting_user: User) -> bool:
 def do_close_case(case: Case, *, finding: str, acting_user: User) -> bool:
     """Close a case with what was found; False where it was closed.
 
-    Raises ValidationError without a finding.
+    Raises ValidationError without a finding, NotYoursError.
     """
     text = short(" ".join(finding.split()), 1000)
     if not text:
         raise ValidationError(_("Say what you found."), code="finding")
     with transaction.atomic():
-        open_ = Case.objects.filter(pk=case.pk, closed_ms=None)
+        open_ = Case.objects.select_for_update().filter(pk=case.pk, closed_ms=None)
+        locked = open_.first()
+        if locked is None:
+            return False
+        _check_holds(locked, acting_user)
         if not open_.update(finding=text, closed_by=acting_user, closed_ms=now_ms()):
             return False
         _record(JournalAction.CASE_RECORD_CLOSED, case, acting_user, {"finding": short(text, 500)})
     case.refresh_from_db()
     return True
+
+
+def _check_holds(case: Case, user: User) -> None:
+    if not holds(user, case):
+        raise NotYoursError
 
 
 def _state(entry: Entry) -> dict[str, str]:

@@ -11,7 +11,7 @@ from bedside.console.accounts.bearer import caller
 from bedside.console.accounts.queries import check_permission
 from bedside.console.cases import actions
 from bedside.console.cases.models import Case
-from bedside.console.cases.queries import access_case, find_cases
+from bedside.console.cases.queries import access_case, find_cases, refusal_views
 from bedside.console.rest.bodies import Body, Empty
 from bedside.console.rest.cursors import MAX_LIMIT, page_after
 from bedside.console.rest.problems import ProblemError
@@ -78,12 +78,33 @@ def get_case(request: HttpRequest, number: str) -> dict[str, Any]:
 
 @router.post("/cases/{number}/take", response=CaseAnswer, operation_id="takeCase")
 def take_case(request: HttpRequest, number: str, body: Empty) -> dict[str, Any]:
-    """Take a case; 409 where somebody has it."""
+    """Take a case; 409 where somebody has it, 403 for whoever may not ask for access to the device."""
     del body
     user = caller(request)
     case = access_case(user, number, Permission.CASES_CASE_TAKE)
-    if not actions.do_take_case(case, acting_user=user):
+    try:
+        taken = actions.do_take_case(case, acting_user=user)
+    except actions.CannotServeError as error:
+        title = _("You may not ask for access to this device, so you cannot take its case.")
+        reasons = refusal_views(error.reasons, parse_language(get_language() or "en"))
+        raise ProblemError(403, "refused", title, reasons=reasons) from error
+    if not taken:
         raise ProblemError(409, "taken", _("Somebody has taken this case already."))
+    return _view(case)
+
+
+@router.post("/cases/{number}/release", response=CaseAnswer, operation_id="releaseCase")
+def release_case(request: HttpRequest, number: str, body: Empty) -> dict[str, Any]:
+    """Give a case back, so that somebody else can take it; 409 where nobody has it."""
+    del body
+    user = caller(request)
+    case = access_case(user, number, Permission.CASES_CASE_TAKE)
+    try:
+        released = actions.do_release_case(case, acting_user=user)
+    except actions.NotYoursError as error:
+        raise _not_yours() from error
+    if not released:
+        raise ProblemError(409, "not_taken", _("Nobody has this case, or it is closed."))
     return _view(case)
 
 
@@ -92,8 +113,16 @@ def close_case(request: HttpRequest, number: str, body: FindingBody) -> dict[str
     """Close a case with what was found; one that is closed stays as it is."""
     user = caller(request)
     case = access_case(user, number, Permission.CASES_CASE_TAKE)
-    actions.do_close_case(case, finding=body.finding, acting_user=user)
+    try:
+        actions.do_close_case(case, finding=body.finding, acting_user=user)
+    except actions.NotYoursError as error:
+        raise _not_yours() from error
     return _view(access_case(user, number))
+
+
+def _not_yours() -> ProblemError:
+    title = _("Only who took this case, or a support manager, gives it back or closes it.")
+    return ProblemError(403, "not_yours", title)
 
 
 def _view(case: Case) -> dict[str, Any]:

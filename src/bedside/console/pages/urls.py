@@ -58,6 +58,7 @@ urlpatterns = [
     path("break-glass/<str:glass_id>/end/", site_rules.end_glass, name="glass_end"),
     path("cases/", cases.cases, name="cases"),
     path("cases/<str:number>/", cases.case, name="case"),
+    path("cases/<str:number>/release/", cases.release, name="case_release"),
     path("cases/<str:number>/take/", cases.take, name="case_take"),
     path("locks/", locks.locks, name="locks"),
     path("locks/<int:lock_id>/clear/", locks.clear, name="lock_clear"),

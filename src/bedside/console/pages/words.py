@@ -125,6 +125,7 @@ PERMISSIONS = {
     Permission.ACCOUNTS_PERSON_MANAGE: _("Invite people and change their rights"),
     Permission.ACCOUNTS_PERSON_READ: _("Read people"),
     Permission.ACCOUNTS_PERSON_REVIEW: _("Review rights"),
+    Permission.CASES_CASE_MANAGE: _("Give back and close the cases of others"),
     Permission.CASES_CASE_READ: _("Read cases"),
     Permission.CASES_CASE_TAKE: _("Take cases"),
     Permission.CASES_REVIEW_CLOSE: _("Close reviews after emergencies"),

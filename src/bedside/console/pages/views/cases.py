@@ -9,12 +9,15 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from bedside.console.access.queries import refusals_to_serve
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.cases import actions
 from bedside.console.cases.models import Case
-from bedside.console.cases.queries import access_case, find_cases
+from bedside.console.cases.queries import access_case, find_cases, holds, refusal_views
+from bedside.console.journal.actions import now_ms
 from bedside.console.pages.site_forms import ReviewForm
+from bedside.console.pages.views.errors import refused
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream, zone_of
 from bedside.console.pages.words import ACTIVITIES, language
@@ -23,7 +26,7 @@ from bedside.console.service_sessions.queries import visible_sessions
 from bedside.language import gate_sentence, help_name
 from bedside.vocabulary import Activity, Gate, HelpTopic, Permission
 
-__all__ = ["case", "cases", "take"]
+__all__ = ["case", "cases", "release", "take"]
 
 _STATES = ("waiting", "taken", "closed")
 
@@ -63,9 +66,20 @@ def case(request: HttpRequest, user: User, number: str) -> HttpResponse:
             actions.do_close_case(found, finding=form.cleaned_data["finding"], acting_user=user)
         except ValidationError as error:
             form.add_error(None, error)
+        except actions.NotYoursError:
+            return _not_yours(request, found)
         else:
             messages.success(request, _("The case is closed."))
             return redirect("case", found.number)
+    return _shown(request, user, found, form, status=400 if form.is_bound else 200)
+
+
+def _shown(
+    request: HttpRequest, user: User, found: Case, form: ReviewForm, *, status: int
+) -> HttpResponse:
+    may_take = has_permission(user, Permission.CASES_CASE_TAKE)
+    free = may_take and not found.taken_by_id and not found.closed_ms
+    reasons = refusals_to_serve(user, found.device, at_ms=now_ms()) if free else ()
     context = {
         "case": found,
         "device": found.device,
@@ -75,13 +89,15 @@ def case(request: HttpRequest, user: User, number: str) -> HttpResponse:
         "how": _how(found),
         "form": form,
         "mine": found.taken_by_id == user.pk,
-        "may_take": has_permission(user, Permission.CASES_CASE_TAKE),
+        "may_take": free and not reasons,
+        "refusals": refusal_views(reasons, language()),
+        "holds": not found.closed_ms and holds(user, found),
         "ask": _ask_address(user, found),
         "sessions": visible_sessions(user)
         .filter(device_id=found.device_id, case=found.number)
         .order_by("-id")[:20],
     }
-    return render(request, "pages/case.html", context, status=400 if form.is_bound else 200)
+    return render(request, "pages/case.html", context, status=status)
 
 
 @require_POST
@@ -89,11 +105,36 @@ def case(request: HttpRequest, user: User, number: str) -> HttpResponse:
 def take(request: HttpRequest, user: User, number: str) -> HttpResponse:
     """Take a case: the first one has it, and goes on to ask for access."""
     found = access_case(user, number, Permission.CASES_CASE_TAKE)
-    if actions.do_take_case(found, acting_user=user):
+    try:
+        taken = actions.do_take_case(found, acting_user=user)
+    except actions.CannotServeError:
+        return _shown(request, user, found, ReviewForm(), status=403)
+    if taken:
         messages.success(request, _("The case is yours."))
     else:
         messages.info(request, _("Somebody has taken this case already."))
     return redirect("case", found.number)
+
+
+@require_POST
+@for_people
+def release(request: HttpRequest, user: User, number: str) -> HttpResponse:
+    """Give a case back, so that somebody else can take it."""
+    found = access_case(user, number, Permission.CASES_CASE_TAKE)
+    try:
+        released = actions.do_release_case(found, acting_user=user)
+    except actions.NotYoursError:
+        return _not_yours(request, found)
+    if released:
+        messages.success(request, _("The case is given back: somebody else can take it."))
+    else:
+        messages.info(request, _("Nobody has this case, or it is closed."))
+    return redirect("case", found.number)
+
+
+def _not_yours(request: HttpRequest, found: Case) -> HttpResponse:
+    sentence = _("Only who took this case, or a support manager, gives it back or closes it.")
+    return refused(request, 403, found.number, sentence)
 
 
 def _ask_address(user: User, found: Case) -> str:
