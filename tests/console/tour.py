@@ -76,7 +76,7 @@ PAGES = [
     Stop("cases/", "Marie", 5, {"state": "taken"}, "cases taken"),
     Stop("cases/", "Marie", 5, {"state": "closed"}, "cases closed"),
     Stop("cases/", "Julie", 5, {"state": "all"}, "cases of a site"),
-    Stop("cases/<str:number>/", "Marie", 7),
+    Stop("cases/<str:number>/", "Marie", 10),
     Stop("devices/<str:device_id>/", "Marie", 13),
     Stop("devices/<str:device_id>/", "Julie", 13, name="device at its site"),
     Stop("devices/<str:device_id>/break-glass/", "Julie", 6),

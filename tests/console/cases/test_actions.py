@@ -18,6 +18,7 @@ from bedside.console.cases.queries import access_case
 from bedside.console.journal.actions import now_ms
 from bedside.vocabulary import ClockState, JournalAction, Outcome, Permission
 from tests.console.pages.reader import Reader
+from tests.console.service_sessions.news import go_abroad
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
@@ -66,6 +67,8 @@ def test_what_a_device_says_is_foreign():
 
 def test_the_first_to_take_it_has_it():
     case = asked()
+    go_abroad()
+    User.objects.filter(name="Sam Okafor").update(country="US")
     assert do_take_case(case, acting_user=person("Marie"))
     assert not do_take_case(case, acting_user=person("Sam"))
     assert Case.objects.get().taken_by.name == "Marie Tremblay"
