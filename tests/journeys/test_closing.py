@@ -36,6 +36,7 @@ def _as_administrator(scene: Scene, act: str) -> None:
 def _is_cut(scene: Scene, running: Running, session: str) -> tuple[Record, Record]:
     """The open `ssh` is over, both journals say `revoked` once; returns their entries."""
     assert running.ends() != 0
+    assert "bedside: Cette séance est terminée. Terminée : l’autorisation" in running.said.decode()
     assert device_ending(scene.world, session) == "revoked"
     assert console_ending(scene.world, session) == "revoked"
     scene.journey.idle()

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["main", "pump", "tell", "waiting"]
 
 CHUNK = 256 * 1024
+_LOOKS = 3
+_LOOK_AGAIN_S = 0.25
 _SILENT_S = 1.0
 
 
@@ -230,16 +232,29 @@ def _expired(folder: SessionFolder, language: Language) -> str | None:
 
 def _refused(folder: SessionFolder, gate: Gate, language: Language) -> ExitCode:
     """Say why the relay refused; of a session that has ended it knows only that nobody came."""
+    if (over := _over(folder, language)) is not None:
+        return _give_up(over, ExitCode.SESSION_OVER)
+    told = f"{gate_sentence(gate, language)} {gate_advice(gate, language)}"
+    return _give_up(told, ExitCode.REFUSED)
+
+
+def _over(folder: SessionFolder, language: Language, *, looks: int = 1) -> str | None:
+    """Return how the session ended, by the console; None where it has not, or cannot be asked.
+
+    The device's word may be behind the end of its tunnel: `looks` asks again.
+    """
     from bedside.specialist.errors import CliError
     from bedside.specialist.waiting import session_over
 
     with contextlib.suppress(CliError), _console(language) as console:
-        session = console.get(f"/sessions/{folder.session}") if console else {"state": ""}
-        if session["state"] == SessionState.ENDED:
-            over = translator(language, "bedside-cli")(N_("This session is over."))
-            return _give_up(f"{over} {session_over(session, language)}", ExitCode.SESSION_OVER)
-    told = f"{gate_sentence(gate, language)} {gate_advice(gate, language)}"
-    return _give_up(told, ExitCode.REFUSED)
+        for look in range(looks if console else 0):
+            time.sleep(_LOOK_AGAIN_S if look else 0)
+            assert console is not None
+            session = console.get(f"/sessions/{folder.session}")
+            if session["state"] == SessionState.ENDED:
+                over = translator(language, "bedside-cli")(N_("This session is over."))
+                return f"{over} {session_over(session, language)}"
+    return None
 
 
 def main(arguments: list[str]) -> int:
@@ -262,8 +277,11 @@ def main(arguments: list[str]) -> int:
         return _give_up(silence, ExitCode.UNREACHABLE)
     if not _carry(leg):
         return ExitCode.DONE
+    # The tunnel's end says nothing of why, and `ssh` says only that it is closed.
+    if (over := _over(folder, language, looks=_LOOKS)) is not None:
+        tell(over)
+        return ExitCode.SESSION_OVER
     if not answers(folder.connection(), context):
-        # Its end says nothing of why; a relay that is gone is worth a word.
         tell(silence)
         return ExitCode.UNREACHABLE
     return ExitCode.DONE
