@@ -98,6 +98,9 @@ def test_a_simulation_reaches_no_further_than_its_reader():
 def test_a_request_is_seen_with_what_it_needs_before_it_is_made():
     told = Api("Marie").post(f"/devices/{DEVICE}/needs", ASKED).json()
     assert gates(told) == ["case", "reason"]
+    # The sentences of gates are refusals: a gate that passed has none.
+    assert all((each["sentence"] is None) is each["passed"] for each in told["gates"])
+    assert all((each["advice"] is None) is each["passed"] for each in told["gates"])
     whole = {**ASKED, "case": "C-1", "reason": "Fault"}
     assert Api("Marie").post(f"/devices/{DEVICE}/needs", whole).json()["allowed"] is True
     assert "product_right" in gates(Api("Sam").post(f"/devices/{DEVICE}/needs", whole).json())

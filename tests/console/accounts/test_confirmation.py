@@ -33,6 +33,29 @@ def test_a_browser_left_open_confirms_first(path, method, settings):
     assert reader.get(at(path)).status_code == 200
 
 
+REFUSED = [
+    ("Julie", "/policy/"), ("Julie", "/people/invite/"), ("Julie", "/organisations/new/"),
+    ("Julie", "/organisations/st-mary/"), ("Julie", "PERSON/edit/"), ("Julie", "PERSON/train/"),
+    ("Marie", "PERSON/close/"), ("Marie", "PERSON/open/"), ("Marie", "PERSON/factors/"),
+    ("Marie", "PERSON/leave/"), ("Marie", f"/devices/{DEVICE}/revoke/"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "path"), REFUSED)
+def test_whoever_may_not_is_refused_without_being_asked_who_they_are(name, path):
+    reader = Reader(name)
+    confirm(reader.client, name, at=0)
+    assert reader.get(at(path)).status_code == 403
+    assert reader.post(at(path)).status_code == 403
+
+
+def test_whoever_may_only_read_the_rules_is_not_asked_before_a_change_is_refused():
+    reader = Reader("Marie")
+    confirm(reader.client, "Marie", at=0)
+    assert reader.get("/policy/").status_code == 302
+    assert reader.post("/policy/").status_code == 403
+
+
 @pytest.mark.parametrize("proof", ["recovery_codes", "socialaccount"])
 def test_what_proves_nothing_fresh_does_not_count(proof):
     reader = Reader("Alex")

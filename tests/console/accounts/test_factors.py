@@ -275,7 +275,7 @@ def test_the_page_asks_why_and_does_it():
 
 def test_the_page_is_for_whoever_closes_accounts_and_confirmed_who_they_are():
     path = f"/people/{person('Marie').pk}/factors/"
-    assert Reader("Marie").get(f"/people/{person('Sam').pk}/factors/").status_code == 404
+    assert Reader("Marie").get(f"/people/{person('Sam').pk}/factors/").status_code == 403
     assert Reader("Julie").post(path, reason=WHY).status_code == 404
     stale = Reader("Alex")
     confirm(stale.client, "Alex", at=0)

@@ -97,7 +97,7 @@ def test_a_change_is_told_to_the_device_and_one_that_is_none_is_not():
         ({"id": "ci 1"}, "id"),
         ({"product": "unknown"}, "product"),
         ({"site": "nowhere"}, "site"),
-        ({"display_name": "x" * 81}, "body.display_name"),
+        ({"display_name": "x" * 81}, "display_name"),
     ],
 )
 def test_a_device_with_a_wrong_value_is_refused_by_the_values_name(changed, where):

@@ -129,6 +129,8 @@ def invite(email: str) -> str:
 
 def people() -> str:
     """Support contacts, and somebody not vetted; print people's ids by their first names."""
+    from allauth.mfa.models import Authenticator
+
     from bedside.console.accounts.actions import ContactDetails, PersonDetails, do_invite
     from bedside.console.accounts.models import Organisation, User
     from bedside.console.people.actions import do_save_organisation
@@ -148,7 +150,10 @@ def people() -> str:
     ]  # fmt: skip
     home = Organisation.objects.get(pk="bayard-imaging")
     do_save_organisation(home, contacts, acting_user=person("Alex"))
-    return json.dumps({user.name.split()[0]: user.pk for user in User.objects.all()})
+    register_passkey(person("Sam"))
+    passkey = Authenticator.objects.get(user=person("Sam"), type=Authenticator.Type.WEBAUTHN)
+    ids = {user.name.split()[0]: user.pk for user in User.objects.all()}
+    return json.dumps({**ids, "passkey": passkey.pk})
 
 
 ACTS = {

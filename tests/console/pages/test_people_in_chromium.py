@@ -18,7 +18,14 @@ PAGES = {
              "/people/review/", "/people/review/?due=on", "/organisations/",
              "/organisations/bayard-imaging/", "/organisations/st-mary/single-sign-on/", "/organisations/new/"],
     "Marie": ["/account/", "/account/tokens/", "/account/tokens/new/", "/account/browsers/"],
-    None: ["/account/invitation/", "/account/new-factors/", "/account/single-sign-on/"],
+    # Whatever of allauth's a person reaches; Sam has every factor, Nora none yet.
+    "Sam": ["/account/reauthenticate/", "FACTORS/reauthenticate/", "FACTORS/webauthn/reauthenticate/",
+            "FACTORS/", "FACTORS/totp/deactivate/", "FACTORS/recovery-codes/",
+            "FACTORS/recovery-codes/generate/", "FACTORS/webauthn/", "FACTORS/webauthn/add/",
+            "FACTORS/webauthn/keys/PASSKEY/edit/", "FACTORS/webauthn/keys/PASSKEY/remove/",
+            "/account/logout/", "/account/password/"],
+    "Nora": ["FACTORS/", "FACTORS/totp/activate/"],
+    None: ["/account/inactive/", "/account/invitation/", "/account/new-factors/", "/account/single-sign-on/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
 
@@ -31,6 +38,8 @@ def people(console):
 
 def address(path: str, people: dict[str, str]) -> str:
     path = path.replace("PERSON", f"/people/{people['Marie']}")
+    path = path.replace("FACTORS", "/account/second-factor")
+    path = path.replace("PASSKEY", str(people["passkey"]))
     path = path.replace("NEWCOMER", f"/people/{people['Zoé']}")
     return path if "?" in path or path.endswith("/") else f"{path}/"
 
@@ -46,6 +55,15 @@ def test_every_page_is_accessible_and_fits(visit, people, name, language, theme,
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], f"{path} scrolls sideways: {width} px"
         assert page.locator("html").get_attribute("lang") == language
+
+
+def test_confirming_speaks_our_own_french(visit, people):
+    page = visit("Sam", language="fr").open("/account/reauthenticate/")
+    ways = page.locator(".actions a").all_inner_texts()
+    assert sorted(ways) == [
+        "Utiliser une application ou un code de secours", "Utiliser une clé d’accès",
+    ]  # fmt: skip
+    assert "'" not in page.locator("main").inner_text()
 
 
 def test_a_refused_form_is_accessible_too(visit):

@@ -127,6 +127,18 @@ def test_what_cannot_be_supposed_is_said(changes):
     assert answer.status_code == 400
 
 
+def test_the_simulator_complains_of_nothing_before_anything_is_typed():
+    answer = Reader("Alex").get("/policy/simulator/")
+    assert answer.status_code == 200
+    assert "errorlist" not in answer.content.decode()
+    assert "invalid" not in answer.content.decode()
+
+
+def test_the_simulator_names_a_device_that_is_not_there():
+    answer = Reader("Alex").get("/policy/simulator/", **{**WHAT, "device": "CI-99999"})
+    assert "There is no such device for you." in answer.content.decode()
+
+
 def test_the_simulator_is_no_window_into_other_sites():
     assert Reader("Julie").get("/policy/simulator/").status_code == 403
 

@@ -152,6 +152,24 @@ def test_a_value_that_cannot_be_used_is_named_and_nothing_is_kept(changed):
     assert not ServiceSession.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "where", "english", "french"),
+    [
+        ({"reason": "a\u202eb"}, "reason", "Reason: holds a character", "Motif : contient un"),
+        ({"reason": "x" * 501}, "reason", "Reason: at most 500 characters.", "500 caractères"),
+        ({"duration_minutes": 99999}, "duration_minutes", "Minutes: at most 1440.", "Minutes : au plus 1440."),
+        ({"mode": "root"}, "mode", "mode: one of 'view'", "mode : "),
+        ({"more": 1}, "more", "more: there is no such field.", "more : ce champ"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_used_is_said_with_its_limit(changed, where, english, french):
+    for language, words in (("en", english), ("fr", french)):
+        told = Api("Marie", language).post("/sessions", asking(**changed)).json()
+        assert words in told["detail"]
+        assert told["errors"][0]["where"] == where
+        assert words in told["errors"][0]["message"]
+
+
 def test_a_device_of_nobody_and_one_that_does_not_exist_are_the_same():
     answer = Api("Marie").post("/sessions", asking(device="CI-99999"))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -209,8 +209,9 @@ class GateAnswer(Schema):
 
     gate: Gate
     passed: bool
-    sentence: str
-    advice: str
+    sentence: str | None
+    """Why it refuses; null where it let the request pass."""
+    advice: str | None
     facts: dict[str, str | int]
 
 
@@ -274,8 +275,8 @@ def decision_view(decision: Decision, *, at_ms: int) -> dict[str, Any]:
             {
                 "gate": reason.gate,
                 "passed": reason.passed,
-                "sentence": gate_sentence(reason.gate, language),
-                "advice": gate_advice(reason.gate, language),
+                "sentence": None if reason.passed else gate_sentence(reason.gate, language),
+                "advice": None if reason.passed else gate_advice(reason.gate, language),
                 "facts": reason.fields,
             }
             for reason in decision.reasons

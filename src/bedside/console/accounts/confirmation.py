@@ -14,7 +14,9 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import check_permission
 from bedside.console.accounts.second_factor import has_passkey, must_use_passkey
+from bedside.vocabulary import Permission
 
 __all__ = ["confirmed_recently", "must_confirm"]
 
@@ -36,19 +38,34 @@ def confirmed_recently(request: HttpRequest, user: User) -> bool:
     )
 
 
-def must_confirm(view: _View[_P]) -> Callable[Concatenate[HttpRequest, _P], HttpResponseBase]:
+def must_confirm(
+    permission: Permission | None = None, *, to_read: Permission | None = None
+) -> Callable[[_View[_P]], _View[_P]]:
     """Send whoever has not confirmed lately to do so, and back to the page then.
 
     What a form held is not kept: it is filled in after the confirmation, on a page that was open
     for less than these minutes.
+
+    Args:
+        permission: what the page asks for, so that whoever may not do it is refused, and not asked
+            who they are first; None where anybody signed in may. The page's own check stays.
+        to_read: what looking at the page asks for, where that is less.
     """
 
-    @wraps(view)
-    def handle(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponseBase:
-        user = request.user
-        if isinstance(user, User) and not confirmed_recently(request, user):
+    def confirming(view: _View[_P]) -> _View[_P]:
+        @wraps(view)
+        def handle(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponseBase:
+            user = request.user
+            if not isinstance(user, User):
+                return view(request, *args, **kwargs)
+            needed = permission if request.method == "POST" else (to_read or permission)
+            if needed is not None:
+                check_permission(user, needed)
+            if confirmed_recently(request, user):
+                return view(request, *args, **kwargs)
             way = "mfa_reauthenticate_webauthn" if has_passkey(user) else "account_reauthenticate"
             return redirect(f"{reverse(way)}?{urlencode({'next': request.get_full_path()})}")
-        return view(request, *args, **kwargs)
 
-    return handle  # type: ignore[return-value]
+        return handle  # type: ignore[return-value]
+
+    return confirming

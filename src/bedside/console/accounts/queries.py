@@ -37,6 +37,7 @@ __all__ = [
     "check_permission",
     "contacts_carried",
     "employer",
+    "employing",
     "has_permission",
     "is_of_closed_account",
     "is_single_sign_on_offered",
@@ -149,6 +150,12 @@ def organisations(user: User) -> QuerySet[Organisation]:
     if not user.site:
         return everything
     return everything.filter(Q(pk=user.site) | Q(kind=Organisation.Kind.MANUFACTURER))
+
+
+def employing(user: User) -> QuerySet[Organisation]:
+    """Return the organisations whose people `user` may see: those of `visible_people`."""
+    everything = Organisation.objects.all()
+    return everything.filter(pk=user.site) if user.site else everything
 
 
 def support_contacts(country: str = "") -> QuerySet[SupportContact]:

@@ -8,6 +8,7 @@ from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,13 @@ _WRONG = _(
     "The e-mail address or the password is not right. "
     "After several wrong attempts an account is locked for a while; an administrator can unlock it."
 )
+
+
+_WAYS = {
+    "reauthenticate": _("Use your password"),
+    "mfa_reauthenticate": _("Use an app or a recovery code"),
+    "mfa_reauthenticate:webauthn": _("Use a passkey"),
+}
 
 
 class LockingBackend(AuthenticationBackend):  # type: ignore[misc]
@@ -63,6 +71,13 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if User.objects.filter(pk=user.pk, locked_until_ms__gt=now_ms()).exists():
             raise ImmediateHttpResponse(redirect("account_login"))
         super().login(request, user)
+
+    def get_reauthentication_methods(
+        self, user: AbstractBaseUser | AnonymousUser
+    ) -> list[dict[str, Any]]:
+        """Return allauth's ways to confirm who one is, in our own words."""
+        ways: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return [{**way, "description": _WAYS.get(way["id"], way["description"])} for way in ways]
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Whether the password must be given again before a change to the account.

@@ -13,7 +13,6 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import visible_people
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import visible_devices
-from bedside.console.pages.forms import FilterForm
 from bedside.console.pages.site_forms import check_plain
 from bedside.console.pages.words import ACCESS_HELP, MODE_HELP, SITE_ACTIONS
 from bedside.policy.facts import Interval, RequestFacts
@@ -24,8 +23,10 @@ __all__ = ["EntitlementForm", "SimulationForm"]
 _FILES = (SiteAction.FILES_IN, SiteAction.FILES_OUT)
 
 
-class SimulationForm(FilterForm):
+class SimulationForm(forms.Form):
     """Who asks for what, and when; the form is the page's address, so that it can be sent."""
+
+    use_required_attribute = False
 
     device = forms.CharField(label=_("Device"), max_length=30)
     person = forms.EmailField(
@@ -77,8 +78,8 @@ class SimulationForm(FilterForm):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
 
-    def __init__(self, data: Any, *, user: User) -> None:
-        super().__init__(data)
+    def __init__(self, data: Any, *, user: User, initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, initial=initial)
         self._user = user
 
     def clean_device(self) -> Device:

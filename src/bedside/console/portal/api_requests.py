@@ -250,7 +250,7 @@ def _approval(body: AssertionBody) -> Approval:
         return Approval.from_fields(Fields(body.dict()))
     except ProtocolError as error:
         title = _("The passkey did not sign this request. Nothing was approved.")
-        raise ProblemError(422, "invalid", title, detail=error.code) from error
+        raise ProblemError(422, "invalid", title, fault=error.code) from error
 
 
 def _not_asked(error: actions.NotAskedError) -> ProblemError:

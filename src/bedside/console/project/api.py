@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    PermissionDenied,
+    RequestDataTooBig,
+    ValidationError,
+)
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja.errors import AuthenticationError, HttpError
@@ -24,6 +29,7 @@ from bedside.console.project.described import DescribedApi
 from bedside.console.records.api import router as records
 from bedside.console.rest.bodies import StrictParser, too_large
 from bedside.console.rest.cursors import CursorError
+from bedside.console.rest.faults import fault_sentence
 from bedside.console.rest.problems import ProblemError, problem
 from bedside.console.service_sessions.api import router as service_sessions
 from bedside.console.service_sessions.api_locks import router as locks
@@ -39,6 +45,7 @@ api = DescribedApi(
     parser=StrictParser(),
     docs_url=None,
 )
+_MOST_FAULTS = 20
 _ROUTERS = (
     accounts, own, people, sign_in, devices, cases, access, service_sessions, locks,
     sites, site_requests, notices, records,
@@ -92,14 +99,22 @@ def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(CursorError)
 def _cursor(request: HttpRequest, error: CursorError) -> HttpResponse:
     title = _("This page does not exist. Begin again without a cursor.")
-    return problem(request, ProblemError(400, "cursor", title, detail=str(error)))
+    return problem(request, ProblemError(400, "cursor", title, fault=str(error)))
 
 
 @api.exception_handler(SchemaError)
 def _schema(request: HttpRequest, error: SchemaError) -> HttpResponse:
     # What was sent is not repeated: it may be a secret, or script.
-    errors = [{"where": _place(each["loc"]), "code": each["type"]} for each in error.errors[:20]]
-    return problem(request, ProblemError(422, "invalid", _invalid(), errors=errors))
+    errors = [
+        {
+            "where": _place(each["loc"]),
+            "code": each["type"],
+            "message": fault_sentence(_place(each["loc"]), each["type"], each.get("ctx")),
+        }
+        for each in error.errors[:_MOST_FAULTS]
+    ]
+    detail = " ".join(each["message"] for each in errors)
+    return problem(request, ProblemError(422, "invalid", _invalid(), errors=errors, detail=detail))
 
 
 @api.exception_handler(ValidationError)
@@ -112,11 +127,19 @@ def _validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
         ]
     else:
         errors = [{"where": "", "code": error.code or "invalid", "message": error.messages[0]}]
-    return problem(request, ProblemError(422, "invalid", _invalid(), errors=errors))
+    said = [_named(each["where"], each["message"]) for each in errors[:_MOST_FAULTS]]
+    detail = " ".join(said)
+    return problem(request, ProblemError(422, "invalid", _invalid(), errors=errors, detail=detail))
+
+
+def _named(where: str, message: str) -> str:
+    return message if where in ("", NON_FIELD_ERRORS) else f"{where}: {message}"
 
 
 def _place(location: tuple[Any, ...]) -> str:
-    return ".".join(str(part)[:64] for part in location[1:6])
+    # The framework names where a value came from, and its own argument for it.
+    depth = 2 if len(location) > 2 and location[0] == location[1] else 1
+    return ".".join(str(part)[:64] for part in location[depth : depth + 5])
 
 
 def _invalid() -> str:

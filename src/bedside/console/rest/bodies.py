@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Schema
 from ninja.parser import Parser
 from pydantic import AfterValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 
 from bedside.console.rest.cursors import MAX_LIMIT
 from bedside.console.rest.problems import ProblemError
@@ -24,7 +25,7 @@ def _plain(text: str) -> str:
     try:
         return check_text(text, "text", max=_MAX_TEXT, min=0)
     except ProtocolError as error:
-        raise ValueError(error.code) from error
+        raise PydanticCustomError(error.code, "{code}", {"code": error.code}) from error
 
 
 Plain = Annotated[str, AfterValidator(_plain)]
@@ -62,7 +63,7 @@ class StrictParser(Parser):
             raise too_large() from error
         except ProtocolError as error:
             title = _("The request is not the JSON that is expected here.")
-            raise ProblemError(400, "malformed", title, detail=error.code) from error
+            raise ProblemError(400, "malformed", title, fault=error.code) from error
 
 
 def too_large() -> ProblemError:

@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
-__all__ = ["ProblemError", "problem"]
+from bedside.console.rest.faults import fault_sentence
+
+__all__ = ["ProblemError", "invalid", "problem"]
 
 
 class ProblemError(Exception):
@@ -24,6 +27,14 @@ class ProblemError(Exception):
         self.code = code
         self.title = title
         self.more = more
+
+
+def invalid(field: str, code: str, *, limit: int | None = None) -> ProblemError:
+    """Return the problem of one value: `field` names it, `errors` say why and what its limit is."""
+    said = fault_sentence(field, code, {} if limit is None else {"max_length": limit})
+    fault = {"where": field, "code": code, "message": said}
+    title = _("A value of the request cannot be used.")
+    return ProblemError(422, "invalid", title, field=field, detail=said, errors=[fault])
 
 
 def problem(request: HttpRequest, error: ProblemError) -> HttpResponse:

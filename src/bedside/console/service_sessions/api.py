@@ -15,7 +15,7 @@ from bedside.console.devices.queries import access_device
 from bedside.console.enrolment.queries import host_ca
 from bedside.console.rest.bodies import Body, Empty
 from bedside.console.rest.cursors import MAX_LIMIT, page_after
-from bedside.console.rest.problems import ProblemError
+from bedside.console.rest.problems import ProblemError, invalid
 from bedside.console.service_sessions import actions
 from bedside.console.service_sessions.queries import (
     access_session,
@@ -226,8 +226,7 @@ def request_session(request: HttpRequest, body: SessionBody) -> Status[dict[str,
             joins=body.joins,
         )
     except RequestError as error:
-        title = _("A value of the request cannot be used.")
-        raise ProblemError(422, "invalid", title, field=error.field, detail=error.code) from error
+        raise invalid(error.field, error.code, limit=error.limit) from error
     session = actions.do_request_session(device, asked, acting_user=user)
     if session.ending:
         title = _("The request is refused.")

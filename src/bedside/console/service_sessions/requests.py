@@ -12,12 +12,16 @@ __all__ = ["RequestError", "SessionRequest"]
 
 
 class RequestError(ValueError):
-    """A value of the request cannot be used; `field` names it and `code` says why."""
+    """A value of the request cannot be used; `field` names it, `code` says why.
 
-    def __init__(self, field: str, code: str) -> None:
+    `limit` is the field's greatest length, where it is a text.
+    """
+
+    def __init__(self, field: str, code: str, *, limit: int | None = None) -> None:
         super().__init__(f"{field}: {code}")
         self.field = field
         self.code = code
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,7 @@ class SessionRequest:
             try:
                 check_text(getattr(self, field), field, max=limit, min=0)
             except ProtocolError as error:
-                raise RequestError(field, error.code) from error
+                raise RequestError(field, error.code, limit=limit) from error
         if self.joins is not None:
             try:
                 parse_session_id(self.joins)

@@ -52,7 +52,7 @@ def unlock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.DEVICES_DEVICE_REVOKE)
 def revoke(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     """Take a device's certificates away, for whoever types its name."""
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_REVOKE)

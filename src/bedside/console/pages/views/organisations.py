@@ -51,7 +51,7 @@ def organisations(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_ORGANISATION_MANAGE)
 def organisation(request: HttpRequest, user: User) -> HttpResponse:
     """Make an organisation."""
     check_permission(user, Permission.ACCOUNTS_ORGANISATION_MANAGE)
@@ -60,7 +60,7 @@ def organisation(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_ORGANISATION_MANAGE)
 def change(request: HttpRequest, user: User, organisation_id: str) -> HttpResponse:
     """Change an organisation and its support contacts."""
     found = visible(user).filter(pk=organisation_id).first()
@@ -72,7 +72,7 @@ def change(request: HttpRequest, user: User, organisation_id: str) -> HttpRespon
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_ORGANISATION_MANAGE)
 def sign_on(request: HttpRequest, user: User, organisation_id: str) -> HttpResponse:
     """Let an organisation's people sign in by its own provider, or end that."""
     found = visible(user).filter(pk=organisation_id).first()

@@ -42,7 +42,7 @@ def tokens(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_people
-@must_confirm
+@must_confirm()
 def make_token(request: HttpRequest, user: User) -> HttpResponse:
     """Make a token for a program; it is shown once."""
     given = [request.POST] if request.method == "POST" else []

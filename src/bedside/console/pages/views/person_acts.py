@@ -54,7 +54,7 @@ def _access(user: User, person_id: str, permission: Permission) -> User:
 
 @require_POST
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def invitation(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Send the invitation, again or at last."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_MANAGE)
@@ -79,7 +79,7 @@ def review(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def close(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Close an account for now."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -99,7 +99,7 @@ def close(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Open a closed account."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -111,7 +111,7 @@ def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Take somebody's second factors away, who has lost them; a letter brings the link to new ones."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -129,7 +129,7 @@ def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def leave(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Take everything from somebody who left, for whoever types their address."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -145,7 +145,7 @@ def leave(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCESS_RIGHT_MANAGE)
 def train(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """State for which product a person is trained, and until when."""
     shown = _access(user, person_id, Permission.ACCESS_RIGHT_MANAGE)
@@ -165,7 +165,7 @@ def train(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_POST
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCESS_RIGHT_MANAGE)
 def end_training(request: HttpRequest, user: User, person_id: str, product_id: str) -> HttpResponse:
     """End a person's right to a product now."""
     shown = _access(user, person_id, Permission.ACCESS_RIGHT_MANAGE)
@@ -183,7 +183,7 @@ def end_training(request: HttpRequest, user: User, person_id: str, product_id: s
 
 @require_POST
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def workstation(request: HttpRequest, user: User, person_id: str, passkey_id: int) -> HttpResponse:
     """Enrol the computer of a passkey as a workstation, or take that back."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_MANAGE)

@@ -15,6 +15,7 @@ from bedside.console.accounts.queries import (
     access_person,
     check_permission,
     employer,
+    employing,
     has_permission,
     organisations,
     role_of,
@@ -39,7 +40,7 @@ _METHODS = ["GET", "HEAD", "POST"]
 def people(request: HttpRequest, user: User) -> HttpResponse:
     """Show the people that the reader may see."""
     check_permission(user, Permission.ACCOUNTS_PERSON_READ)
-    form = PeopleFilters(request.GET, organisations=organisations(user))
+    form = PeopleFilters(request.GET, organisations=employing(user))
     values = form.values
     found = find_people(
         user,
@@ -92,7 +93,7 @@ def person(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def invite(request: HttpRequest, user: User) -> HttpResponse:
     """Make an account, and send its invitation."""
     check_permission(user, Permission.ACCOUNTS_PERSON_MANAGE)
@@ -111,7 +112,7 @@ def invite(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def edit(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Change what is stated about a person."""
     shown = access_person(user, person_id)

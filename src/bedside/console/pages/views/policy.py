@@ -36,7 +36,7 @@ _START = {"access": "service", "mode": "view", "minutes": "30", "trained": "on",
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm
+@must_confirm(Permission.ACCESS_POLICY_MANAGE, to_read=Permission.ACCESS_POLICY_READ)
 def rules(request: HttpRequest, user: User) -> HttpResponse:
     """Show the rules of level and country; a change is shown by whom it touches, then made."""
     posting = request.method == "POST"
@@ -69,7 +69,7 @@ def simulator(request: HttpRequest, user: User) -> HttpResponse:
     """Answer "what if", gate by gate and fact by fact; nothing is asked by looking."""
     check_permission(user, Permission.ACCESS_POLICY_READ)
     asked = bool(request.GET)
-    form = SimulationForm(request.GET if asked else _START, user=user)
+    form = SimulationForm(request.GET if asked else None, user=user, initial=_START)
     decision, at_ms = None, now_ms()
     if asked and form.is_valid():
         device = form.cleaned_data["device"]
