@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bedside.demo.cli import keep_running
+from bedside.demo.alone import alone_in
+from bedside.demo.cli import keep_running, main
 from bedside.demo.processes import Processes, ProgramLostError, wait_for
 from bedside.demo.restarts import Restarts
 from bedside.language import Language
@@ -45,3 +46,14 @@ def test_what_runs_is_left_alone(tmp_path: Path, capsys) -> None:
         keep_running(processes, Restarts(), Language.ENGLISH)
         assert processes.names() == ["relay-a"]
     assert capsys.readouterr().out == ""
+
+
+def test_a_second_demonstration_in_a_folder_says_that_one_runs(tmp_path: Path, capsys) -> None:
+    with alone_in(tmp_path, Language.ENGLISH):
+        assert main(["--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert str(tmp_path) in said.err
+    with alone_in(tmp_path, Language.FRENCH):
+        pass

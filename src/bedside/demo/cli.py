@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bedside.demo.alone import alone_in
 from bedside.demo.check import CheckFailedError, play
 from bedside.demo.people import CAST, DEVICE, MARIE
 from bedside.demo.processes import Processes, ProgramLostError
@@ -43,14 +44,15 @@ def main(argv: list[str]) -> int:
         if given.act == "code":
             print(World(given.folder.resolve()).code_of(given.email))
             return 0
-        return _run(given.folder.resolve(), language)
+        world = World(given.folder.resolve())
+        with alone_in(world.folder, language):
+            return _run(world, language)
     except (CheckFailedError, ProgramLostError, TimeoutError, WorldError) as error:
         print(f"bedside demo: {error}", file=sys.stderr)
         return 1
 
 
-def _run(folder: Path, language: Language) -> int:
-    world = World(folder)
+def _run(world: World, language: Language) -> int:
     print(_beginning(world, language), flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with world, contextlib.suppress(KeyboardInterrupt):
