@@ -176,6 +176,8 @@ def test_the_standard_s_own_example_is_signed_as_it_says():
         "whsec_c2hvcnQ=",
         "whsec_é",
     ],
+    # Every process of a run must give a test the same name.
+    ids=["nothing", "prefix", "short", "bare", "cut", "other letters", "few bytes", "accent"],
 )
 def test_a_secret_that_is_none_is_a_dead_letter_that_says_why(program, secret):
     tell(hook(program.url, secret))
