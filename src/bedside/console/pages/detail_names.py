@@ -19,7 +19,7 @@ NAMES: Mapping[str, str | Promise] = {
     "address": _("from"),
     "agent_version": _("version of the agent"),
     "approved_until_ms": _("approved until"),
-    "approver": _("approved by"),
+    "approver": _("approver"),
     "attempt": _("wrong attempts"),
     "attempts": _("attempts"),
     "break_glass": _("emergency access"),
