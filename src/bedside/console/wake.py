@@ -4,7 +4,10 @@ It carries nothing and may be lost: a waiter looks at the database every so ofte
 the wait for the next look, so that an order is on its way within a millisecond of its commit.
 """
 
+import contextlib
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -31,8 +34,19 @@ def listen(name: str) -> socket.socket:
     path.unlink(missing_ok=True)
     receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     receiver.setblocking(False)
-    receiver.bind(str(path))
+    with _address(folder) as short:
+        receiver.bind(f"{short}/{path.name}")
     return receiver
+
+
+@contextlib.contextmanager
+def _address(folder: Path) -> Iterator[str]:
+    """Name the folder in few letters: a socket's address has room for 107."""
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def _folder() -> Path:
@@ -40,11 +54,15 @@ def _folder() -> Path:
 
 
 def _wake() -> None:
-    for path in _folder().glob("*.sock"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+    folder = _folder()
+    for path in folder.glob("*.sock"):
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+            _address(folder) as short,
+        ):
             sender.setblocking(False)
             try:
-                sender.sendto(b"\n", str(path))
+                sender.sendto(b"\n", f"{short}/{path.name}")
             except ConnectionRefusedError:
                 path.unlink(missing_ok=True)  # its process was killed
             except OSError:

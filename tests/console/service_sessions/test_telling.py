@@ -5,6 +5,8 @@ import json
 import pytest
 
 from bedside.console.accounts.models import Organisation
+from bedside.console.journal.actions import now_ms
+from bedside.console.notices.actions import do_send_due
 from bedside.console.notices.models import Notice
 from bedside.console.notices.sealing import seal_secret
 from bedside.console.service_sessions.actions import do_break_glass, do_end_session
@@ -35,6 +37,17 @@ def told(address):
     return [
         (row.event, row.subject) for row in Notice.objects.filter(address=address).order_by("id")
     ]
+
+
+def test_an_ending_does_not_wait_for_a_secret_that_cannot_be_opened():
+    SiteHook.objects.update(secret="sealed by another installation")
+    session = live(requested())
+    do_end_session(session, acting_user=person("Marie"))
+    session.refresh_from_db()
+    assert session.ending == "by_specialist"
+    do_send_due(now=now_ms())
+    dead = Notice.objects.filter(address="https://siem.nd.example/", state=Notice.State.DEAD)
+    assert dead.exists()
 
 
 def test_before_at_and_after_in_the_reader_s_language():

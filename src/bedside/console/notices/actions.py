@@ -9,7 +9,7 @@ from bedside.console.journal.actions import now_ms, record, worker_actor
 from bedside.console.notices import mail, webhook
 from bedside.console.notices.models import MAX_KEY, Notice
 from bedside.console.notices.plan import after_failure
-from bedside.console.notices.sealing import open_secret, seal_secret
+from bedside.console.notices.sealing import SealError, open_secret, seal_secret
 from bedside.protocol.codec import to_json
 from bedside.vocabulary import JournalAction, Outcome
 
@@ -130,14 +130,21 @@ def _lease(now: int) -> list[Notice]:
     return rows
 
 
+def _open(sealed: str) -> str:
+    try:
+        return open_secret(sealed)
+    except SealError as error:
+        raise mail.DeliveryError(str(error), lasting=True) from None
+
+
 def _send(row: Notice, now: int) -> None:
     if row.channel == Notice.Channel.MAIL:
-        body = open_secret(row.body) if row.private else row.body
+        body = _open(row.body) if row.private else row.body
         mail.send(to=row.address, subject=row.subject, body=body, message_id=row.pk)
     else:
         webhook.post(
             row.address,
-            secret=open_secret(row.secret),
+            secret=_open(row.secret),
             message_id=row.pk,
             at_s=now // 1000,
             body=row.body.encode(),

@@ -3,10 +3,14 @@
 import base64
 import hashlib
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 
-__all__ = ["open_secret", "seal_secret"]
+__all__ = ["SealError", "open_secret", "seal_secret"]
+
+
+class SealError(ValueError):
+    """It was sealed under another key than this installation's."""
 
 
 def seal_secret(secret: str) -> str:
@@ -15,8 +19,11 @@ def seal_secret(secret: str) -> str:
 
 
 def open_secret(sealed: str) -> str:
-    """Return what `seal_secret` was given."""
-    return _cipher().decrypt(sealed.encode("ascii")).decode()
+    """Return what `seal_secret` was given; raises SealError."""
+    try:
+        return _cipher().decrypt(sealed.encode("ascii")).decode()
+    except InvalidToken:
+        raise SealError("sealed under another key") from None
 
 
 def _cipher() -> Fernet:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from bedside.console.notices.actions import Mail, Webhook, do_tell
 from bedside.console.notices.models import MAX_KEY, Notice
-from bedside.console.notices.sealing import open_secret
+from bedside.console.notices.sealing import SealError, open_secret
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.sites.models import BreakGlass, SiteContact, SiteHook
 from bedside.language import (
@@ -143,7 +143,7 @@ def tell_glass(glass: BreakGlass) -> None:
             "started_by": glass.started_by.name,
             "until_ms": glass.end_ms,
         }
-        webhook = Webhook(url=hook.url, secret=open_secret(hook.secret), facts=facts)
+        webhook = Webhook(url=hook.url, secret=_secret_of(hook), facts=facts)
         key = f"glass.broken {glass.pk} {hook.pk}"
         do_tell(webhook, event="glass.broken", key=key, organisation=glass.site_id)
 
@@ -170,9 +170,20 @@ def _tell(event: _Event, session: ServiceSession, also: frozenset[str] = frozens
             key = _key(event, session, contact.email)
             do_tell(_mail(event, session, contact), event=event.name, key=key, organisation=site_id)
     for hook in SiteHook.objects.filter(site_id=site_id):
-        webhook = Webhook(url=hook.url, secret=open_secret(hook.secret), facts=_facts(session))
+        webhook = Webhook(url=hook.url, secret=_secret_of(hook), facts=_facts(session))
         key = _key(event, session, str(hook.pk))
         do_tell(webhook, event=event.name, key=key, organisation=site_id)
+
+
+def _secret_of(hook: SiteHook) -> str:
+    """Return what signs; nothing where it cannot be opened, and then its notice is a dead letter.
+
+    Whatever is told of has happened, and does not wait for who is to hear of it.
+    """
+    try:
+        return open_secret(hook.secret)
+    except SealError:
+        return ""
 
 
 def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
@@ -201,8 +212,8 @@ def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
                 "mode": mode_name(Mode(session.mode), language),
             },
         ]
-        if session.joins_id:
-            lines.append(_joined(session))
+        if (host := session.host) is not None:
+            lines.append(_joined(session, host))
         if session.ending:
             lines.append(ending_sentence(Ending(session.ending), language))
         lines.append(_address(reverse("session", args=[session.pk])))
@@ -210,9 +221,7 @@ def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
     return Mail(to=contact.email, subject=subject, body="\n".join(lines))
 
 
-def _joined(session: ServiceSession) -> str:
-    host = session.host
-    assert host is not None
+def _joined(session: ServiceSession, host: ServiceSession) -> str:
     if session.hands_over:
         return _(
             "It is the session of %(person)s, who hands control over and can take it back. "
