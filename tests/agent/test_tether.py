@@ -22,6 +22,13 @@ USERS = (
 ESCAPE = "(setsid sh -c 'trap : HUP TERM; echo $$; while :; do sleep 1; done' &)"
 
 
+def leashes() -> set[int]:
+    """The leashes that this process has started and not yet buried."""
+    found = ["pgrep", "-P", str(os.getpid()), "-f", "ssh.leash"]
+    done = subprocess.run(found, capture_output=True, check=False)
+    return {int(pid) for pid in done.stdout.split()}
+
+
 class Play:
     """A supervisor's loop with a tether, and a worker's end of the leash."""
 
@@ -29,15 +36,11 @@ class Play:
         self.reactor = Reactor()
         self.lost = self.ended = 0
         self.tether = Tether(self.reactor, USERS, lost=self._lose)
+        before = leashes()
         self.control = self.tether.start()
-        (self.leash,) = (
-            int(pid)
-            for pid in subprocess.run(
-                ["pgrep", "-P", str(os.getpid()), "-f", "ssh.leash"],
-                capture_output=True,
-                check=True,
-            ).stdout.split()
-        )
+        # Its name is there once it has begun, a moment after its birth.
+        assert wait_for(lambda: leashes() - before, 20)
+        (self.leash,) = leashes() - before
 
     def _lose(self) -> None:
         self.lost += 1

@@ -8,7 +8,7 @@ from rich.console import Console as Terminal
 
 from bedside.language import Language
 from bedside.specialist.api import Console
-from bedside.specialist.errors import ExitCode, SessionOverError
+from bedside.specialist.errors import CliError, ExitCode, SessionOverError
 from bedside.specialist.store import Login
 from bedside.specialist.waiting import (
     News,
@@ -209,3 +209,28 @@ def test_a_session_that_ends_while_it_is_waited_for_says_how(
             language=Language.ENGLISH,
             wait=lambda _: None,
         )
+
+
+def test_what_has_ended_before_it_could_be_connected_to_says_how(
+    scripted: Scripted, console: Console
+) -> None:
+    """The device may refuse an order within the moment that the connection takes."""
+
+    def not_connectable() -> None:
+        raise CliError("This session cannot be connected to now.")
+
+    def wait_for(state: str, error: type[CliError]) -> None:
+        scripted.answers = [(200, session(state, ending="refused" if state == "ended" else None))]
+        with pytest.raises(error) as raised:
+            wait_until_open(
+                console,
+                session("routed"),
+                terminal=Terminal(file=io.StringIO()),
+                language=Language.ENGLISH,
+                ordered=not_connectable,
+                wait=lambda _: None,
+            )
+        assert type(raised.value) is error
+
+    wait_for("ended", SessionOverError)
+    wait_for("awaiting_operator", CliError)

@@ -23,7 +23,7 @@ from bedside.language import (
     translator,
 )
 from bedside.specialist.api import Console, Json
-from bedside.specialist.errors import SessionOverError
+from bedside.specialist.errors import CliError, KeyRefusedError, SessionOverError
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 
 __all__ = [
@@ -181,15 +181,30 @@ def wait_until_open(
                 raise session_over(picture.session, language)
             if state not in AT_THE_SITE and not is_ordered:
                 is_ordered = True
-                ordered()
+                _connect(console, picture.session, language, ordered)
             line = news.line(picture.session, now_ms=_now_ms())
             if line and live is None:
                 terminal.print(line, highlight=False, markup=False, soft_wrap=True)
             wait(POLL_S)
             picture.session = console.get(f"/sessions/{session['id']}")
     if not is_ordered:
-        ordered()
+        _connect(console, picture.session, language, ordered)
     return picture.session
+
+
+def _connect(
+    console: Console, session: Json, language: Language, ordered: Callable[[], None]
+) -> None:
+    """Call `ordered`; where the session has ended in between, that is why it could not."""
+    try:
+        ordered()
+    except KeyRefusedError:
+        raise
+    except CliError as error:
+        latest = console.get(f"/sessions/{session['id']}")
+        if latest["state"] == SessionState.ENDED:
+            raise session_over(latest, language) from error
+        raise
 
 
 def _now_ms() -> int:
