@@ -11,7 +11,6 @@ import json
 import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -71,6 +70,7 @@ from bedside.testing.certificates import Credentials
 from bedside.testing.fake_live import FakeLive
 from bedside.testing.hostile_relay import HostileRelay, Tricks
 from bedside.testing.operator import Operator
+from bedside.testing.sockets import answers
 from bedside.vocabulary import (
     AccessKind,
     DeviceId,
@@ -358,7 +358,7 @@ class World:
 
     async def operator(self) -> Operator:
         """A person at the panel, once the agent has its socket."""
-        await self.wait_until(self._panel_answers)
+        await self.wait_until(lambda: answers(self.config.panel_socket))
         operator = await asyncio.to_thread(self._take_a_seat)
         await self.wait_until(lambda: operator.status)
         return operator
@@ -368,10 +368,6 @@ class World:
         operator = Operator(self.config.panel_socket)
         self.operators.append(operator)
         return operator
-
-    def _panel_answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as line:
-            return line.connect_ex(str(self.config.panel_socket)) == 0
 
     # ---- what the console says ----
 

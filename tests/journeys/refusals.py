@@ -1,6 +1,5 @@
 """What the journeys of refusals share: ask, be refused, and find the gate wherever it was seen."""
 
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from bedside.language import Language
 from bedside.specialist.api import Console, Json
 from bedside.specialist.store import load_login
 from bedside.testing.operator import Operator
+from bedside.testing.sockets import answers
 from bedside.vocabulary import Activity, Gate, Permission
 from tests.journeys.records import (
     console_records,
@@ -23,7 +23,7 @@ from tests.journeys.records import (
     reported_records,
 )
 
-__all__ = ["Refused", "Scene", "agent_command", "in_time", "panel_answers"]
+__all__ = ["Refused", "Scene", "agent_command", "in_time"]
 
 _OPEN = {
     "session:tunnel:opened",
@@ -56,7 +56,7 @@ class Scene:
     def meet_the_operator(self) -> None:
         """Stand at the device again, after its agent was started anew."""
         path = self.world.device.panel_socket
-        in_time("the agent's panel", lambda: panel_answers(path))
+        in_time("the agent's panel", lambda: answers(path))
         self.journey.operator = Operator(path)
 
     def close(self) -> None:
@@ -215,12 +215,6 @@ def agent_command(device: InjectorDevice, *words: str) -> list[str]:
     """Return an agent's command on `device`; without words it runs, and is started whenever it ends."""
     command = [sys.executable, "-m", "bedside", "agent", "--config", str(device.config)]
     return [*command, *words] if words else ["sh", "-c", device.guard([*command, "run"])]
-
-
-def panel_answers(path: Path) -> bool:
-    """Whether an agent takes panels at this socket."""
-    with socket.socket(socket.AF_UNIX) as line:
-        return line.connect_ex(str(path)) == 0
 
 
 def in_time(what: str, holds) -> None:  # type: ignore[no-untyped-def]

@@ -14,10 +14,10 @@ from bedside.demo.device import InjectorDevice
 from bedside.demo.people import DEVICE, MARIE
 from bedside.demo.world import World
 from bedside.testing.operator import Operator
-from bedside.testing.sockets import descendants
+from bedside.testing.sockets import answers, descendants
 from bedside.vocabulary import Gate
 from tests.journeys.records import console_records, device_records, gates, read_journal
-from tests.journeys.refusals import Scene, agent_command, in_time, panel_answers
+from tests.journeys.refusals import Scene, agent_command, in_time
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -92,7 +92,7 @@ def test_the_disk_in_another_machine_opens_no_session(scene: Scene) -> None:
     moved = _copy(scene, "moved", "another machine\n")
 
     world.processes.start("moved", agent_command(moved))
-    in_time("its panel", lambda: panel_answers(moved.panel_socket))
+    in_time("its panel", lambda: answers(moved.panel_socket))
     with Operator(moved.panel_socket) as there:
         there.wait_for("the fault", lambda status: status.fault is Gate.INSTANCE)
         there.wait_for("a relay", lambda status: status.connection.relay is not None)
@@ -121,7 +121,7 @@ def test_two_copies_that_live_are_both_refused(scene: Scene) -> None:
     twin = _copy(scene, "twin", (world.device.folder / "machine-id").read_text())
 
     world.processes.start("twin", agent_command(twin))
-    in_time("its panel", lambda: panel_answers(twin.panel_socket))
+    in_time("its panel", lambda: answers(twin.panel_socket))
     with Operator(twin.panel_socket) as there:
         for copy in (scene.operator, there):
             copy.wait_for("refused", lambda status: status.fault is Gate.DEVICE_CLONED, within_s=60)

@@ -20,6 +20,7 @@ from typing import Self
 from bedside.demo import device as injector
 from bedside.demo.people import CAST, DEVICE, WORKSTATION, Credentials, Person, cast_anew
 from bedside.demo.processes import Processes, free_port, wait_for
+from bedside.testing.sockets import answers
 
 __all__ = ["Ports", "World", "WorldError"]
 
@@ -291,7 +292,7 @@ class World:
     def start_agent(self) -> None:
         """Start the agent as a service manager would: again whenever it ends."""
         self.processes.start("agent", ["sh", "-c", self.device.guard(self._agent("run"))])
-        wait_for("the agent's panel socket", self.device.panel_socket.exists)
+        wait_for("the agent's panel socket", lambda: answers(self.device.panel_socket))
 
     def _answers(self, url: str) -> bool:
         self.processes.check()

@@ -1,15 +1,22 @@
 """Which processes listen: read from the kernel's own tables, for the promise that none does (S14)."""
 
 import re
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-__all__ = ["ListenerWatch", "descendants", "listening", "processes_with"]
+__all__ = ["ListenerWatch", "answers", "descendants", "listening", "processes_with"]
 
 _LISTEN = "0A"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody takes connections at a Unix socket; its file is there before that."""
+    with socket.socket(socket.AF_UNIX) as line:
+        return line.connect_ex(str(path)) == 0
 
 
 def processes_with(words: str) -> set[int]:
