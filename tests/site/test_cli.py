@@ -149,7 +149,7 @@ BENT = [
     ("single = []", 'single = ["2026-02-30 20:00-23:00"]', "no such date: 2026-02-30"),
     ("single = []", "single = [2026-11-23]", "not_text"),
     ("[windows]", "[window]", ""),
-    ("ticket = []", "ticket = [", "not TOML"),
+    ("ticket = []", "ticket = [", "not TOML at line"),
 ]
 
 

@@ -8,8 +8,7 @@ import asyncio
 import getpass
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -128,6 +127,7 @@ def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -
     from bedside.agent.separation import settle_users
 
     config = settle_users(config)
+    _must_be_enrolled(config)
     adopt_orphans()
     descriptor = os.memfd_create("bedside-agent-config", 0)
     os.write(descriptor, config.to_json().encode())
@@ -185,8 +185,8 @@ def _host_key(config: AgentConfig, _given: argparse.Namespace, language: Languag
     from bedside.pki.ssh_certificates import fingerprint, ssh_key_line
 
     del language
-    with _enrolled():
-        keys = load_device_keys(load_identity(config.identity_dir).current.folder)
+    _must_be_enrolled(config)
+    keys = load_device_keys(load_identity(config.identity_dir).current.folder)
     shown = fingerprint(ssh_key_line(keys.ssh_host.public_key()))
     print(shown, *spell(shown), sep="\n")
     return 0
@@ -196,8 +196,8 @@ def _check(config: AgentConfig, _given: argparse.Namespace, language: Language) 
     from bedside.agent.check import check_connections
     from bedside.agent.separation import separation_sentence
 
-    with _enrolled():
-        lines, everything_open = asyncio.run(check_connections(config, language))
+    _must_be_enrolled(config)
+    lines, everything_open = asyncio.run(check_connections(config, language))
     print(*lines, separation_sentence(config, language), sep="\n")
     return 0 if everything_open else 1
 
@@ -243,6 +243,7 @@ def _site(config: AgentConfig, given: argparse.Namespace, language: Language) ->
     from bedside.agent.site.command import SiteDesk
 
     _work_as_the_worker(config)
+    _must_be_enrolled(config)
     desk = SiteDesk(config, language)
     acts = {"trust": desk.trust, "install": desk.install, "show": desk.show}
     return _with_journal(lambda: acts[given.act](given), language)
@@ -262,15 +263,21 @@ def _with_journal(act: Callable[[], int], language: Language) -> int:
         raise AgentConfigError(error.text, where="", **error.fields) from error
 
 
-@contextmanager
-def _enrolled() -> Iterator[None]:
-    """Say in words that this device has no identity to do it with."""
-    from bedside.agent.identity import NotEnrolledError
+def _must_be_enrolled(config: AgentConfig) -> None:
+    """Say in words that this device has no identity, or one that cannot be read."""
+    from bedside.agent.identity import NotEnrolledError, load_identity, load_settings
+    from bedside.pki.device_keys import load_device_keys
+    from bedside.pki.keystore import KeyStoreError
 
     try:
-        yield
+        identity = load_identity(config.identity_dir)
+        load_settings(config.state_dir / "configuration.json", identity)
+        load_device_keys(identity.current.folder)
     except NotEnrolledError:
         raise AgentConfigError(N_("this device is not enrolled")) from None
+    except (ValueError, KeyStoreError) as error:
+        text = N_("what this device knows of itself is damaged: restore it, or enrol it anew")
+        raise AgentConfigError(text, where=str(config.state_dir)) from error
 
 
 def _work_as_the_worker(config: AgentConfig) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bedside.language import N_
+from bedside.language.config_error import toml_error
 from bedside.pki.signing import SignatureError, load_public_key, public_key_pem
 from bedside.protocol.codec import Fields
 from bedside.protocol.errors import ProtocolError
@@ -64,7 +65,10 @@ def parse_draft(data: bytes) -> Draft:
     try:
         table = tomllib.loads(text)
     except ValueError as error:
-        raise SiteError(N_("not TOML: {why}"), why=error) from None
+        # Python's own sentence is English.
+        place = toml_error(error).fields
+        text = N_("not TOML at line {line}, column {column}") if place else N_("not TOML")
+        raise SiteError(text, **place) from None
     except RecursionError:
         raise SiteError(N_("not a policy: it is nested too deeply")) from None
     try:

@@ -127,6 +127,24 @@ def test_only_the_site_s_people_approve(asked):
     assert Reader("Alex").post(f"/sessions/{asked.pk}/approve/").status_code == 403
 
 
+def test_what_holds_without_a_policy_is_said_with_the_key_and_without_it(fleet):
+    reader = Reader("Julie")
+    for path in ("/sites/notre-dame/", "/sites/notre-dame/policy/"):
+        assert "verything is asked at the device" in reader.text(path)
+    SiteHand().register()
+    for path in ("/sites/notre-dame/", "/sites/notre-dame/policy/"):
+        said = reader.text(path)
+        assert "refuses everything until" in said
+        assert "verything is asked at the device" not in said
+
+
+def test_how_long_the_site_has_to_answer_is_said_before_asking(hand, passkey):
+    path = f"/devices/{DEVICE}/request/?access=system&mode=control&minutes=30&case=C-1&reason=E12"
+    assert "First the site has" not in Reader("Marie").text(path)
+    hand.publish(rules={CONTROL: SiteRule.ASK_SITE}, approvers=(passkey.approver,))
+    assert "First the site has 30 minutes to approve" in Reader("Marie").text(path)
+
+
 def test_a_policy_is_published_and_shown_in_words(hand):
     reader = Reader("Julie")
     policy = hand.policy(rules={CONTROL: SiteRule.ASK_SITE}, two_approvers=(CONTROL,))

@@ -57,6 +57,17 @@ def test_a_form_from_elsewhere_changes_nothing():
     assert "Ce formulaire n’est plus valable" in words(answer)
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "This address is not a page"), ("fr", "Cette adresse n’est pas une page")],
+)
+def test_the_address_of_a_form_is_said_to_be_no_page(language, sentence):
+    answer = Reader("Alex", language).get("/account/browsers/end/")
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "POST"
+    assert sentence in words(answer)
+
+
 def test_a_fault_of_ours_is_a_page_that_needs_no_database(django_assert_num_queries):
     request = RequestFactory().get("/")
     request.request_id = "0011223344556677"

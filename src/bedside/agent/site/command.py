@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bedside.agent.config import AgentConfig
-from bedside.agent.config_file import AgentConfigError
-from bedside.agent.identity import NotEnrolledError, load_identity, load_settings
+from bedside.agent.identity import load_identity, load_settings
 from bedside.agent.ledger import Ledger
 from bedside.agent.raised import raised
 from bedside.agent.site.book import SiteBook, SitePolicyError
@@ -44,7 +43,7 @@ _MAX_NAME = 120
 class SiteDesk:
     """The commands on one device; each returns the exit status.
 
-    Raises ConfigError where the device is not enrolled; each command raises JournalError where
+    Raises NotEnrolledError or ValueError where the device has no identity; each command raises JournalError where
     the journal cannot be written.
     """
 
@@ -53,10 +52,7 @@ class SiteDesk:
         self._language = language
         self._files = SiteFiles(config)
         self._book = SiteBook(self._files)
-        try:
-            self._identity = load_identity(config.identity_dir)
-        except NotEnrolledError:
-            raise AgentConfigError(N_("this device is not enrolled")) from None
+        self._identity = load_identity(config.identity_dir)
 
     # ---- trust ----
 

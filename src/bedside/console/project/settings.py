@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "bedside.console.accounts.middleware.end_idle_sign_in",
     "bedside.console.accounts.middleware.require_second_factor",
     "bedside.console.accounts.middleware.require_workstation",
+    "bedside.console.pages.views.errors.say_wrong_method",
 ]
 
 ROOT_URLCONF = "bedside.console.project.urls"

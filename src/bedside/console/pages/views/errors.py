@@ -1,5 +1,7 @@
 """Refusals are pages too: what refused, which fact, and what to do next."""
 
+from collections.abc import Callable
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -14,10 +16,12 @@ __all__ = [
     "forbidden",
     "not_found",
     "refused",
+    "say_wrong_method",
     "too_many",
 ]
 
 
+_WRONG_METHOD = 405
 _CODES = {400: "malformed", 403: "forbidden", 404: "not_found", 429: "too_many", 500: "failed"}
 
 
@@ -103,3 +107,25 @@ def failed(request: HttpRequest) -> HttpResponse:
     """500: our fault; the page needs neither the database nor who is asking."""
     context = {"request_id": getattr(request, "request_id", ""), "bare": True}
     return HttpResponse(render_to_string("pages/failed.html", context), status=500)
+
+
+def say_wrong_method(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """405, as middleware: what only a form's button may open was opened as an address."""
+
+    def handle(request: HttpRequest) -> HttpResponse:
+        answer = get_response(request)
+        if answer.status_code != _WRONG_METHOD or request.path.startswith("/api/"):
+            return answer
+        said = refused(
+            request,
+            _WRONG_METHOD,
+            _("This address is not a page"),
+            _("It does something when a form is sent to it; nothing was done."),
+            _("Go back to the page before and use its button."),
+        )
+        said["Allow"] = answer["Allow"]
+        return said
+
+    return handle

@@ -23,12 +23,13 @@ from bedside.console.pages.words import ACCESS_HELP, GATE_NAMES, MODE_HELP, OBLI
 from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.queries import find_sessions
 from bedside.language import gate_advice, gate_sentence
-from bedside.policy.decide import Decision
+from bedside.policy.decide import Decision, Obligation
 from bedside.vocabulary import AccessKind, Gate, Mode, Permission, SessionState
 
 __all__ = ["ask"]
 
 _TO_TYPE = frozenset({Gate.CASE, Gate.REASON})
+_SITE = frozenset({Obligation.SITE_APPROVAL, Obligation.TWO_SITE_APPROVALS})
 _START = {"access": "service", "mode": "view", "minutes": "30"}
 
 
@@ -55,10 +56,16 @@ def ask(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
         "connect": f"bedside ssh {device.pk}",
         "login": f"bedside login {settings.CONFIG.public_url.rstrip('/')}",
         "seen": presence(device.pk),
-        "answer_minutes": -(-settings.CONFIG.sessions.answer_seconds // 60),
+        "answer_minutes": _minutes(settings.CONFIG.sessions.answer_seconds),
+        "site_minutes": _minutes(settings.CONFIG.sessions.site_answer_seconds),
+        "asks_site": decision is not None and not _SITE.isdisjoint(decision.obligations),
         "open": mine.exclude(state=SessionState.ENDED.value).order_by("-id").first(),
     }
     return render(request, "pages/request.html", context)
+
+
+def _minutes(seconds: int) -> int:
+    return -(-seconds // 60)
 
 
 def _choices(

@@ -11,6 +11,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream
 from bedside.console.service_sessions.queries import visible_sessions
+from bedside.console.sites.models import SiteKey
 from bedside.console.sites.queries import (
     access_site,
     arrangement,
@@ -76,6 +77,7 @@ def portal(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "past": at_site.filter(state=SessionState.ENDED.value).order_by("-id")[:_PAST],
         "reviews": unreviewed_glass(site.pk)[:_SOME],
         "policy": policy,
+        "keyed": policy is None and SiteKey.objects.filter(pk=site.pk).exists(),
         "arrangement": arrangement(site.pk).label,
         "may_approve": has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "may_plan": has_permission(user, Permission.SITES_WINDOW_MANAGE),
