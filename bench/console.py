@@ -2,18 +2,21 @@
 
 Environment: `DEVICES`, `PEOPLE`, `JOURNAL`, `SESSIONS` and `SITES` change the size (100000, 10000,
 1000000, 100000, 1000), `ROUNDS` how often each page is asked for (25), `DATABASES` which databases
-(`sqlite postgresql`). Pages are asked through Django's own stack in one process: what a web worker
-does for each request, without the network. PostgreSQL runs beside it with full durability.
+(`sqlite postgresql`). Requests go to the WSGI application in one process, as a web worker hands them over, without the
+network. PostgreSQL runs beside it with full durability.
 
 A filled database is kept for half a day in the temporary folder `bedside-bench-UID`, and used again.
 """
 
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication
 
 from bench._console_database import prepared
 from bench.figures import median, report, say
@@ -54,19 +57,18 @@ def one(kind: str) -> None:
 
 
 def _pages(kind: str, things: dict[str, str]) -> None:
-    from bedside.console.project.memory import settle
+    from bedside.console.project.wsgi import application  # settled, as a web process serves it
     from tests.console.tour import OPERATIONS, PAGES, Walker
 
-    settle()  # as the web process does when it has started
-    walkers = {stop.title: Walker(stop, things) for stop in [*PAGES, *OPERATIONS]}
+    walkers = {stop.title: Walker(stop, things).environ() for stop in [*PAGES, *OPERATIONS]}
     times: dict[str, list[float]] = {title: [] for title in walkers}
     begun = 0.0
     # Round by round, so that what else the machine does falls on all alike.
     for turn in range(_WARM_UP + ROUNDS):
         if turn == _WARM_UP:
             begun = time.process_time()
-        for title, walker in walkers.items():
-            times[title].append(_timed(walker.open))
+        for title, environ in walkers.items():
+            times[title].append(_timed(lambda environ=environ: _serve(application, environ)))
     cpu = time.process_time() - begun
     worst = 0.0
     for title, taken in times.items():
@@ -75,6 +77,22 @@ def _pages(kind: str, things: dict[str, str]) -> None:
         worst = max(worst, _p95(taken[_WARM_UP:]))
     report(f"console.{kind}.page_p95.worst", worst, "ms")
     report(f"console.{kind}.requests_per_core", len(walkers) * ROUNDS / cpu, "/s")
+
+
+def _serve(application: WSGIApplication, environ: dict[str, Any]) -> None:
+    """Have one request answered to its last byte; RuntimeError where it is not the page."""
+    said: list[str] = []
+
+    def start(status: str, *_more: object) -> Callable[[bytes], object]:
+        said.append(status)
+        return said.append
+
+    answer = application({**environ, "wsgi.input": io.BytesIO()}, start)
+    for _part in answer:
+        pass
+    answer.close()
+    if not said[0].startswith("200"):
+        raise RuntimeError(f"{environ['PATH_INFO']} answered {said[0]}")
 
 
 def _decisions(kind: str) -> None:

@@ -8,6 +8,7 @@ rows: who makes a page ask more writes the new number here, and one that asks fo
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from django.http import HttpResponse
 
@@ -237,6 +238,10 @@ class Walker:
         path = re.sub(r"<\w+:(\w+)>|\{(\w+)\}", lambda m: known[m[1] or m[2]], stop.route)
         self.path = path if api else f"/{path}"
         self._query = {name: value.format(**known) for name, value in stop.query.items()}
+
+    def environ(self) -> dict[str, Any]:
+        """Return the request as a web server hands it to the application (PEP 3333)."""
+        return self._who.environ(self.path, **self._query)
 
     def open(self) -> HttpResponse:
         """Return the answer; RuntimeError where it is not the page."""

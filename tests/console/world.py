@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from bedside.audit.entry import SYSTEM
 from bedside.console.accounts.models import ApiToken, User
@@ -191,6 +192,10 @@ class Api:
 
     def get(self, path: str, **query):
         return self._client.get(f"/api/v1{path}", query, headers=self._headers)
+
+    def environ(self, path: str, **query) -> dict[str, Any]:
+        """Return the request for an operation as a web server hands it to the application."""
+        return RequestFactory().get(f"/api/v1{path}", query, headers=self._headers).environ
 
     def named(self, name: str) -> "Api":
         """Give what is posted from now on this name (`Idempotency-Key`)."""

@@ -2,8 +2,9 @@
 
 import re
 import time
+from typing import Any
 
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from bedside.console.devices.models import Device
 from bedside.console.service_sessions.actions import do_request_session
@@ -26,6 +27,11 @@ class Reader:
 
     def get(self, path: str, **query):
         return self.client.get(path, query)
+
+    def environ(self, path: str, **query) -> dict[str, Any]:
+        """Return the request for a page as a web server hands it to the application."""
+        cookies = "; ".join(f"{m.key}={m.value}" for m in self.client.cookies.values())
+        return RequestFactory().get(path, query, headers={"Cookie": cookies}).environ
 
     def post(self, path: str, **fields):
         return self.client.post(path, fields)
