@@ -37,6 +37,20 @@ def test_the_smallest_file_is_enough(tmp_path):
     assert config.limits == Limits()
 
 
+SIBLINGS = '[siblings]\nfolder = "{}"\nnames = ["relay-a1.example", "relay-a2.example"]\n'
+
+
+def test_relays_that_share_a_port_are_named(tmp_path):
+    siblings = read(tmp_path, SMALLEST + SIBLINGS.format("/run/bedside-relay")).siblings
+    assert siblings.folder == Path("/run/bedside-relay")
+    assert siblings.names == ("relay-a1.example", "relay-a2.example")
+    assert read(tmp_path, SMALLEST).siblings is None
+    with pytest.raises(ConfigError, match=r"siblings\.folder: .* is too long for a socket"):
+        read(tmp_path, SMALLEST + SIBLINGS.format("/run/" + "x" * 100))
+    with pytest.raises(ConfigError, match=r"siblings\.more"):
+        read(tmp_path, SMALLEST + SIBLINGS.format("/run") + "more = 1\n")
+
+
 def test_a_limit_can_be_set_and_reaches_its_machine(tmp_path):
     limits = read(tmp_path, f"{SMALLEST}\n[limits]\nunpaired_ms = 1_500\nhold_ms = 2_000\n").limits
     assert limits.pairing().unpaired_ms == 1_500

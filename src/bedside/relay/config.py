@@ -1,6 +1,7 @@
 """One file says what a relay is and what it allows; a missing or wrong value fails at start."""
 
 import errno
+import os
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,9 +20,12 @@ from bedside.relay.polls import PollLimits
 from bedside.relay.spool import SpoolLimits
 from bedside.vocabulary import RelayName, parse_relay_name
 
-__all__ = ["Address", "Limits", "RelayConfig", "listen_error", "read_config"]
+__all__ = ["Address", "Limits", "RelayConfig", "SiblingsConfig", "listen_error", "read_config"]
 
 _MAX_FILE = 64 * 1024
+MAX_SIBLINGS = 64
+# unix(7): sun_path, with the zero at its end.
+_MAX_SOCKET_PATH = 107
 _LISTEN_SENTENCES = {
     errno.EACCES: N_("listen: this user may not take port {port} of {host}"),
     errno.EADDRINUSE: N_("listen: another program has port {port} of {host}"),
@@ -145,6 +149,16 @@ class Limits:
         return SpoolLimits(self.spool_bytes)
 
 
+@dataclass(frozen=True, slots=True)
+class SiblingsConfig:
+    """`[siblings]`: the relays that share this host's addresses, one process each."""
+
+    folder: Path
+    """Where they hand each other connections; only their user may enter it."""
+    names: tuple[str, ...]
+    """Their server names."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RelayConfig:
     """What one relay process is told at start."""
@@ -157,6 +171,7 @@ class RelayConfig:
     ca: Path
     console: ConsolePlace
     limits: Limits = field(default_factory=Limits)
+    siblings: SiblingsConfig | None = None
 
 
 def read_config(path: Path) -> RelayConfig:
@@ -205,10 +220,21 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
             console.parsed("server_name", _name, max=253),
         ),
         limits=_limits(top.object("limits")) if top.has("limits") else Limits(),
+        siblings=_siblings(top.object("siblings"), folder) if top.has("siblings") else None,
     )
     _end(console, "console.")
     _end(top)
     return config
+
+
+def _siblings(given: Fields, folder: Path) -> SiblingsConfig:
+    where = folder / given.text("folder", max=4096)
+    names = tuple(_name(text) for text in given.texts("names", min=1, max=MAX_SIBLINGS))
+    _end(given, "siblings.")
+    for name in names:
+        if len(os.fsencode(where / f"{name}.sock")) > _MAX_SOCKET_PATH:
+            raise ConfigError(N_("siblings.folder: {path} is too long for a socket"), path=where)
+    return SiblingsConfig(where, names)
 
 
 def _limits(given: Fields) -> Limits:

@@ -23,6 +23,7 @@ from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_c
 from bedside.protocol.errors import ProtocolError
 from bedside.relay.link import RECORD_BYTES, Link
 from bedside.relay.roles import Peer, Timed, Tls
+from bedside.relay.siblings import Siblings
 from bedside.relay.sockets import READ, Sockets
 from bedside.relay.tunnel_tls import TunnelTls
 from bedside.relay.wheel import Wheel
@@ -68,12 +69,13 @@ class Admission:
 class _Newcomer:
     """A connection that has said nothing yet: no TLS state is spent on it."""
 
-    __slots__ = ("address", "deadline", "door", "seen", "sock")
+    __slots__ = ("address", "deadline", "door", "handed", "seen", "sock")
 
-    def __init__(self, sock: socket.socket, address: str, door: "Door") -> None:
+    def __init__(self, sock: socket.socket, address: str, door: "Door", *, handed: bool) -> None:
         self.sock = sock
         self.address = address
         self.door = door
+        self.handed = handed
         self.seen = 0
         self.deadline = 0
 
@@ -98,6 +100,7 @@ class Door:
         welcome: Callable[[Link], None],
         gone: Callable[[Link], None],
         refusal: Callable[[str, OSError], None],
+        siblings: Siblings | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.sockets = Sockets(self.loop)
@@ -108,6 +111,7 @@ class Door:
         self.links: set[Link] = set()
         self._admissions = admissions
         self._limits = limits
+        self._siblings = siblings
         self._welcome, self._gone, self._refusal = welcome, gone, refusal
         self._newcomers: set[_Newcomer] = set()
         self._shaking = 0
@@ -125,6 +129,8 @@ class Door:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self._siblings is not None:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind((host, port))
             listener.listen(1024)
             listener.setblocking(False)
@@ -136,7 +142,12 @@ class Door:
         return bound
 
     def start(self, *every_tick: Callable[[], None]) -> None:
-        """Accept, and turn the wheel; `every_tick` is called some fifty times a second."""
+        """Accept, and turn the wheel; `every_tick` is called some fifty times a second.
+
+        Raises OSError where siblings cannot reach this relay.
+        """
+        if self._siblings is not None:
+            self._siblings.open(self.sockets, self._take)
         self._every_tick = list(every_tick)
         self._accept_again()
         self._tick()
@@ -147,6 +158,8 @@ class Door:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        if self._siblings is not None:
+            self._siblings.close()
 
     def close(self) -> None:
         """Close everything now."""
@@ -181,6 +194,8 @@ class Door:
         if full is not self._accepting or not self._listeners:
             return
         self._accepting = not full
+        if self._siblings is not None:
+            self._siblings.watch(self._accepting)
         for listener in self._listeners:
             if full:
                 self.loop.remove_reader(listener.fileno())
@@ -190,6 +205,8 @@ class Door:
     def _stop_accepting(self) -> None:
         if self._accepting:
             self._accepting = False
+            if self._siblings is not None:
+                self._siblings.watch(False)
             for listener in self._listeners:
                 self.loop.remove_reader(listener.fileno())
 
@@ -209,7 +226,18 @@ class Door:
             if not self._accepting:
                 return
 
-    def _admit(self, sock: socket.socket, address: str) -> None:
+    def _take(self, sock: socket.socket) -> None:
+        """A sibling hands over a connection that asks for this relay."""
+        self.counts["taken_over"] += 1
+        try:
+            address = str(sock.getpeername()[0])
+        except OSError:
+            self.counts["gone_at_accept"] += 1
+            sock.close()
+            return
+        self._admit(sock, address, handed=True)
+
+    def _admit(self, sock: socket.socket, address: str, *, handed: bool = False) -> None:
         if self._sources[address] >= self._limits.connections_per_source:
             self.counts["refused_source"] += 1
             sock.close()
@@ -223,7 +251,7 @@ class Door:
         self.counts["accepted"] += 1
         self._sources[address] += 1
         self._shaking += 1
-        newcomer = _Newcomer(sock, address, self)
+        newcomer = _Newcomer(sock, address, self, handed=handed)
         self._newcomers.add(newcomer)
         newcomer.deadline = self.now_ms() + self._limits.handshake_ms
         self.timers.set(newcomer, newcomer.deadline)
@@ -253,16 +281,26 @@ class Door:
 
     def _begin(self, newcomer: _Newcomer, hello: ClientHello) -> None:
         sock = newcomer.sock
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if self._is_a_siblings(newcomer, hello.server_name):
+            return
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
         self.arrivals.forget(sock.fileno())
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         asked = [each for each in self._admissions if each.server_name == hello.server_name]
         admission = (asked or self._admissions)[0]  # any context refuses a name not its own
         link = Link(admission.open(sock, hello), newcomer.address, self)
         self.links.add(link)
         self.timers.set(link, newcomer.deadline)
         link.start()
+
+    def _is_a_siblings(self, newcomer: _Newcomer, server_name: str | None) -> bool:
+        """Hand a connection over where it asks for a sibling; what was handed over stays."""
+        if self._siblings is None or server_name not in self._siblings or newcomer.handed:
+            return False
+        given = self._siblings.hand_over(newcomer.sock, str(server_name))
+        self.dismiss(newcomer, "handed_over" if given else "sibling_lost")
+        return True
 
     def dismiss(self, newcomer: _Newcomer, why: str) -> None:
         """Close a connection that has not begun its handshake."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from random import Random
 
+from bedside.language.config_error import file_error
 from bedside.pki.contexts import (
     console_client_context,
     enrolment_name,
@@ -42,6 +43,7 @@ from bedside.relay.log import Log
 from bedside.relay.pairing import CloseReason, Pairing
 from bedside.relay.polls import Polls
 from bedside.relay.routes import EnrolmentRoutes, PeerRoutes
+from bedside.relay.siblings import Siblings
 from bedside.relay.spool import Spool
 from bedside.relay.tunnels import Tunnels
 from bedside.vocabulary import Gate
@@ -82,6 +84,7 @@ class Relay:
             welcome=self._welcome,
             gone=self.guard.left,
             refusal=self._refused_handshake,
+            siblings=_siblings(config),
         )
         self.tunnels = self._make_tunnels()
         client = _client_maker(config)
@@ -223,7 +226,10 @@ class Relay:
     def open(self) -> list[tuple[str, int]]:
         """Listen and serve; returns the addresses as bound. Raises ConfigError."""
         bound = [self._listen(each) for each in self.config.listen]
-        self.door.start(self._tick)
+        try:
+            self.door.start(self._tick)
+        except OSError as error:
+            raise file_error(error, "siblings.folder") from error
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -267,6 +273,12 @@ def _admissions(config: RelayConfig) -> tuple[Admission, ...]:
     enrolling = enrolment_server_context(config.certificate, config.key, server_name=name)
     tunnels = relay_tunnel_context(config.certificate, config.key, ca)
     return Admission(name, peers, tunnels), Admission(enrolment_name(name), enrolling)
+
+
+def _siblings(config: RelayConfig) -> Siblings | None:
+    if config.siblings is None:
+        return None
+    return Siblings(config.siblings.folder, config.siblings.names, config.server_name)
 
 
 def _client_maker(config: RelayConfig) -> Callable[[], HttpClient]:

@@ -26,8 +26,7 @@ def settle() -> None:
         get_template(name)
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
-            # Both are read when they are first asked for.
-            translation.gettext("Fleet")
+            # Addresses are looked up by language; its sentences are read with it.
             _ = get_resolver().reverse_dict
     gc.collect()
     gc.freeze()
