@@ -85,6 +85,12 @@ RELAY_CASES = [
     ('["127.0.0.1:0"]', "[]", "listen n’a pas assez de valeurs"),
     ('["127.0.0.1:0"]', '["127.0.0.1:0"' + ', "x:1"' * 20 + "]", "listen a trop de valeurs"),
     ("127.0.0.1:0", "443", "listen : 443 n’est pas de la forme HÔTE:PORT"),
+    ("[console]", 'admin = "9100"\n[console]', "admin : 9100 n’est pas de la forme HÔTE:PORT"),
+    (
+        '["127.0.0.1:0"]',
+        '["[::]:17001"]\nadmin = "[::1]:17001"',
+        "admin ne doit pas être une adresse de",
+    ),
     ("[console]", "console = 1\n[consoles]", "console doit être une table"),
     ("8443", "0", "console.port doit être compris entre 1 et 65535"),
     ("8443", "1.5", "console.port doit être un nombre entier"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bedside.language.config_error import ConfigError
+from bedside.observe.admin import AdminAddress
 from bedside.relay.config import Address, Limits, read_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "relay-config.md"
@@ -49,6 +50,26 @@ def test_relays_that_share_a_port_are_named(tmp_path):
         read(tmp_path, SMALLEST + SIBLINGS.format("/run/" + "x" * 100))
     with pytest.raises(ConfigError, match=r"siblings\.more"):
         read(tmp_path, SMALLEST + SIBLINGS.format("/run") + "more = 1\n")
+
+
+def test_the_admin_address_is_off_unless_it_is_named(tmp_path):
+    assert read(tmp_path, SMALLEST).admin is None
+    named = SMALLEST.replace("[console]", 'admin = "[::1]:9100"\n[console]')
+    assert read(tmp_path, named).admin == AdminAddress("::1", 9100)
+
+
+@pytest.mark.parametrize("admin", ["0.0.0.0:443", "192.0.2.9:443", "[::1]:17001", "[::]:17001"])
+def test_the_admin_address_is_none_that_devices_reach(tmp_path, admin):
+    text = SMALLEST.replace("[console]", f'admin = "{admin}"\n[console]')
+    with pytest.raises(ConfigError, match="admin must not be an address of listen"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("admin", ["9100", ":9100", "127.0.0.1:x", "127.0.0.1:70000"])
+def test_an_admin_address_is_a_host_and_a_port(tmp_path, admin):
+    text = SMALLEST.replace("[console]", f'admin = "{admin}"\n[console]')
+    with pytest.raises(ConfigError, match="is not HOST:PORT"):
+        read(tmp_path, text)
 
 
 def test_a_limit_can_be_set_and_reaches_its_machine(tmp_path):

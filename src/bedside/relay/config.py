@@ -9,6 +9,7 @@ from typing import Any
 
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, field_error, toml_error
+from bedside.observe.admin import AdminAddress
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
 from bedside.protocol.shapes import check_host
@@ -170,6 +171,8 @@ class RelayConfig:
     key: Path
     ca: Path
     console: ConsolePlace
+    admin: AdminAddress | None = None
+    """Metrics and health, for whoever runs the relay; off where there is none."""
     limits: Limits = field(default_factory=Limits)
     siblings: SiblingsConfig | None = None
 
@@ -219,11 +222,14 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
             _number(console, "port", "console.port", low=1, high=65535),
             console.parsed("server_name", _name, max=253),
         ),
+        admin=_admin(top),
         limits=_limits(top.object("limits")) if top.has("limits") else Limits(),
         siblings=_siblings(top.object("siblings"), folder) if top.has("siblings") else None,
     )
     _end(console, "console.")
     _end(top)
+    if config.admin is not None and _meets(config.admin, config.listen):
+        raise ConfigError(N_("admin must not be an address of listen: devices reach that one"))
     return config
 
 
@@ -269,7 +275,34 @@ def _name(text: str) -> str:
 
 
 def _address(text: str) -> Address:
+    split = _host_port(text)
+    if split is None:
+        raise ConfigError(N_("listen: {text} is not HOST:PORT"), text=text)
+    return Address(*split)
+
+
+def _admin(top: Fields) -> AdminAddress | None:
+    if not top.has("admin"):
+        return None
+    text = top.text("admin", max=300)
+    split = _host_port(text)
+    if split is None or not split[0]:
+        raise ConfigError(N_("admin: {text} is not HOST:PORT"), text=text)
+    return AdminAddress(*split)
+
+
+def _host_port(text: str) -> tuple[str, int] | None:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(N_("listen: {text} is not HOST:PORT"), text=text)
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+        return None
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _meets(admin: AdminAddress, listen: tuple[Address, ...]) -> bool:
+    """Whether the admin address is one that devices reach; a free port (0) never is."""
+    everywhere = {"", "0.0.0.0", "::"}  # noqa: S104 - names them, binds nothing
+    return any(
+        admin.port == each.port != 0
+        and (admin.host == each.host or everywhere & {admin.host, each.host})
+        for each in listen
+    )

@@ -200,6 +200,8 @@ class ConsoleLink:
         self._boot = secrets.token_hex(16)
         self._owed = asyncio.Event()
         self.connected = False
+        self.heard_ms: int | None = None
+        """When the console last answered the feed (Unix milliseconds)."""
 
     def owes(self) -> None:
         """Something was put into the spool."""
@@ -218,9 +220,10 @@ class ConsoleLink:
                     await self._pause(failures)
                     continue
                 if not self.connected:
-                    known = {"snapshot": reply.snapshot, "events": len(reply.events)}
-                    self._log("console_connected", **known)
+                    count = len(reply.events)
+                    self._log("console_connected", snapshot=reply.snapshot, events=count)
                 self.connected, failures, cursor = True, 0, reply.cursor
+                self.heard_ms = time.time_ns() // 1_000_000
                 self._apply(reply)
 
     async def post_batches(self) -> None:
@@ -283,4 +286,10 @@ class ConsoleLink:
     def _say(self, event: str, failures: int, error: Exception) -> None:
         self.connected = False
         if failures.bit_count() <= 1:  # the first, second, fourth, eighth ... time
-            self._log(event, failures=failures + 1, error=str(error), owed=len(self._spool))
+            self._log(
+                event,
+                level="warning",
+                failures=failures + 1,
+                error=str(error),
+                owed=len(self._spool),
+            )

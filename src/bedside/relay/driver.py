@@ -121,6 +121,23 @@ class Door:
         self._ticking: asyncio.TimerHandle | None = None
         self._every_tick: list[Callable[[], None]] = []
 
+    # ---- for whoever looks ----
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody may come in."""
+        return bool(self._listeners)
+
+    @property
+    def shaking(self) -> int:
+        """Handshakes under way."""
+        return self._shaking
+
+    @property
+    def open_count(self) -> int:
+        """Connections that are open, newcomers among them."""
+        return len(self.links) + len(self._newcomers)
+
     # ---- life ----
 
     def listen(self, host: str, port: int) -> tuple[str, int]:

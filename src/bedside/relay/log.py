@@ -1,9 +1,10 @@
 """One JSON object a line on standard error: ids and words, never a secret, never a body."""
 
-import json
 import sys
 import time
 from typing import TextIO
+
+from bedside.observe.lines import Value, json_line
 
 __all__ = ["Log"]
 
@@ -15,7 +16,9 @@ class Log:
         self._relay = relay
         self._stream = stream
 
-    def __call__(self, event: str, **fields: str | int | bool | None) -> None:
-        """Write one line: time, relay, `event` in snake case, and its fields."""
-        line = {"at_ms": time.time_ns() // 1_000_000, "relay": self._relay, "event": event}
-        print(json.dumps({**line, **fields}, ensure_ascii=False), file=self._stream, flush=True)
+    def __call__(self, event: str, *, level: str = "info", **fields: Value) -> None:
+        """Write one line: time, level, `event` in snake case, relay, and its fields."""
+        line = json_line(
+            time.time_ns() // 1_000_000, level, event, {"relay": self._relay, **fields}
+        )
+        print(line, file=self._stream, flush=True)

@@ -81,6 +81,7 @@ class PeerRoutes:
         self._enrolment = enrolment
         self._clock = clock
         self._tell = tell
+        self.polls_answered = 0
 
     def serve(self, connection: HttpConnection, request: Request) -> None:
         """Find the route; the certificate's kind decides whether it is there at all."""
@@ -119,6 +120,7 @@ class PeerRoutes:
         for command in commands:
             match command:
                 case Answer(key=HttpConnection() as connection):
+                    self.polls_answered += 1
                     connection.answer(200, command.reply.to_json())
                 case RefusePoll(key=HttpConnection() as connection):
                     self._guard.note(connection.link, command.gate)

@@ -217,6 +217,11 @@ class Relay:
             self.guard.note_address(address, Gate.CERTIFICATE)
             self.log("handshake_refused", address=address, reason=str(reason))
 
+    @property
+    def polls_answered(self) -> int:
+        """Polls answered since the start."""
+        return self._peers.polls_answered
+
     # ---- life ----
 
     def _tick(self) -> None:
@@ -295,4 +300,14 @@ async def run(config: RelayConfig, log: Log) -> None:
         loop.add_signal_handler(number, stopping.set)
     relay = Relay(config, log)
     relay.open()
-    await relay.serve(stopping)
+    admin = None
+    if config.admin is not None:
+        # Loaded here, so that a relay without an admin address carries none of it.
+        from bedside.relay.admin import open_admin
+
+        admin = await open_admin(relay, config.admin)
+    try:
+        await relay.serve(stopping)
+    finally:
+        if admin is not None:
+            admin.close()

@@ -112,6 +112,11 @@ class Splice:
         """Both legs' links."""
         return self._device.link, self._specialist.link
 
+    @property
+    def traffic(self) -> Traffic:
+        """The bytes that each side has sent."""
+        return Traffic(self._device.count, self._specialist.count)
+
     def passes(self, side: Side, data: memoryview) -> memoryview:
         """Rule 1: what a leg sent is what the other gets."""
         del side
@@ -149,4 +154,4 @@ class Splice:
                 leg.link.abort()
             else:
                 leg.link.close()
-        self._closed(reason, Traffic(self._device.count, self._specialist.count))
+        self._closed(reason, self.traffic)

@@ -44,6 +44,18 @@ class Spool:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._on_way)
 
+    @property
+    def size(self) -> int:
+        """The bytes that what waits is counted with."""
+        return self._size
+
+    @property
+    def oldest_ms(self) -> int | None:
+        """When the oldest event that waits happened (Unix milliseconds), None where none waits."""
+        if self._on_way:
+            return self._on_way[0].at_ms
+        return next(iter(self._waiting.values())).at_ms if self._waiting else None
+
     def has_room(self, reports: int, size: int) -> bool:
         """Whether that many reports of that many bytes in all may be promised (rule 3)."""
         needed = self._size + size + reports * _EVENT_BYTES

@@ -1,5 +1,6 @@
 """Legs and splices in service: what `pairing` decides, done to links."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from bedside.protocol.batch import RelayEvent
@@ -78,6 +79,17 @@ class Tunnels:
         self._tell = tell
         self._refused = refused
         self._splices: dict[tuple[str, int], Splice] = {}
+        self._past = Traffic(0, 0)
+        self.ended: Counter[CloseReason] = Counter()
+        """How the connections ended that are over."""
+
+    @property
+    def moved(self) -> Traffic:
+        """The bytes that all connections have moved since the start, the open ones included."""
+        moved = [self._past, *(splice.traffic for splice in self._splices.values())]
+        return Traffic(
+            sum(each.from_device for each in moved), sum(each.from_specialist for each in moved)
+        )
 
     def arrive(self, connection: HttpConnection, side: Side, asked: TunnelRequest) -> None:
         """A leg asks to be paired."""
@@ -146,6 +158,11 @@ class Tunnels:
 
         def closed(reason: CloseReason, traffic: Traffic) -> None:
             del self._splices[pair.session, pair.index]
+            self.ended[reason] += 1
+            self._past = Traffic(
+                self._past.from_device + traffic.from_device,
+                self._past.from_specialist + traffic.from_specialist,
+            )
             self.execute(self._pairing.closed(pair, traffic, reason, self._clock()))
 
         splice.start(self._owner.timers, self._owner.now_ms, closed)

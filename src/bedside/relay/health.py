@@ -1,0 +1,56 @@
+"""Whether a relay may be given devices: it listens, and its certificate holds for a day or more."""
+
+from pathlib import Path
+
+from cryptography import x509
+
+from bedside.observe.health import Check, Health
+from bedside.relay.server import Relay
+
+__all__ = ["certificate_ends_ms", "readiness"]
+
+_DAY_MS = 24 * 3600 * 1000
+
+
+def readiness(relay: Relay, *, now_ms: int) -> Health:
+    """Return whether the relay is ready at a moment (Unix milliseconds), with the reasons.
+
+    A console that is away does not make a relay unready: devices are served without it.
+    """
+    return Health.of([_listening(relay), _certificate(relay, now_ms), _console(relay, now_ms)])
+
+
+def certificate_ends_ms(file: Path) -> int:
+    """Return when the certificate of a PEM file runs out (Unix milliseconds)."""
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    return int(certificate.not_valid_after_utc.timestamp() * 1000)
+
+
+def _listening(relay: Relay) -> Check:
+    if not relay.door.listening:
+        return Check("listening", good=False, reason="no: it stops")
+    return Check("listening", good=True, reason="yes")
+
+
+def _certificate(relay: Relay, now_ms: int) -> Check:
+    try:
+        left_ms = certificate_ends_ms(relay.config.certificate) - now_ms
+    except (OSError, ValueError):
+        file = relay.config.certificate
+        return Check("certificate", good=False, reason=f"{file} cannot be read")
+    if left_ms <= 0:
+        return Check("certificate", good=False, reason="it has run out: renew it")
+    hours = left_ms // 3_600_000
+    said = (
+        f"valid for {hours // 24} days" if left_ms >= _DAY_MS else f"valid for {hours} h: renew it"
+    )
+    return Check("certificate", good=left_ms >= _DAY_MS, reason=said)
+
+
+def _console(relay: Relay, now_ms: int) -> Check:
+    if relay.console.connected:
+        return Check("console", good=True, reason="it answers")
+    heard = relay.console.heard_ms
+    since = "not heard yet" if heard is None else f"away for {(now_ms - heard) // 1000} s"
+    said = f"{since}; devices are served without it, {len(relay.spool)} events wait"
+    return Check("console", good=True, reason=said)

@@ -1,0 +1,130 @@
+"""What a relay measures, read when somebody asks: nothing is counted for this alone.
+
+No label carries an id: a label's values are gates, reasons, kinds and sides.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+import bedside
+from bedside.relay.health import certificate_ends_ms
+from bedside.relay.server import Relay
+
+__all__ = ["RelayMetrics"]
+
+_Value = Callable[[Relay], float]
+_Values = Callable[[Relay], Mapping[str, float]]
+_NOT_REFUSALS = {"accepted", "established"}
+
+_GAUGES: tuple[tuple[str, str, _Value], ...] = (
+    ("devices", "Devices that poll here.", lambda r: r.polls.counts["devices"]),
+    ("polls_held", "Polls that wait for work.", lambda r: r.polls.counts["held"]),
+    (
+        "messages_waiting",
+        "Sealed messages that wait for their devices.",
+        lambda r: r.polls.counts["messages"],
+    ),
+    ("connections", "Open connections.", lambda r: r.door.open_count),
+    (
+        "connections_limit",
+        "Open connections that are allowed.",
+        lambda r: r.config.limits.connections_count,
+    ),
+    ("handshakes_under_way", "TLS handshakes that are not over yet.", lambda r: r.door.shaking),
+    ("sessions", "Sessions that would be paired.", lambda r: r.pairing.counts["sessions"]),
+    (
+        "tunnel_legs_waiting",
+        "Legs of tunnels that wait for their partner.",
+        lambda r: r.pairing.counts["waiting"],
+    ),
+    ("tunnels", "Tunnels that carry bytes.", lambda r: r.pairing.counts["active"]),
+    ("spool_events", "Events that the console has not acknowledged.", lambda r: len(r.spool)),
+    ("spool_bytes", "Bytes of these events.", lambda r: r.spool.size),
+    ("spool_limit_bytes", "Bytes that may wait.", lambda r: r.config.limits.spool_bytes),
+    (
+        "spool_oldest_age_seconds",
+        "Age of the oldest of these events, 0 where there is none.",
+        lambda r: _age_s(r.spool.oldest_ms),
+    ),
+    ("console_up", "1 while the console answers the feed.", lambda r: r.console.connected),
+    (
+        "feed_age_seconds",
+        "Seconds since the console last answered the feed (it does every 25 s), -1 before the first.",
+        lambda r: -1 if r.console.heard_ms is None else _age_s(r.console.heard_ms),
+    ),
+    (
+        "certificate_expires_timestamp_seconds",
+        "When the relay's certificate runs out (Unix time).",
+        lambda r: certificate_ends_ms(r.config.certificate) / 1000,
+    ),
+)
+_COUNTERS: tuple[tuple[str, str, _Value], ...] = (
+    ("polls_answered", "Polls answered.", lambda r: r.polls_answered),
+    ("connections_accepted", "Connections accepted.", lambda r: r.door.counts["accepted"]),
+    ("handshakes", "TLS handshakes that held.", lambda r: r.door.counts["established"]),
+)
+_LABELLED: tuple[tuple[str, str, str, _Values], ...] = (
+    (
+        "connections_refused",
+        "Connections that ended before they were served.",
+        "reason",
+        lambda r: {k: v for k, v in r.door.counts.items() if k not in _NOT_REFUSALS},
+    ),
+    ("refusals", "Peers and polls refused by a gate.", "gate", lambda r: dict(r.guard.counts)),
+    (
+        "tunnels_ended",
+        "Tunnels that are over.",
+        "reason",
+        lambda r: {str(k): v for k, v in r.tunnels.ended.items()},
+    ),
+    (
+        "tunnel_bytes",
+        "Bytes carried, by who sent them.",
+        "side",
+        lambda r: {
+            "device": r.tunnels.moved.from_device,
+            "specialist": r.tunnels.moved.from_specialist,
+        },
+    ),
+    ("spool_dropped", "Events that found no room.", "kind", lambda r: dict(r.spool.dropped)),
+)
+
+
+class RelayMetrics(Collector):
+    """The metrics of one relay; `text` writes them in Prometheus's text format."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """Return every metric as it is now."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric as it is now."""
+        relay = self._relay
+        info = GaugeMetricFamily(
+            "bedside_relay_info", "Which relay this is.", labels=["name", "version"]
+        )
+        info.add_metric([relay.config.name, bedside.__version__], 1)
+        yield info
+        for name, meaning, value in _GAUGES:
+            yield GaugeMetricFamily(f"bedside_relay_{name}", meaning, value=float(value(relay)))
+        for name, meaning, value in _COUNTERS:
+            yield CounterMetricFamily(f"bedside_relay_{name}", meaning, value=float(value(relay)))
+        for name, meaning, label, values in _LABELLED:
+            family = CounterMetricFamily(f"bedside_relay_{name}", meaning, labels=[label])
+            for word, count in values(relay).items():
+                family.add_metric([str(word)], count)
+            yield family
+
+
+def _age_s(then_ms: int | None) -> float:
+    return 0.0 if then_ms is None else max(0.0, time.time() - then_ms / 1000)

@@ -1,0 +1,26 @@
+"""The rows of `docs/reference/metrics.md`, as the code has them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client.core import Metric
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
+
+
+def row(family: Metric) -> str:
+    """Return the row of one family: its name as it is asked for, kind, labels, meaning."""
+    name = family.name + ("_total" if family.type == "counter" else "")
+    labels = ", ".join(f"`{label}`" for label in getattr(family, "_labelnames", ()))
+    return f"| `{name}` | {family.type} | {labels} | {family.documentation} |"
+
+
+def rows(families: Iterable[Metric], prefix: str) -> list[str]:
+    """Return the rows of all families of ours."""
+    return [row(each) for each in families if each.name.startswith(prefix)]
+
+
+def written(prefix: str) -> list[str]:
+    """Return the rows of the page whose metrics have this prefix."""
+    lines = PAGE.read_text("utf-8").splitlines()
+    return [line for line in lines if line.startswith(f"| `{prefix}")]
