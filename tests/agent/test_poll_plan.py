@@ -5,13 +5,8 @@ import random as randomness
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedside.agent.poll_plan import (
-    BACKOFF_FIRST_MS,
-    BACKOFF_LIMIT_MS,
-    COME_HOME_MS,
-    PollPlan,
-    merge,
-)
+from bedside.agent.poll_plan import PollPlan, merge
+from bedside.protocol.poll import Spans
 from bedside.protocol.shapes import Relay
 from bedside.vocabulary import RelayName
 
@@ -25,6 +20,7 @@ def relay(name: str, *ports: int) -> Relay:
     )
 
 
+SPANS = Spans()
 A = relay("a", 443, 17001)
 B = relay("b", 443)
 
@@ -61,39 +57,100 @@ def test_a_relay_without_an_open_port_gives_way_to_the_next_at_once():
     assert rota.attempt.at_ms == 20
 
 
-def test_a_relay_that_answered_and_then_does_not_gives_way_at_once():
+def test_a_relay_that_answered_and_is_lost_is_tried_once_more_soon():
     rota = plan()
     rota.answered(10, 0)
-    rota.failed(20)
+    rota.failed(1000)
+    assert where(rota) == ("a", 443)
+    assert rota.attempt.at_ms == 1000 + SPANS.retry_ms // 2
+    rota.taken()
+    rota.answered(rota.attempt.at_ms + 5, 30_000)
+    assert where(rota) == ("a", 443)
+
+
+def test_a_relay_that_is_gone_is_left_at_a_moment_of_the_dictated_span():
+    rota = plan()
+    rota.answered(0, 0, Spans(lost_ms=10_000))
+    rota.failed(0)
+    rota.failed(1000)
+    assert where(rota) == ("b", 443)
+    assert rota.attempt.at_ms == 1000 + 9_000 // 2
+
+
+def test_whoever_cannot_wait_and_whoever_notices_alone_goes_to_the_next_at_once():
+    rota = plan()
+    rota.answered(10, 0)
+    rota.failed(20, at_once=True)
     assert where(rota) == ("b", 443)
     assert rota.attempt.at_ms == 20
 
 
-def test_after_a_round_in_vain_the_next_waits_a_random_share_of_a_doubling_range():
-    rota = plan(B, share=0.5)
-    now, reach = 0, BACKOFF_FIRST_MS
-    for _ in range(12):
-        rota.failed(now)
-        assert rota.attempt.at_ms - now == min(reach, BACKOFF_LIMIT_MS) // 2
-        now, reach = rota.attempt.at_ms, reach * 2
-    rota.answered(now, 0)
-    rota.failed(now)
-    assert rota.attempt.at_ms - now == BACKOFF_FIRST_MS // 2
-
-
-def test_it_comes_home():
+def test_a_relay_that_takes_polls_and_answers_none_is_left():
     rota = plan()
     rota.answered(0, 0)
-    rota.failed(1)
-    rota.answered(2, 30_000)
+    now = 0
+    for _ in range(5):
+        rota.failed(now)
+        assert where(rota) == ("a", 443)
+        now = rota.attempt.at_ms
+        rota.taken()
+    rota.failed(now)
     assert where(rota) == ("b", 443)
-    rota.answered(2 + COME_HOME_MS - 1, 30_000)
+    assert rota.attempt.at_ms == now + SPANS.lost_ms // 2
+
+
+def test_the_only_relay_is_waited_for_over_the_span():
+    rota = plan(B)
+    rota.answered(0, 0)
+    rota.failed(0)
+    rota.failed(1000)
     assert where(rota) == ("b", 443)
-    rota.answered(2 + COME_HOME_MS, 30_000)
+    assert rota.attempt.at_ms == 1000 + (SPANS.lost_ms - 1000) // 2
+
+
+def test_after_a_round_in_vain_the_next_waits_a_random_share_of_a_doubling_range():
+    rota = plan(B, share=0.5)
+    now, reach = 0, SPANS.retry_ms
+    for _ in range(12):
+        rota.failed(now)
+        assert rota.attempt.at_ms - now == min(reach, SPANS.retry_most_ms) // 2
+        now, reach = rota.attempt.at_ms, reach * 2
+    rota.answered(now, 0, Spans(retry_ms=500))
+    rota.failed(now, at_once=True)
+    assert rota.attempt.at_ms - now == 250
+
+
+def test_it_comes_home_at_a_moment_of_the_dictated_span():
+    rota = plan()
+    rota.answered(0, 0)
+    rota.failed(1, at_once=True)
+    spans = Spans(home_ms=10_000, home_spread_ms=2_000)
+    rota.answered(2, 30_000, spans)
+    assert where(rota) == ("b", 443)
+    rota.answered(2 + 10_999, 30_000, spans)
+    assert where(rota) == ("b", 443)
+    rota.answered(2 + 11_000, 30_000, spans)
     assert where(rota) == ("a", 443)
-    rota.failed(3 + COME_HOME_MS)
-    rota.failed(4 + COME_HOME_MS)
+    now = rota.attempt.at_ms
+    rota.failed(now)
+    rota.failed(now)
     assert where(rota) == ("b", 443)
+    assert rota.attempt.at_ms == now
+
+
+def test_a_fleet_that_lost_its_relay_is_elsewhere_within_one_span_and_evenly():
+    source = randomness.Random(1)
+    arrivals = []
+    for _ in range(3000):
+        rota = PollPlan((A, B), source.random)
+        rota.answered(0, 0)
+        rota.failed(0)
+        rota.failed(rota.attempt.at_ms)
+        assert where(rota) == ("b", 443)
+        arrivals.append(rota.attempt.at_ms)
+    assert max(arrivals) <= SPANS.lost_ms
+    seconds = [sum(1 for each in arrivals if each // 1000 == second) for second in range(30)]
+    assert max(seconds) < 2 * 3000 / 30
 
 
 def test_a_refusal_waits_as_long_as_it_says_and_asks_the_next():
@@ -132,7 +189,7 @@ def test_whatever_happens_the_next_attempt_is_of_the_list_and_not_in_the_past(ev
             getattr(rota, event)(now, 1000)
         attempt = rota.attempt
         assert attempt.port in attempt.relay.ports
-        assert now <= attempt.at_ms <= now + BACKOFF_LIMIT_MS
+        assert now <= attempt.at_ms <= now + SPANS.retry_most_ms
 
 
 def test_full_jitter_spreads_a_fleet():
@@ -142,4 +199,4 @@ def test_full_jitter_spreads_a_fleet():
         rota = PollPlan((B,), source.random)
         rota.failed(0)
         waits.append(rota.attempt.at_ms)
-    assert max(waits) - min(waits) > BACKOFF_FIRST_MS * 0.9
+    assert max(waits) - min(waits) > SPANS.retry_ms * 0.9

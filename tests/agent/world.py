@@ -118,7 +118,7 @@ path = "{folder}/inbox"
 max_bytes = 1000000
 """
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_POLLS = {"hold_ms": 2_000, "interval_ms": 1_000, "refused_retry_ms": 500}
+_POLLS = {"hold_ms": 2_000, "interval_ms": 1_000, "refused_retry_ms": 500, "lost_ms": 2_000}
 
 
 def wall_ms() -> int:

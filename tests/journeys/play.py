@@ -37,7 +37,7 @@ __all__ = [
 ENDED = "session:life:ended"
 ANSWER_S = 60
 """How long an operator has to answer (seconds)."""
-LIMITS = {"console_retry_most_ms": 1_000, "refused_retry_ms": 2_000}
+LIMITS = {"console_retry_most_ms": 1_000, "refused_retry_ms": 2_000, "lost_ms": 3_000}
 """Relays that ask again soon: what a journey shows does not depend on how long a pause is."""
 
 

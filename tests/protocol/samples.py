@@ -12,7 +12,7 @@ from bedside.protocol.orders import (
     SessionOrder,
     Withdrawal,
 )
-from bedside.protocol.poll import Message, PollReply, PollRequest
+from bedside.protocol.poll import Message, PollReply, PollRequest, Spans
 from bedside.protocol.shapes import JournalHead, Person, Relay, Site
 from bedside.protocol.site import Approval, Approver, SiteKeyHandOver, SitePolicy
 from bedside.protocol.support import SupportContact
@@ -218,3 +218,4 @@ REPLY = PollReply(
     hold_ms=30_000,
     now_ms=NOW,
 )
+SPANNING = replace(REPLY, spans=Spans(lost_ms=60_000, home_spread_ms=0))

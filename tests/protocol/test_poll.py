@@ -13,6 +13,7 @@ from bedside.protocol.poll import (
     PollRequest,
     Refusal,
     ReportRequest,
+    Spans,
     parse_poll,
     parse_poll_reply,
     parse_refusal,
@@ -26,6 +27,7 @@ ACK = "01JABCDEFGHJKMNPQRSTVWXYZ2"
 MESSAGES = [
     (samples.POLL, parse_poll),
     (samples.REPLY, parse_poll_reply),
+    (samples.SPANNING, parse_poll_reply),
     (Refusal(Gate.DEVICE_CLONED, 60_000), parse_refusal),
     (ReportRequest((b"one", b"two")), parse_report_request),
 ]
@@ -88,6 +90,31 @@ def test_wrong_polls(changes):
 def test_a_reply_cannot_send_a_device_to_sleep_for_ever():
     with pytest.raises(MalformedError):
         PollReply.from_dict(samples.REPLY.to_dict() | {"next_in_ms": 25 * 3600 * 1000})
+
+
+def test_an_answer_says_its_spans_only_where_they_differ_from_the_protocols():
+    assert "spans" not in samples.REPLY.to_dict()
+    assert to_json(samples.REPLY.to_dict()) == samples.REPLY.to_json()
+    assert to_json(samples.SPANNING.to_dict()) == samples.SPANNING.to_json()
+    assert parse_poll_reply(samples.REPLY.to_json()).spans == Spans()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lost_ms": 300_001},
+        {"lost_ms": -1},
+        {"home_ms": 0},
+        {"home_spread_ms": 86_400_001},
+        {"retry_ms": 0},
+        {"retry_most_ms": 9_999},
+        {"retry_most_ms": None},
+    ],
+)
+def test_no_span_can_silence_or_hurry_a_fleet(changes):
+    plain = samples.SPANNING.to_dict()
+    with pytest.raises(MalformedError):
+        PollReply.from_dict(plain | {"spans": plain["spans"] | changes})
 
 
 canonical_polls = st.builds(

@@ -82,12 +82,13 @@ def test_each_machine_is_given_every_limit_of_its_own():
     values = {each.name: 1_000 + number for number, each in enumerate(fields(Limits))}
     limits = Limits(**values)
     shares = [limits.door(), limits.polls(), limits.pairing(), limits.http(), limits.link()]
-    shares += [limits.spool()]
+    shares += [limits.spool(), limits.spans()]
     given = {
         getattr(share, each.name)
         for share in shares
         for each in fields(share)
-        if each.name not in {"unknown_retry_ms", "retry_ms"}
+        if each.name not in {"unknown_retry_ms", "spans"}
+        and not (share == limits.link() and each.name == "retry_ms")
     }
     elsewhere = {"connections_per_device_count", "stop_ms"}
     assert given == {value for name, value in values.items() if name not in elsewhere}

@@ -3,26 +3,30 @@
 Rules held here:
 
 1. A relay's ports are tried in the configured order; the port that answered is tried first next.
-2. When no port of a relay answers, or the port that did answer no longer does, the next relay is
-   tried at once: a device finds another relay within one period (S6).
-3. When a whole round over all relays failed, the next round waits: full jitter over a doubling
+2. A relay that answered and is lost is tried once more, soon, because a firewall may have cut the
+   connection only. Is it gone, the next relay is dialled at a moment of the dictated span, so that
+   the fleet that lost it does not arrive in one second (N9), and within one period (S6).
+3. What is no such loss stays quick: a port that never answered, an answer that is none, a relay
+   that hangs (its devices notice one by one), and whoever is asked or has somebody inside.
+4. When a whole round over all relays failed, the next round waits: full jitter over a doubling
    range, so that a fleet does not return in one moment (N9).
-4. The relay dictates the pause after an answer; a refusal waits as long as it says.
-5. Away from its first relay, the device tries it again every COME_HOME_MS.
-6. The bootstrap list is never shortened: a configuration's relays come first, the others after.
+5. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
+   says.
+6. Away from its first relay, the device tries it again at a moment of the dictated span.
+7. The bootstrap list is never shortened: a configuration's relays come first, the others after.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bedside.protocol.poll import Spans
 from bedside.protocol.shapes import Relay
 
-__all__ = ["BACKOFF_FIRST_MS", "BACKOFF_LIMIT_MS", "COME_HOME_MS", "Attempt", "PollPlan", "merge"]
+__all__ = ["Attempt", "PollPlan", "merge"]
 
-BACKOFF_FIRST_MS = 2_000
-BACKOFF_LIMIT_MS = 120_000
-COME_HOME_MS = 10 * 60_000
 _RETRY_LIMIT_MS = 60 * 60_000
+_LOSSES = 5
+"""A relay that takes so many polls in turn and answers none is left, though it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Attempt:
 
 
 def merge(bootstrap: Sequence[Relay], configured: Sequence[Relay]) -> tuple[Relay, ...]:
-    """Return the relays to use: the configured ones first, then what only the bundle names (6)."""
+    """Return the relays to use: the configured ones first, then what only the bundle names (7)."""
     merged = {relay.name: relay for relay in bootstrap}
     merged.update({relay.name: relay for relay in configured})
     order = [relay.name for relay in configured] + [relay.name for relay in bootstrap]
@@ -53,6 +57,7 @@ class PollPlan:
     def __init__(self, relays: Sequence[Relay], random: Callable[[], float]) -> None:
         self._relays = tuple(relays)
         self._random = random
+        self._spans = Spans()
         self._place = 0
         self._ports = {relay.name: 0 for relay in relays}
         self._proven: set[str] = set()
@@ -60,7 +65,9 @@ class PollPlan:
         self._tried_relays = 0
         self._failed_rounds = 0
         self._at_ms = 0
-        self._left_home_ms: int | None = None
+        self._losses = 0
+        self._leave_by_ms: int | None = None
+        self._home_at_ms: int | None = None
 
     @property
     def attempt(self) -> Attempt:
@@ -68,37 +75,65 @@ class PollPlan:
         relay = self._relays[self._place]
         return Attempt(self._at_ms, relay, relay.ports[self._ports[relay.name]])
 
-    def answered(self, now_ms: int, next_in_ms: int) -> None:
-        """Record that the poll was answered and the relay asked for a pause of `next_in_ms`."""
+    def answered(self, now_ms: int, next_in_ms: int, spans: Spans | None = None) -> None:
+        """Record that the poll was answered: the relay asks for a pause, and dictates its spans."""
+        self._spans = spans or Spans()
         self._tried_ports = self._tried_relays = self._failed_rounds = 0
+        self._leave_by_ms, self._losses = None, 0
         self._at_ms = now_ms + min(max(next_in_ms, 0), _RETRY_LIMIT_MS)
         self._proven.add(self._relays[self._place].name)
         if self._place == 0:
-            self._left_home_ms = None
-        elif self._left_home_ms is None:
-            self._left_home_ms = now_ms
-        elif now_ms - self._left_home_ms >= COME_HOME_MS:
-            self._left_home_ms = now_ms
+            self._home_at_ms = None
+        elif self._home_at_ms is None:
+            self._home_at_ms = self._homing(now_ms)
+        elif now_ms >= self._home_at_ms:
+            self._home_at_ms = self._homing(now_ms)
             self._place = 0
 
-    def failed(self, now_ms: int) -> None:
-        """Record that the current attempt came to nothing, at whatever stage."""
+    def taken(self) -> None:
+        """Record that a connection stands and the poll is asked on it: the relay is there."""
+        self._leave_by_ms = None
+
+    def failed(self, now_ms: int, *, at_once: bool = False) -> None:
+        """Record that the current attempt came to nothing, at whatever stage.
+
+        `at_once` is a failure that no fleet shares in one moment, or a device that cannot wait (3).
+        """
         relay = self._relays[self._place]
         self._at_ms = now_ms
-        if relay.name in self._proven:
-            self._proven.discard(relay.name)
-            self._next_relay(now_ms)
-            return
-        self._tried_ports += 1
-        self._ports[relay.name] = (self._ports[relay.name] + 1) % len(relay.ports)
-        if self._tried_ports >= len(relay.ports):
-            self._next_relay(now_ms)
+        if relay.name not in self._proven:
+            self._tried_ports += 1
+            self._ports[relay.name] = (self._ports[relay.name] + 1) % len(relay.ports)
+            if self._tried_ports >= len(relay.ports):
+                self._next_relay(now_ms)
+        elif at_once:
+            self._leave(now_ms, now_ms)
+        elif self._leave_by_ms is None and self._losses < _LOSSES:
+            self._losses += 1
+            spans = self._spans
+            self._leave_by_ms = now_ms + spans.lost_ms
+            self._at_ms = now_ms + int(self._random() * min(spans.retry_ms, spans.lost_ms))
+        else:
+            self._leave(now_ms, self._leave_by_ms or now_ms + self._spans.lost_ms)
 
     def turned_away(self, now_ms: int, retry_in_ms: int) -> None:
         """Record that this relay answered with a refusal: the next relay, not sooner than it says."""
         self._tried_ports = 0
+        self._leave_by_ms = None
         self._place = (self._place + 1) % len(self._relays)
         self._at_ms = now_ms + min(max(retry_in_ms, 1000), _RETRY_LIMIT_MS)
+
+    def _homing(self, now_ms: int) -> int:
+        spans = self._spans
+        return now_ms + spans.home_ms + int(self._random() * spans.home_spread_ms)
+
+    def _leave(self, now_ms: int, leave_by_ms: int) -> None:
+        """Rule 2: what is left of the span is shared out among all who lost this relay."""
+        self._proven.discard(self._relays[self._place].name)
+        self._leave_by_ms, self._losses = None, 0
+        self._next_relay(now_ms)
+        wait = int(self._random() * max(leave_by_ms - now_ms, 0))
+        self._at_ms = max(self._at_ms, now_ms + wait)
 
     def _next_relay(self, now_ms: int) -> None:
         self._tried_ports = 0
@@ -106,6 +141,7 @@ class PollPlan:
         self._place = (self._place + 1) % len(self._relays)
         if self._tried_relays >= len(self._relays):
             self._tried_relays = 0
-            reach = min(BACKOFF_FIRST_MS * 2 ** min(self._failed_rounds, 16), BACKOFF_LIMIT_MS)
+            spans = self._spans
+            reach = min(spans.retry_ms * 2 ** min(self._failed_rounds, 16), spans.retry_most_ms)
             self._failed_rounds += 1
             self._at_ms = now_ms + int(reach * self._random())

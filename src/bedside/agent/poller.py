@@ -20,6 +20,7 @@ from bedside.protocol.poll import (
     Message,
     PollReply,
     PollRequest,
+    Spans,
     parse_poll_reply,
     parse_refusal,
 )
@@ -32,6 +33,7 @@ _ANSWER_GRACE_MS = 10_000
 _HOLD_MS = 30_000
 _ACK_WAIT_MS = 2_000
 _MAX_REMEMBERED = 256
+_ONE_BY_ONE = ("malformed", "timeout")
 _LIMITS = HttpLimits(body=MAX_POLL_REPLY)
 
 
@@ -94,6 +96,7 @@ class Poller:
         self._acks: list[str] = []
         self._handled: dict[str, None] = {}
         self._next_in_ms = 0
+        self._spans = Spans()
         self._asked = False
 
     def start(self) -> None:
@@ -175,6 +178,7 @@ class Poller:
         headers = {"content-type": "application/json"}
         limit = (_HOLD_MS if state.mode is PollMode.HELD else 0) + _ANSWER_GRACE_MS
         self._asked = True
+        self._plan.taken()
         # Before it is sent: a connection that breaks there sets the timer of what follows.
         self._set_timer(limit, lambda: self._fail("timeout"))
         self._link.send(request("POST", "/v1/poll", self._linked[0].server_name, headers, body))
@@ -205,7 +209,7 @@ class Poller:
             self._fail("malformed")
             return
         del self._acks[:64]
-        self._next_in_ms = reply.next_in_ms
+        self._next_in_ms, self._spans = reply.next_in_ms, reply.spans
         self._events.answered(relay, reply.now_ms)
         if self._events.state().mode is PollMode.INTERVAL:
             self._drop()
@@ -229,7 +233,7 @@ class Poller:
         # With something to acknowledge, or something refused to wait for, there is no pause.
         pause = min(self._next_in_ms, 50) if self._acks else self._next_in_ms
         self._unhandled.clear()
-        self._plan.answered(self._reactor.now_ms(), pause)
+        self._plan.answered(self._reactor.now_ms(), pause, self._spans)
         self._schedule()
 
     def _turned_away(self, relay: Relay, response: Response) -> None:
@@ -253,9 +257,19 @@ class Poller:
             self._waiting.cancel()
             self._waiting = None
         self._drop()
-        self._plan.failed(self._reactor.now_ms())
+        self._plan.failed(self._reactor.now_ms(), at_once=self._hurries(reason))
         self._events.failed(relay, reason)
         self._schedule()
+
+    def _hurries(self, reason: str) -> bool:
+        """Whether this failure is not one that a fleet shares in one moment (rule 3 of the plan).
+
+        Devices at intervals, and those of a relay that hangs, notice one by one.
+        """
+        if reason in _ONE_BY_ONE:
+            return True
+        state = self._events.state()
+        return state.mode is PollMode.INTERVAL or state.activity is not Activity.IDLE
 
     def _drop(self) -> None:
         self._asked = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
+from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json, to_json
 from bedside.protocol.shapes import MAX_MS, MESSAGE_ID, JournalHead, parse_message_id
 from bedside.vocabulary import Activity, Gate, MessageKind, PollMode
 
@@ -29,6 +29,7 @@ __all__ = [
     "PollRequest",
     "Refusal",
     "ReportRequest",
+    "Spans",
     "parse_poll",
     "parse_poll_reply",
     "parse_refusal",
@@ -99,6 +100,39 @@ class Message(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spans(Wire):
+    """Over which times a fleet spreads what would otherwise happen in one moment (13.10).
+
+    All are milliseconds; what a relay does not say is as here.
+    """
+
+    lost_ms: int = 30_000
+    """A device that lost its relay dials another one at a moment within this."""
+    home_ms: int = 10 * 60_000
+    """It stays away from the relay of its choice for at least this long."""
+    home_spread_ms: int = 5 * 60_000
+    """And for up to this much longer."""
+    retry_ms: int = 2_000
+    """The first try again of anything comes within this; the range doubles at each failure."""
+    retry_most_ms: int = 120_000
+    """And grows to this."""
+
+    @classmethod
+    def from_fields(cls, fields: Fields) -> "Spans":
+        """Read spans; raises ProtocolError for one that would silence or hurry a fleet."""
+        return cls(
+            lost_ms=fields.integer("lost_ms", low=0, high=5 * 60_000),
+            home_ms=fields.integer("home_ms", low=1_000, high=24 * 3600 * 1000),
+            home_spread_ms=fields.integer("home_spread_ms", low=0, high=24 * 3600 * 1000),
+            retry_ms=fields.integer("retry_ms", low=100, high=10_000),
+            retry_most_ms=fields.integer("retry_most_ms", low=10_000, high=60 * 60_000),
+        )
+
+
+_SPANS = Spans()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PollReply(Wire):
     """The answer: messages, when to poll again, how long the next poll may be held."""
 
@@ -108,12 +142,14 @@ class PollReply(Wire):
     next_in_ms: int
     hold_ms: int
     now_ms: int
+    spans: Spans = _SPANS
 
     @classmethod
     def from_dict(cls, obj: dict[str, Any]) -> "PollReply":
         """Read an answer; raises ProtocolError."""
         fields = Fields(obj)
         fields.version()
+        spans = Spans.from_fields(fields.object("spans")) if fields.has("spans") else _SPANS
         return cls(
             messages=tuple(
                 Message.from_fields(item) for item in fields.objects("messages", max=MAX_MESSAGES)
@@ -121,14 +157,23 @@ class PollReply(Wire):
             next_in_ms=fields.integer("next_in_ms", low=0, high=_MAX_WAIT_MS),
             hold_ms=fields.integer("hold_ms", low=0, high=_MAX_WAIT_MS),
             now_ms=fields.integer("now_ms", low=0, high=MAX_MS),
+            spans=spans,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as JSON's own types; spans that are as nobody said are not said."""
+        plain = Wire.to_dict(self)
+        if self.spans == _SPANS:
+            del plain["spans"]
+        return plain
 
     def to_json(self) -> bytes:
         """Return the answer as canonical JSON: written by hand, because a relay writes nothing else."""
         messages = ",".join(map(_message_text, self.messages))
+        spans = "" if self.spans is _SPANS else _spans_text(self.spans)
         return (
             f'{{"hold_ms":{self.hold_ms},"messages":[{messages}],'
-            f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms},"v":1}}'
+            f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms}{spans},"v":1}}'
         ).encode("ascii")
 
 
@@ -208,6 +253,11 @@ def parse_refusal(body: bytes) -> Refusal:
 def _message_text(message: Message) -> str:
     sealed = b2a_base64(message.sealed, newline=False).decode("ascii")
     return f'{{"id":"{message.id}","kind":"{message.kind}","sealed":"{sealed}"}}'
+
+
+@cache
+def _spans_text(spans: Spans) -> str:
+    return "" if spans == _SPANS else f',"spans":{to_json(spans.to_dict()).decode("ascii")}'
 
 
 _MODES = {mode.encode(): mode for mode in PollMode}

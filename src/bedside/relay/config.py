@@ -12,6 +12,7 @@ from bedside.language.config_error import ConfigError, field_error, toml_error
 from bedside.observe.admin import AdminAddress
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
+from bedside.protocol.poll import Spans
 from bedside.protocol.shapes import check_host
 from bedside.relay.connection import HttpTimes
 from bedside.relay.console_link import ConsolePlace, LinkTimes
@@ -90,6 +91,28 @@ class Limits:
     refused_retry_ms: int = _limit(
         60_000, 100, 3_600_000, "When a refused device may ask again: this long to twice as long."
     )
+    lost_ms: int = _limit(
+        30_000,
+        1_000,
+        300_000,
+        "Within how long devices that lose this relay are all at another; "
+        "at least two milliseconds for each device.",
+    )
+    home_ms: int = _limit(
+        600_000,
+        1_000,
+        86_400_000,
+        "How long a device that came from another relay stays before it tries that one again.",
+    )
+    home_spread_ms: int = _limit(
+        300_000, 0, 86_400_000, "Up to this much longer, so that they do not all go home at once."
+    )
+    retry_ms: int = _limit(
+        2_000, 100, 10_000, "A device's first try again comes within this; the range then doubles."
+    )
+    retry_most_ms: int = _limit(
+        120_000, 10_000, 3_600_000, "The longest range of a device's tries again."
+    )
     messages_per_device_count: int = _limit(
         64, 1, 1_000, "Messages waiting for one device; the oldest goes when one more comes."
     )
@@ -131,6 +154,17 @@ class Limits:
             self.resend_ms,
             self.refused_retry_ms,
             self.messages_per_device_count,
+            self.spans(),
+        )
+
+    def spans(self) -> Spans:
+        """What the polls dictate to devices."""
+        return Spans(
+            lost_ms=self.lost_ms,
+            home_ms=self.home_ms,
+            home_spread_ms=self.home_spread_ms,
+            retry_ms=self.retry_ms,
+            retry_most_ms=self.retry_most_ms,
         )
 
     def pairing(self) -> PairingLimits:

@@ -14,12 +14,12 @@ Rules (docs/protocol/poll.md):
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from bedside.protocol.batch import Absent, Delivered, Presence, SupersededInstanceReturned
 from bedside.protocol.feed import MessageOffered
-from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest
+from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest, Spans
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import DeviceId, Gate, PollMode
 
@@ -38,6 +38,7 @@ class PollLimits:
     resend_ms: int = 5_000
     refused_retry_ms: int = 60_000
     messages_per_device: int = 64
+    spans: Spans = field(default_factory=Spans)
 
 
 # ---- Commands ----
@@ -297,6 +298,7 @@ class Polls:
             next_in_ms=0 if at_once else self._interval(fresh=fresh),
             hold_ms=self._limits.hold_ms,
             now_ms=now_ms,
+            spans=self._limits.spans,
         )
         return Answer(key, reply)
 
