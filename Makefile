@@ -13,7 +13,7 @@ RUN := $(CURDIR)/$(BIN)
 STAMPS := .stamps
 # The database of the console's tests: sqlite or postgresql.
 DB ?= sqlite
-T ?= $(if $(filter sqlite,$(DB)),tests,tests/console)
+T ?= $(if $(filter sqlite,$(DB)),tests,tests/console tests/journeys)
 # Twice the cores: what plays real programs waits more than it computes.
 J ?= $(shell echo $$((2 * $$(nproc))))
 

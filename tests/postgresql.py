@@ -45,16 +45,29 @@ class Place:
 
     folder: Path
 
-    def create(self, name: str) -> str:
-        """Create a database and return its address for a console's configuration."""
-        with psycopg.connect(host=str(self.folder), user=USER, dbname="postgres") as connection:
-            connection.autocommit = True
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    def create(self, name: str, *, like: str = "template1") -> str:
+        """Create a database, a copy of another one, and return its address for a configuration."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(like)))
         return self.address(name)
+
+    def rename(self, name: str, new: str) -> None:
+        """Rename a database that nobody uses."""
+        statement = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        self._execute(statement.format(sql.Identifier(name), sql.Identifier(new)))
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever uses it."""
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def address(self, name: str) -> str:
         """Return the address of a database for a console's configuration."""
         return f"postgresql://{USER}@/{name}?host={self.folder}"
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(host=str(self.folder), user=USER, dbname="postgres") as connection:
+            connection.autocommit = True
+            connection.execute(statement)
 
 
 class Cluster:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.postgresql import Cluster, Place
 
-__all__ = ["line", "new_line", "on_postgresql"]
+__all__ = ["line", "new_line", "on_postgresql", "place"]
 
 _ENVIRONMENT = os.environ  # noqa: TID251 - which database is chosen by whoever runs the tests
 _KIND = "BEDSIDE_TEST_DATABASE"
@@ -28,17 +28,18 @@ def on_postgresql() -> bool:
 
 def line(name: str) -> str:
     """Return the line of a console's configuration that names a database which need not exist."""
-    return f'database = "{_place().address(name)}"' if on_postgresql() else ""
+    return f'database = "{place().address(name)}"' if on_postgresql() else ""
 
 
 def new_line() -> str:
     """Return the line that names a new and empty database; on SQLite the file in `data_dir`."""
     if not on_postgresql():
         return ""
-    return f'database = "{_place().create(f"console_{secrets.token_hex(6)}")}"'
+    return f'database = "{place().create(f"console_{secrets.token_hex(6)}")}"'
 
 
-def _place() -> Place:
+def place() -> Place:
+    """Return the run's server; the first who asks starts it."""
     if _PLACE not in _ENVIRONMENT:
         cluster = Cluster()
         atexit.register(_stop, cluster, os.getpid())

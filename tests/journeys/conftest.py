@@ -4,6 +4,7 @@ What every journey needs first (keys, database, rights, an enrolled device, peop
 in) is made once in a process, by the commands of the demonstration; each file gets a copy of it.
 """
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from bedside.demo.check import Journey
 from bedside.demo.people import ALEX, MARIE
 from bedside.demo.processes import wait_for
 from bedside.demo.world import World
+from tests.console.databases import on_postgresql, place
 from tests.journeys.attacker import Attacker
 from tests.journeys.play import ANSWER_S, LIMITS, Specialist
 from tests.journeys.refusals import Scene
@@ -24,12 +26,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with `kept`, a world at rest; it works at the path `world` beside it only."""
     # A short path: a Unix socket has room for 108 bytes.
     folder = tmp_path_factory.mktemp("w")
-    with World(folder / "world", answer_s=ANSWER_S, limits=LIMITS) as world:
+    database = place().create(_database("world")) if on_postgresql() else ""
+    with World(folder / "world", answer_s=ANSWER_S, limits=LIMITS, database=database) as world:
         journey = Journey(world)
         for person in (MARIE, ALEX):
             journey.log_in(person)
         journey.close()
     (folder / "world").rename(folder / "kept")
+    if on_postgresql():
+        place().rename(_database("world"), _database("kept"))
     return folder
 
 
@@ -38,8 +43,17 @@ def world_folder(prepared: Path, request: pytest.FixtureRequest) -> Iterator[Pat
     """The folder of this file's own world, at rest; afterwards it is left under the file's name."""
     folder = prepared / "world"
     subprocess.run(["cp", "-a", prepared / "kept", folder], check=True)
+    if on_postgresql():
+        place().create(_database("world"), like=_database("kept"))
     yield folder
     folder.rename(prepared / request.node.path.stem)
+    if on_postgresql():
+        place().drop(_database("world"))
+
+
+def _database(word: str) -> str:
+    # Processes that share the server, pytest-xdist's among them, have one each.
+    return f"{word}_{os.getpid()}"
 
 
 @pytest.fixture(scope="module")

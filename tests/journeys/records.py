@@ -1,12 +1,12 @@
 """What both journals of a world say, read where they are kept."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bedside.demo.world import World
+from tests.journeys.tables import rows
 
 __all__ = [
     "Record",
@@ -64,11 +64,7 @@ def reported_records(world: World) -> list[Record]:
 
 
 def _rows(world: World, query: str) -> list[Record]:
-    path = world.folder / "console" / "console.sqlite3"
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        rows = database.execute(query).fetchall()
-    database.close()
-    return [_record(json.loads(row[0])) for row in rows]
+    return [_record(json.loads(row[0])) for row in rows(world, query)]
 
 
 def gates(records: list[Record], session: str | None = None) -> set[str]:

@@ -1,7 +1,5 @@
 """A console that is owned later cannot stand another key in a device's place."""
 
-import sqlite3
-
 import pytest
 
 from bedside.demo.check import HOST, Journey
@@ -12,6 +10,7 @@ from bedside.pki.ssh_certificates import ssh_key_line
 from bedside.specialist.errors import ExitCode
 from tests.journeys.play import console_ending
 from tests.journeys.records import console_records, device_records
+from tests.journeys.tables import change, rows
 from tests.pki.world import new_key
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -27,15 +26,10 @@ def _asked(journey: Journey, *words: str) -> tuple[int, str]:
 
 def _own_the_console(world: World, key: str) -> str:
     """Have the console certify another key as the device's; returns the one that it was."""
-    with sqlite3.connect(world.folder / "console" / "console.sqlite3", timeout=30) as database:
-        row = database.execute(
-            "SELECT ssh_host_key FROM enrolment_deviceidentity WHERE device = ?", [DEVICE]
-        )
-        (was,) = row.fetchone()
-        database.execute(
-            "UPDATE enrolment_deviceidentity SET ssh_host_key = ? WHERE device = ?", [key, DEVICE]
-        )
-    database.close()
+    where = "WHERE device = ?"
+    query = f"SELECT ssh_host_key FROM enrolment_deviceidentity {where}"
+    ((was,),) = rows(world, query, DEVICE)
+    change(world, f"UPDATE enrolment_deviceidentity SET ssh_host_key = ? {where}", key, DEVICE)
     return str(was)
 
 

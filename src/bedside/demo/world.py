@@ -63,6 +63,7 @@ class World:
         answer_s: how long an operator has to answer (seconds).
         idle_s: how long a session may be silent (seconds).
         limits: what the relays allow, where it is not their default (`relay.config.Limits`).
+        database: the console's database, as its configuration names it; empty: SQLite in the folder.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class World:
         answer_s: int = 120,
         idle_s: int = 900,
         limits: Mapping[str, int] | None = None,
+        database: str = "",
     ) -> None:
         self.folder = folder
         self._kept = folder / "world.json"
         self._answer_s, self._idle_s = answer_s, idle_s
         self._limits = dict(limits or {})
+        self._database = f'database = "{database}"\n' if database else ""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._kept.exists():
             kept = json.loads(self._kept.read_text())
@@ -163,6 +166,7 @@ class World:
             f'live_url = "http://localhost:{self.ports.live}"\n'
             f'relay_listen = "127.0.0.1:{self.ports.feed}"\n'
             'manufacturer = "Bayard Imaging"\n'
+            f"{self._database}"
             # The demonstration's administrator signs in with a printed code; see console-config.
             "[sign_in]\npasskey_roles = []\n"
             f"[sessions]\nanswer_seconds = {self._answer_s}\nidle_seconds = {self._idle_s}\n",
