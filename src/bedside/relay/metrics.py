@@ -18,7 +18,8 @@ __all__ = ["RelayMetrics"]
 
 _Value = Callable[[Relay], float]
 _Values = Callable[[Relay], Mapping[str, float]]
-_NOT_REFUSALS = {"accepted", "established"}
+# The rest of what the door counts are connections that it did not serve.
+_NOT_REFUSALS = {"accepted", "established", "taken_over", "handed_over"}
 
 _GAUGES: tuple[tuple[str, str, _Value], ...] = (
     ("devices", "Devices that poll here.", lambda r: r.polls.counts["devices"]),
@@ -65,6 +66,11 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
 _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
     ("polls_answered", "Polls answered.", lambda r: r.polls_answered),
     ("connections_accepted", "Connections accepted.", lambda r: r.door.counts["accepted"]),
+    (
+        "connections_taken_over",
+        "Connections that a sibling on this host handed over.",
+        lambda r: r.door.counts["taken_over"],
+    ),
     ("handshakes", "TLS handshakes that held.", lambda r: r.door.counts["established"]),
 )
 _LABELLED: tuple[tuple[str, str, str, _Values], ...] = (

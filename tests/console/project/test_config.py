@@ -8,6 +8,7 @@ from bedside.console.project.config import (
     read_secret_key,
 )
 from bedside.language.config_error import ConfigError
+from bedside.observe.admin import AdminAddress
 
 GOOD = 'public_url = "https://console.example.com"\ndata_dir = "/var/lib/bedside"\n'
 
@@ -46,11 +47,24 @@ def test_what_is_not_said_is_the_careful_choice():
         ('public_url = "http://console.example.com"\ndata_dir = "/x"', "https"),
         ('public_url = "console.example.com"\ndata_dir = "/x"', "public_url"),
         ("not toml", "configuration"),
+        (GOOD + '[log]\nformat = "xml"', "text or json"),
+        (GOOD + '[admin]\nweb = "9101"', "HOST:PORT"),
+        (GOOD + '[admin]\nlive = "127.0.0.1:8001"', "an address of its own"),
+        (GOOD + '[admin]\nlive = "0.0.0.0:8000"', "an address of its own"),
+        (GOOD + '[admin]\nlive = "127.0.0.1:9"\nweb = "127.0.0.1:9"', "an address of its own"),
+        (GOOD + '[admin]\nother = "127.0.0.1:9"', "other"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_name(text, named):
     with pytest.raises(ConfigError, match=named):
         parse_config(text.encode())
+
+
+def test_admin_addresses_are_off_unless_they_are_named():
+    assert parse().admin.address("web") is None
+    named = parse('[admin]\nweb = "[::1]:9101"\nlive = "127.0.0.1:0"\nworker = "127.0.0.1:0"\n')
+    assert named.admin.address("web") == AdminAddress("::1", 9101)
+    assert named.admin.address("worker") == AdminAddress("127.0.0.1", 0)
 
 
 def test_postgresql_is_named_by_its_address():

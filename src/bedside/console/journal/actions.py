@@ -1,18 +1,21 @@
 """The one way to write into the journal: `record`, in the transaction of the change it tells of."""
 
+import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from django.db import connection
+from django.db import connection, transaction
 
 from bedside.audit.entry import Act, Actor, ActorKind, DetailValue, Thing, time_text
 from bedside.console.journal.models import JournalRow
+from bedside.console.log import bind, told
 from bedside.console.wake import wake_on_commit
 from bedside.vocabulary import ClockState, Gate, JournalAction, Outcome, SessionId
 
 __all__ = ["device_actor", "now_ms", "person", "record", "relay_actor", "worker_actor"]
 
+_log = logging.getLogger("bedside.journal")
 # systemd-timesyncd touches this once the clock has been set from the network.
 _SYNCHRONISED = Path("/run/systemd/timesync/synchronized")
 
@@ -82,6 +85,7 @@ def record(
         entry=act.at(0, None).to_line(),
     )
     wake_on_commit()
+    _tell_log(row)
     return row.pk
 
 
@@ -108,6 +112,25 @@ def worker_actor() -> Actor:
 def now_ms() -> int:
     """Return the time in Unix milliseconds: the edge where the console reads its clock."""
     return time.time_ns() // 1_000_000
+
+
+def _tell_log(row: JournalRow) -> None:
+    """Let the log hear of an act once it is committed: its ids and words, none of its details."""
+    bind(device=row.device, session=row.session, case=row.case)
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    fields = told(
+        "act",
+        action=str(row.action),
+        outcome=str(row.outcome),
+        actor=row.actor_id,
+        gate=str(row.gate),
+        device=row.device,
+        session=row.session,
+        case=row.case,
+        entry=row.pk,
+    )
+    transaction.on_commit(lambda: _log.info("%s", row.action, extra=fields))
 
 
 def _clock_state() -> ClockState:

@@ -16,6 +16,7 @@ from bedside.console.enrolment.actions import do_quarantine_clone
 from bedside.console.journal.actions import device_actor, record, relay_actor
 from bedside.console.journal.queries import count_since
 from bedside.console.live.reports import do_receive_report
+from bedside.console.log import told
 from bedside.console.relays.actions import (
     do_accept_batch,
     do_note_absent,
@@ -56,8 +57,12 @@ def do_apply_batch(relay: str, batch: Batch, *, now: int) -> set[str]:
                 with transaction.atomic():
                     _APPLY[type(event)](relay, event, now)
             except Exception:  # noqa: BLE001 - see above
+                kind = str(event.FIXED["kind"])
                 _log.exception(
-                    "an event %s of relay %s was passed over", event.FIXED["kind"], relay
+                    "an event %s of relay %s was passed over",
+                    kind,
+                    relay,
+                    extra=told("event_passed_over", kind=kind, relay=relay, device=_device(event)),
                 )
     return {device for event in batch.events if (device := _device(event))}
 

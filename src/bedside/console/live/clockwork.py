@@ -23,6 +23,7 @@ from bedside.console.journal.sealing import JournalDamagedError, Sequencer, Sequ
 from bedside.console.journal.signer import log_signer
 from bedside.console.live.batches import do_note_lost_device
 from bedside.console.live.postman import Postman
+from bedside.console.log import told
 from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
 from bedside.console.relays.actions import do_expire_messages, do_forget_old
@@ -96,7 +97,11 @@ class Clockwork:
             try:
                 duty.act(now)
             except Exception:  # noqa: BLE001 - see the head of this module
-                _log.exception("the duty %s failed and will be tried again", duty.name)
+                _log.exception(
+                    "the duty %s failed and will be tried again",
+                    duty.name,
+                    extra=told("duty_failed", duty=duty.name),
+                )
 
     def _seal(self, now: int) -> None:
         try:
@@ -107,7 +112,9 @@ class Clockwork:
                 pass
         except SequencerBusyError:
             if not self._standing_by:
-                _log.info("another worker seals the journal; standing by")
+                _log.info(
+                    "another worker seals the journal; standing by", extra=told("standing_by")
+                )
             self._standing_by = True
             self._duties[0].due_ms = now + 2_000
         except JournalDamagedError:

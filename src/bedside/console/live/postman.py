@@ -6,6 +6,7 @@ import threading
 from django.db import close_old_connections, connection
 
 from bedside.console.journal.actions import now_ms
+from bedside.console.log import told
 from bedside.console.notices.actions import do_send_due
 
 __all__ = ["Postman"]
@@ -30,7 +31,9 @@ class Postman(threading.Thread):
                 while do_send_due(now=now_ms()) and not self._over.is_set():
                     pass
             except Exception:  # noqa: BLE001 - a turn that failed must not be the last
-                _log.exception("the outbox failed and will be tried again")
+                _log.exception(
+                    "the outbox failed and will be tried again", extra=told("outbox_failed")
+                )
         connection.close()
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from bedside.console.live.people_routes import PeopleRoutes
 from bedside.console.live.relay_routes import RelayRoutes
 from bedside.console.live.server import HttpServer, ServerLimits
 from bedside.console.live.watch import Watch
+from bedside.console.log import announce
 from bedside.console.wake import listen
 from bedside.pki.contexts import console_server_context
 from bedside.protocol.batch import MAX_BATCH
@@ -58,7 +59,12 @@ async def serve(config: LiveConfig) -> None:
             looking = tasks.create_task(watch.run())
             relay_port = await relays.start(*config.relays, tls=config.context())
             people_port = await people.start(*config.people)
-            print(f"live: relays on {relay_port}, people on {people_port}", flush=True)
+            announce(
+                "listening",
+                f"live: relays on {relay_port}, people on {people_port}",
+                relays=relay_port,
+                people=people_port,
+            )
             await stop.wait()
             looking.cancel()
     finally:

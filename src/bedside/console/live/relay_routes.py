@@ -11,6 +11,7 @@ from bedside.console.live.database import Database
 from bedside.console.live.est import Carried, answer_est
 from bedside.console.live.server import Reply
 from bedside.console.live.watch import Watch
+from bedside.console.log import told
 from bedside.console.relays.queries import feed_since
 from bedside.protocol.batch import BatchReply, parse_batch
 from bedside.protocol.errors import ProtocolError
@@ -40,7 +41,12 @@ class RelayRoutes:
                 check_assertion, request.headers.get("authorization", ""), now=now_ms()
             )
         except AssertionRefusedError as error:
-            _log.warning("a request from %s was refused: %s", address, error)
+            _log.warning(
+                "a request from %s was refused: %s",
+                address,
+                error,
+                extra=told("relay_refused", address=address, reason=str(error)),
+            )
             return Reply(401, headers={"www-authenticate": "Bearer"})
         url = urlsplit(request.target)
         if (request.method, url.path) == ("GET", "/relay/feed"):
@@ -71,7 +77,12 @@ class RelayRoutes:
         try:
             batch = parse_batch(body)
         except ProtocolError as error:
-            _log.warning("a batch of relay %s was refused: %s", relay, error)
+            _log.warning(
+                "a batch of relay %s was refused: %s",
+                relay,
+                error,
+                extra=told("batch_refused", relay=relay, reason=str(error)),
+            )
             return Reply(400)
         if batch.relay != relay:
             return Reply(403)

@@ -22,6 +22,7 @@ from bedside.console.journal.device_journals import (
     do_store_report,
 )
 from bedside.console.keys import key_store
+from bedside.console.log import told
 from bedside.console.service_sessions.actions import do_apply_device_entry
 from bedside.console.sites.actions import do_follow_trust
 from bedside.pki.keystore import KeyName
@@ -114,5 +115,10 @@ def _apply(device: DeviceId, lines: tuple[bytes, ...], now: int) -> bool:
                 do_apply_help(device, entry, now=now)
                 do_follow_trust(device, entry, now=now)
         except Exception:  # noqa: BLE001 - the entry is kept whatever the session makes of it
-            _log.exception("entry %s of %s could not be applied", entry.seq, device)
+            _log.exception(
+                "entry %s of %s could not be applied",
+                entry.seq,
+                device,
+                extra=told("entry_not_applied", device=device, session=entry.session),
+            )
     return news

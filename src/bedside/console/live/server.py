@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from bedside.console.log import told
 from bedside.protocol.http import HttpLimits, Request, RequestReader, response
 
 __all__ = ["Handler", "HttpServer", "Reply", "ServerLimits"]
@@ -173,7 +174,13 @@ class _Connection:
         except OSError:
             raise
         except Exception:  # noqa: BLE001 - a fault of ours costs this request, not the process
-            _log.exception("%s %s failed", request.method, request.target.partition("?")[0])
+            path = request.target.partition("?")[0]
+            _log.exception(
+                "%s %s failed",
+                request.method,
+                path,
+                extra=told("request_failed", method=request.method, path=path),
+            )
             return Reply(500)
         finally:
             for task in (answer, gone):

@@ -16,6 +16,7 @@ from django.db import DatabaseError
 
 from bedside.console.journal.queries import newest_row, rows_after
 from bedside.console.live.database import Database
+from bedside.console.log import told
 from bedside.console.relays.queries import feed_head
 
 __all__ = ["Bell", "Watch"]
@@ -77,7 +78,7 @@ class Watch:
                 try:
                     self._tell(await self._database.run(_look, self._newest))
                 except DatabaseError:
-                    _log.exception("the database could not be asked")
+                    _log.exception("the database could not be asked", extra=told("database_lost"))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_S):
                         await self._nudged.wait()

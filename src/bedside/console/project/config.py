@@ -20,12 +20,15 @@ from bedside.console.project.config_error import ConsoleConfigError
 from bedside.console.project.postgresql.address import postgresql_settings
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, field_error, file_error, toml_error
+from bedside.observe.admin import AdminAddress
 from bedside.vocabulary import Role
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "AdminConfig",
     "ApiLimits",
     "ConsoleConfig",
+    "LogConfig",
     "MailConfig",
     "SessionLimits",
     "SignInLimits",
@@ -111,6 +114,29 @@ class MailConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LogConfig:
+    """`[log]`: what the processes write on standard error."""
+
+    format: str = "text"
+    """`text` for a terminal, `json` for whoever collects logs: with a line for each request and act."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminConfig:
+    """`[admin]`: where each process answers whoever runs it, `HOST:PORT`; empty: nowhere."""
+
+    web: str = ""
+    live: str = ""
+    worker: str = ""
+
+    def address(self, process: str) -> AdminAddress | None:
+        """Return where a process answers, None where it does not."""
+        text: str = getattr(self, process)
+        host, _, port = text.rpartition(":")
+        return AdminAddress(host.strip("[]"), int(port)) if text else None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleConfig:
     """Everything an installation decides; `docs/reference/console-config.md` explains each value."""
 
@@ -144,6 +170,8 @@ class ConsoleConfig:
     sessions: SessionLimits = SessionLimits()
     mail: MailConfig = MailConfig()
     api: ApiLimits = ApiLimits()
+    log: LogConfig = LogConfig()
+    admin: AdminConfig = AdminConfig()
 
     @property
     def secure(self) -> bool:
@@ -222,6 +250,8 @@ def _from_tables(values: dict[str, Any]) -> ConsoleConfig:
         "sessions": _table(SessionLimits, values.pop("sessions", {}), "[sessions]"),
         "api": _api(values.pop("api", {})),
         "mail": _mail(values.pop("mail", {})),
+        "log": _log(values.pop("log", {})),
+        "admin": _admin(values.pop("admin", {})),
     }
     for name in ("public_url", "data_dir"):
         if not values.get(name):
@@ -253,6 +283,25 @@ def _api(values: object) -> ApiLimits:
         text = N_("calls_per_second and burst must be one or more")
         raise ConsoleConfigError(text, where="[api]")
     return api
+
+
+def _log(values: object) -> LogConfig:
+    log = _table(LogConfig, values, "[log]")
+    if log.format not in ("text", "json"):
+        raise ConsoleConfigError(N_("format must be text or json"), where="[log]")
+    return log
+
+
+def _admin(values: object) -> AdminConfig:
+    admin = _table(AdminConfig, values, "[admin]")
+    for each in dataclasses.fields(admin):
+        text = getattr(admin, each.name)
+        host, colon, port = text.rpartition(":")
+        good = host and colon and port.isdecimal() and int(port) <= 65535
+        if text and not good:
+            words = N_("{name} must be HOST:PORT")
+            raise ConsoleConfigError(words, where="[admin]", name=each.name)
+    return admin
 
 
 def _mail(values: object) -> MailConfig:
@@ -295,7 +344,26 @@ def _check(config: ConsoleConfig) -> None:
         raise ConsoleConfigError(text)
     if config.language not in ("en", "fr"):
         raise ConsoleConfigError(N_("language must be en or fr"))
+    _check_admin(config)
     database_settings(config)
+
+
+def _check_admin(config: ConsoleConfig) -> None:
+    """Refuse an admin address that people or relays reach, or that two processes share."""
+    taken = [config.listen, config.live_listen, config.relay_listen]
+    for each in dataclasses.fields(config.admin):
+        address = getattr(config.admin, each.name)
+        if address and any(_meet(address, other) for other in taken):
+            words = N_("{name} must be an address of its own: {address} is another listener's")
+            raise ConsoleConfigError(words, where="[admin]", name=each.name, address=address)
+        taken.append(address)
+
+
+def _meet(one: str, other: str) -> bool:
+    (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    everywhere = {"", "0.0.0.0", "[::]"}  # noqa: S104 - names them, binds nothing
+    same = host == other_host or everywhere & {host, other_host}
+    return bool(other and same and port == other_port != "0")
 
 
 def _split(address: str) -> SplitResult | None:

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from bedside.console.log import bound
+
 __all__ = ["set_security_headers", "trace_request"]
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -23,9 +25,11 @@ def trace_request(get_response: Handler) -> Handler:
     """Give each request an id of our own making; it stands in the answer and in the log."""
 
     def handle(request: HttpRequest) -> HttpResponse:
-        request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
-        response = get_response(request)
-        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        request_id = secrets.token_hex(8)
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with bound(request=request_id):
+            response = get_response(request)
+        response["X-Request-Id"] = request_id
         return response
 
     return handle

@@ -5,6 +5,7 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.project.config import database_settings, load_config, read_secret_key
+from bedside.console.project.log import logging_settings
 
 CONFIG = load_config()
 
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "bedside.console.project.middleware.trace_request",
+    "bedside.console.project.log.log_request",
     "bedside.console.project.middleware.set_security_headers",
     "bedside.console.project.calls.limit_calls",
     "bedside.console.project.calls.repeat_once",
@@ -205,11 +207,4 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONFIG.secure
 
 NINJA_PAGINATION_MAX_LIMIT = 100
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},
-}
+LOGGING = logging_settings(CONFIG.log.format)

@@ -2,7 +2,9 @@
 
 from django.core.wsgi import get_wsgi_application
 
+from bedside.console.log import name_process
 from bedside.console.project.memory import settle
 
+name_process("web")
 application = get_wsgi_application()
 settle()

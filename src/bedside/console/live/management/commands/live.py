@@ -10,6 +10,7 @@ from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.certificate import live_certificate, relay_server_name
 from bedside.console.live.process import LiveConfig, serve
+from bedside.console.log import name_process
 from bedside.language import N_
 from bedside.pki.keystore import KeyStoreError
 
@@ -23,6 +24,7 @@ class Command(HouseCommand):
     def handle(self, **options: Any) -> None:
         """Serve on `relay_listen` and `live_listen` of the configuration."""
         del options
+        name_process("live")
         try:
             certificate, key = live_certificate(now=now_ms())
         except KeyStoreError as error:

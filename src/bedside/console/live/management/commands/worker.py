@@ -5,6 +5,7 @@ from typing import Any
 
 from bedside.console.commands import HouseCommand
 from bedside.console.live.clockwork import Clockwork
+from bedside.console.log import announce, name_process
 from bedside.console.wake import listen
 from bedside.language import N_
 
@@ -18,9 +19,9 @@ class Command(HouseCommand):
     def handle(self, **options: Any) -> None:
         """Work until SIGTERM or SIGINT."""
         del options
+        name_process("worker")
         waker = listen(f"worker-{os.getpid()}")
-        self.stdout.write("worker: at work")
-        self.stdout.flush()
+        announce("at_work", "worker: at work")
         try:
             Clockwork(waker).run()
         finally:

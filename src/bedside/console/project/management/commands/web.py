@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from bedside.console.commands import HouseCommand
+from bedside.console.log import name_process
 from bedside.language import N_
 
 
@@ -20,6 +21,7 @@ class Command(HouseCommand):
         from granian import Granian
         from granian.constants import Interfaces
 
+        name_process("web")
         host, _, port = settings.CONFIG.listen.rpartition(":")
         Granian(
             "bedside.console.project.wsgi:application",
@@ -28,4 +30,5 @@ class Command(HouseCommand):
             interface=Interfaces.WSGI,
             workers=settings.CONFIG.web_workers,
             log_access=False,
+            log_dictconfig=settings.LOGGING if settings.CONFIG.log.format == "json" else None,
         ).serve()
