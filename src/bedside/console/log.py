@@ -8,7 +8,6 @@
 
 import contextlib
 import logging
-import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -81,8 +80,6 @@ class JsonFormatter(logging.Formatter):
 
 class TextFormatter(logging.Formatter):
     """The same for a terminal: time, level, logger, words; a traceback where there is one."""
-
-    converter = time.gmtime
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
