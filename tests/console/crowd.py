@@ -204,6 +204,7 @@ class Crowd:
             ),
         )
         lock = Lock(scope=LockScope.DEVICE.value, target=DEVICE, reason="x", set_by_id=julie)
+        lock.organisation_id = _SITE
         _pour(lock, ({"start_ms": n, "end_ms": n + 1} for n, _ in enumerate(rows)))
         for state in (SessionState.AWAITING_SITE, SessionState.LIVE_VIEW, SessionState.ENDED):
             row = _copy(self.session, state=state.value, device_id=DEVICE, person_id=marie)

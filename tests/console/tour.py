@@ -85,7 +85,7 @@ PAGES = [
     Stop("devices/<str:device_id>/lock/", "Alex", 6),
     Stop("devices/<str:device_id>/request/", "Marie", 19, {"case": "C-1", "reason": "x"}),
     Stop("devices/<str:device_id>/revoke/", "Alex", 6),
-    Stop("devices/<str:device_id>/unlock/", "Alex", 5),
+    Stop("devices/<str:device_id>/unlock/", "Alex", 6),
     Stop("journal/", "Marie", 7),
     Stop("journal/", "Alex", 7, name="journal for clearance"),
     Stop("journal/", "Julie", 8, name="journal of a site"),

@@ -55,6 +55,27 @@ def test_a_site_is_offered_its_own_and_nothing_wider():
     assert Lock.objects.get().set_by == person("Julie")
 
 
+def test_a_lock_of_the_hospital_is_not_the_manufacturers_to_clear():
+    Reader("Julie").post("/locks/", **asked("device", apply="1"))
+    lock = Lock.objects.get()
+    maker = Reader("Alex")
+    assert "Only its own people clear it." in maker.text("/locks/")
+    maker.post(f"/locks/{lock.pk}/clear/")
+    assert "Hôpital Notre-Dame set this lock" in maker.text("/locks/")
+    said = maker.text(f"/devices/{DEVICE}/unlock/")
+    assert "This lock is not your organisation" in said
+    assert "Recall" in said
+    assert maker.post(f"/devices/{DEVICE}/unlock/").status_code == 409
+    lock.refresh_from_db()
+    assert lock.end_ms is None
+    maker.post("/locks/", **asked("device", apply="1"))
+    assert "the device stays locked by the other one" in maker.text(f"/devices/{DEVICE}/unlock/")
+    maker.post(f"/devices/{DEVICE}/unlock/")
+    assert "another one holds" in maker.text(f"/devices/{DEVICE}/")
+    assert Reader("Julie").post(f"/devices/{DEVICE}/unlock/").status_code == 302
+    assert not Lock.objects.filter(end_ms=None).exists()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"target": ""}, {"target": "nothing"}, {"scope": "planet"}, {"reason": ""},

@@ -4,6 +4,7 @@ import pytest
 
 from bedside.console.access.models import Lock
 from bedside.console.accounts.models import User
+from bedside.console.devices.models import Device
 from bedside.console.service_sessions.models import ServiceSession
 from tests.console.service_sessions.news import live, requested
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, asking, person
@@ -61,6 +62,36 @@ def test_a_site_locks_its_own_and_nothing_wider():
         body = {"scope": scope, "target": name, "reason": "x"}
         assert api.post("/locks", body).status_code == 404
     assert Lock.objects.count() == 2
+
+
+@pytest.mark.parametrize("scope", ["device", "site"])
+@pytest.mark.parametrize(("whose", "other"), [("Julie", "Alex"), ("Alex", "Julie")])
+def test_a_lock_is_cleared_by_the_people_of_whoever_set_it_only(scope, whose, other):
+    body = {"scope": scope, "target": target(scope), "reason": "Mine"}
+    lock = Api(whose).post("/locks", body).json()
+    refused = Api(other).post(f"/locks/{lock['id']}/clear")
+    assert refused.status_code == 422, refused.content
+    assert f"{lock['organisation']} set this lock" in refused.content.decode()
+    if scope == "device":
+        assert Api(other).post(f"/devices/{DEVICE}/unlock").status_code == 422
+    assert Api("Marie").post("/sessions", asking()).json()["reasons"][0]["gate"] == "lock"
+    assert Api(whose).post(f"/locks/{lock['id']}/clear").status_code == 204
+
+
+def test_both_may_lock_and_the_device_says_what_still_holds():
+    device = Device.objects.get(pk=DEVICE)
+    body = {"scope": "device", "target": DEVICE}
+    Api("Julie").post("/locks", {**body, "reason": "Ours"})
+    Api("Alex").post("/locks", {**body, "reason": "Recall"})
+    assert Lock.objects.filter(end_ms=None).count() == 2
+    assert Api("Alex").post(f"/devices/{DEVICE}/unlock").status_code == 204
+    device.refresh_from_db()
+    assert device.lock_reason == "Ours"
+    assert Api("Marie").post("/sessions", asking()).json()["reasons"][0]["gate"] == "lock"
+    assert Api("Julie").post(f"/devices/{DEVICE}/unlock").status_code == 204
+    device.refresh_from_db()
+    assert device.lock_reason == ""
+    assert Api("Marie").post("/sessions", asking()).status_code == 201
 
 
 def test_a_site_sees_its_own_locks_only():

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing, short
 from bedside.console.access import models
+from bedside.console.access.queries import foreign_lock
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.accounts.standing import tell_standing_changed
@@ -157,7 +158,7 @@ def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting
 
 
 def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> models.Lock:
-    """Lock a person, device, site, product or everything; a lock that holds already is kept.
+    """Lock a person, device, site, product or everything; one of one's own that holds is kept.
 
     What is live under it is ended by `service_sessions.actions.do_lock`, which calls this.
     """
@@ -165,6 +166,7 @@ def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> models.L
         row, created = models.Lock.objects.get_or_create(
             scope=lock.scope.value,
             target=lock.target,
+            organisation_id=acting_user.organisation_id,
             end_ms=None,
             defaults={"reason": short(reason, 200), "set_by": acting_user, "start_ms": now_ms()},
         )
@@ -174,12 +176,18 @@ def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> models.L
 
 
 def do_clear_lock(lock: LockTarget, *, acting_user: User) -> bool:
-    """Clear a lock; False where none held."""
+    """Clear the lock of one's own organisation; False where none held.
+
+    Raises ValidationError where only another organisation's holds: it is not one's own to clear.
+    """
     with transaction.atomic():
-        row = models.Lock.objects.filter(
+        held = models.Lock.objects.filter(
             scope=lock.scope.value, target=lock.target, end_ms__isnull=True
-        ).first()
+        )
+        row = held.filter(organisation_id=acting_user.organisation_id).first()
         if row is None:
+            for other in held.select_related("organisation")[:1]:
+                raise foreign_lock(other)
             return False
         row.end_ms = now_ms()
         row.save(update_fields=["end_ms"])

@@ -61,13 +61,19 @@ class StartRule(models.Model):
 
 
 class Lock(models.Model):
-    """Somebody locked a person, a device, a site, a product or everything (R8)."""
+    """Somebody locked a person, a device, a site, a product or everything (R8).
+
+    A lock is its organisation's: whom a hospital has locked out cannot unlock, and a recall is not
+    the hospital's to lift. Both may hold at once.
+    """
 
     scope = models.CharField(max_length=12, choices=[(s.value, s.value) for s in LockScope])
     target = models.CharField(max_length=64, blank=True)
     """The id of what is locked; empty for everything."""
     reason = models.CharField(max_length=200)
     set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    """Whose lock it is: only its own people clear it."""
     start_ms = models.BigIntegerField()
     end_ms = models.BigIntegerField(null=True)
     """When it was cleared; None while it holds."""
@@ -77,6 +83,8 @@ class Lock(models.Model):
         indexes: ClassVar = [models.Index(fields=["scope", "target"], name="lock_target")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["scope", "target"], condition=Q(end_ms__isnull=True), name="one_open_lock"
+                fields=["scope", "target", "organisation"],
+                condition=Q(end_ms__isnull=True),
+                name="one_open_lock",
             )
         ]

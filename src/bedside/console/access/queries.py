@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from bedside.console.access import models
 from bedside.console.accounts.models import User
@@ -42,7 +43,9 @@ from bedside.vocabulary import AccessKind, DeviceId, Level, Mode, Permission, Pe
 __all__ = [
     "access_lock",
     "check_may_lock",
+    "foreign_lock",
     "gather_facts",
+    "locks_on",
     "open_locks",
     "refusals_to_serve",
     "stored_rules",
@@ -122,9 +125,15 @@ def open_locks(person: User, device: Device) -> list[models.Lock]:
     return list(models.Lock.objects.filter(touching, end_ms__isnull=True))
 
 
+def locks_on(scope: LockScope, target: str) -> list[models.Lock]:
+    """Return the locks that hold on one thing, whosever they are, oldest first."""
+    held = models.Lock.objects.filter(scope=scope.value, target=target, end_ms__isnull=True)
+    return list(held.select_related("organisation", "set_by").order_by("start_ms"))
+
+
 def visible_locks(user: User) -> QuerySet[models.Lock]:
     """Return the locks that hold and that `user` may see: a site's own people see their site's."""
-    locks = models.Lock.objects.filter(end_ms__isnull=True).select_related("set_by")
+    locks = models.Lock.objects.filter(end_ms__isnull=True).select_related("set_by", "organisation")
     if not has_permission(user, Permission.DEVICES_DEVICE_READ):
         return locks.none()
     if not user.site:
@@ -137,12 +146,26 @@ def visible_locks(user: User) -> QuerySet[models.Lock]:
 
 
 def access_lock(user: User, lock_id: int) -> models.Lock:
-    """Return a lock that holds and that `user` may clear; Http404 or PermissionDenied."""
+    """Return a lock that holds and that `user` may clear.
+
+    Raises Http404 or PermissionDenied, and ValidationError for another organisation's lock.
+    """
     lock = visible_locks(user).filter(pk=lock_id).first()
     if lock is None:
         raise Http404
     check_may_lock(user, LockScope(lock.scope), lock.target)
+    if lock.organisation_id != user.organisation_id:
+        raise foreign_lock(lock)
     return lock
+
+
+def foreign_lock(lock: models.Lock) -> ValidationError:
+    """Return the refusal to clear a lock that another organisation set."""
+    return ValidationError(
+        _("%(organisation)s set this lock; only its own people clear it."),
+        code="foreign_lock",
+        params={"organisation": lock.organisation.name},
+    )
 
 
 def check_may_lock(user: User, scope: LockScope, target: str) -> None:

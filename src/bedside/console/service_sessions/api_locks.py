@@ -44,6 +44,7 @@ class LockAnswer(Schema):
     target: str
     reason: str
     set_by: str
+    organisation: str = Field(description="whose lock it is: only its own people clear it")
     start_ms: int
 
 
@@ -83,7 +84,7 @@ def set_lock(request: HttpRequest, body: ScopedLockBody) -> Status[dict[str, Any
 
 @router.post("/locks/{lock_id}/clear", response={204: None}, operation_id="clearLock")
 def clear_lock(request: HttpRequest, body: Empty, lock_id: int) -> Status[None]:
-    """Clear a lock; sessions that it ended stay ended."""
+    """Clear a lock of one's own organisation; sessions that it ended stay ended."""
     del body
     user = caller(request)
     lock = access_lock(user, lock_id)
@@ -98,5 +99,6 @@ def _view(lock: Lock) -> dict[str, Any]:
         "target": lock.target,
         "reason": lock.reason,
         "set_by": lock.set_by.name,
+        "organisation": lock.organisation.name,
         "start_ms": lock.start_ms,
     }

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from bedside.console.access.actions import LockTarget
+from bedside.console.access.queries import locks_on
 from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
@@ -41,13 +42,21 @@ def lock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 @require_http_methods(_METHODS)
 @for_people
 def unlock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
-    """Clear a device's own lock."""
+    """Clear the lock of one's own organisation on a device."""
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_LOCK)
-    if request.method == "POST":
+    locks = locks_on(LockScope.DEVICE, device.pk)
+    others = [lock for lock in locks if lock.organisation_id != user.organisation_id]
+    refused = bool(others) and len(others) == len(locks)
+    if request.method == "POST" and not refused:
         actions.do_clear_lock(_target(device), acting_user=user)
-        messages.success(request, _("%(device)s is unlocked.") % {"device": device.pk})
+        if others:
+            messages.info(request, _("Your lock is cleared; another one holds."))
+        else:
+            messages.success(request, _("%(device)s is unlocked.") % {"device": device.pk})
         return redirect("device", device.pk)
-    return render(request, "pages/unlock.html", {"device": device})
+    context = {"device": device, "locks": locks, "others": others, "refused": refused}
+    status = 409 if request.method == "POST" else 200
+    return render(request, "pages/unlock.html", context, status=status)
 
 
 @require_http_methods(_METHODS)

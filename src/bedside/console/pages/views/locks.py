@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -45,8 +46,12 @@ def locks(request: HttpRequest, user: User) -> HttpResponse:
 @require_POST
 @for_people
 def clear(request: HttpRequest, user: User, lock_id: int) -> HttpResponse:
-    """Clear a lock; sessions that it ended stay ended."""
-    lock = access_lock(user, lock_id)
+    """Clear a lock of one's own organisation; sessions that it ended stay ended."""
+    try:
+        lock = access_lock(user, lock_id)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect("locks")
     do_clear_lock(LockTarget(LockScope(lock.scope), lock.target), acting_user=user)
     messages.success(request, _("The lock is cleared."))
     return redirect("locks")

@@ -10,6 +10,7 @@ from bedside.console.access.actions import LockTarget
 from bedside.console.access.actions import do_clear_lock as clear_lock
 from bedside.console.access.actions import do_set_lock as set_lock
 from bedside.console.access.models import Lock
+from bedside.console.access.queries import locks_on
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.devices import actions as devices
@@ -88,11 +89,16 @@ def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> Lock:
 
 
 def do_clear_lock(lock: LockTarget, *, acting_user: User) -> bool:
-    """Clear a lock; False where none held. Sessions it ended stay ended."""
+    """Clear one's own lock; False where none held. Sessions it ended stay ended.
+
+    Raises ValidationError where only another organisation's holds.
+    """
     with transaction.atomic():
         cleared = clear_lock(lock, acting_user=acting_user)
         if cleared and lock.scope is LockScope.DEVICE:
-            devices.do_note_lock(Device.objects.get(pk=lock.target), "")
+            others = locks_on(lock.scope, lock.target)
+            reason = others[0].reason if others else ""
+            devices.do_note_lock(Device.objects.get(pk=lock.target), reason)
     return cleared
 
 
