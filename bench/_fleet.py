@@ -85,6 +85,12 @@ class Server:
         return tree_rss_mib(self.process.pid) * 1024
 
     @property
+    def memory_peak_kib(self) -> float:
+        """Resident memory at its most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        return float(status.partition("VmHWM:")[2].split()[0])
+
+    @property
     def cpu_s(self) -> float:
         """CPU seconds so far."""
         return cpu_seconds([self.process.pid])

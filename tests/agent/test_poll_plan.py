@@ -138,6 +138,35 @@ def test_it_comes_home_at_a_moment_of_the_dictated_span():
     assert rota.attempt.at_ms == now
 
 
+def test_a_relay_without_a_turn_is_asked_again_at_a_moment_of_the_span_then_the_next():
+    rota = plan()
+    rota.busy(0)
+    assert (where(rota), rota.attempt.at_ms) == (("a", 443), SPANS.lost_ms // 2)
+    rota.busy(20_000)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 20_000 + SPANS.lost_ms // 2)
+    rota.busy(50_000, at_once=True)
+    assert rota.attempt.at_ms == 50_000 + SPANS.retry_ms // 2
+
+
+def test_a_relay_that_was_started_again_and_has_no_turn_is_not_left():
+    rota = plan()
+    rota.answered(0, 0)
+    rota.failed(0)
+    rota.busy(1_000)
+    assert (where(rota), rota.attempt.at_ms) == (("a", 443), 1_000 + SPANS.lost_ms // 2)
+
+
+def test_on_the_way_home_a_relay_without_a_turn_costs_the_device_nothing():
+    rota = plan()
+    rota.failed(0)
+    rota.failed(0)
+    rota.answered(0, 0, Spans(home_ms=1_000, home_spread_ms=0))
+    rota.answered(1_000, 0)
+    assert where(rota) == ("a", 443)
+    rota.busy(1_001)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 1_001)
+
+
 def test_a_fleet_that_lost_its_relay_is_elsewhere_within_one_span_and_evenly():
     source = randomness.Random(1)
     arrivals = []

@@ -11,7 +11,7 @@ from bedside.protocol.http import request
 from bedside.protocol.poll import ReportRequest, parse_refusal
 from bedside.relay.server import wall_ms
 from bedside.vocabulary import Gate, PollMode
-from tests.relay.world import DEVICE, NAME, PATIENT, offered, poll, running
+from tests.relay.world import DEVICE, NAME, PATIENT, offered, poll, running, until
 
 INTERVAL = poll(mode=PollMode.INTERVAL)
 
@@ -52,13 +52,80 @@ async def test_a_handshake_that_stops_half_way_is_closed(tmp_path):
         assert (await (await world.device()).poll(INTERVAL)).status == 200
 
 
+def hello() -> bytes:
+    """A ClientHello: the handshake of whoever sends it begins, and stops half way."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=NAME)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+async def half_way(world, count):
+    slow = [await world.raw() for _ in range(count)]
+    for each in slow:
+        each.send(hello())
+    await until(lambda: world.relay.door.shaking == count)
+    return slow
+
+
 @pytest.mark.asyncio
-async def test_handshakes_at_once_are_bounded_and_the_rest_wait(tmp_path):
-    async with running(tmp_path, limited(handshakes_count=2, handshake_ms=300)) as world:
-        slow = [await world.raw() for _ in range(2)]
+async def test_handshakes_at_once_are_bounded_and_the_rest_wait_in_line(tmp_path):
+    async with running(tmp_path, limited(handshakes_count=2, handshake_ms=400)) as world:
+        slow = await half_way(world, 2)
+        waiting = asyncio.get_running_loop().create_task(world.device())
+        await until(lambda: world.relay.door.counts["accepted"] == 3)
+        assert world.relay.door.shaking == 2
+        slow[0].close()
+        assert (await (await waiting).poll(INTERVAL)).status == 200
+
+
+@pytest.mark.asyncio
+async def test_who_says_nothing_takes_nobodys_turn(tmp_path):
+    async with running(tmp_path, limited(handshakes_count=1)) as world:
+        for _ in range(5):
+            await world.raw()
         assert (await (await world.device()).poll(INTERVAL)).status == 200
-        assert [await each.closed() for each in slow] == [b"", b""]
-        assert world.relay.door.counts["accepted"] == 3
+
+
+@pytest.mark.asyncio
+async def test_who_finds_the_line_full_is_told_to_come_later_before_tls(tmp_path):
+    limits = limited(handshakes_count=1, handshakes_waiting_count=1)
+    async with running(tmp_path, limits, offered()) as world:
+        (slow,) = await half_way(world, 1)
+        waiting = asyncio.get_running_loop().create_task(world.device())
+        await until(lambda: world.relay.door.counts["accepted"] == 2)
+        with pytest.raises(ssl.SSLError) as refused:
+            await world.device("CI-20418")
+        assert refused.value.reason == "TLSV1_ALERT_INTERNAL_ERROR"
+        assert world.relay.door.counts["told_to_come_later"] == 1
+        leg = asyncio.get_running_loop().create_task(world.device(tunnel=True))
+        await until(lambda: world.relay.door.counts["accepted"] == 4)
+        slow.close()
+        await leg
+        assert (await (await waiting).poll(INTERVAL)).status == 200
+        assert (await (await world.device("CI-20418")).poll(INTERVAL)).status == 200
+
+
+@pytest.mark.asyncio
+async def test_who_stood_in_line_too_long_is_told_to_come_later(tmp_path):
+    limits = limited(handshakes_count=1, handshake_ms=400)
+    async with running(tmp_path, limits) as world:
+        await half_way(world, 1)
+        with pytest.raises(ssl.SSLError):
+            await world.device()
+        assert world.relay.door.counts["told_to_come_later"] == 1
+
+
+@pytest.mark.asyncio
+async def test_the_last_places_are_kept_for_telling_that_there_is_none(tmp_path):
+    async with running(tmp_path, limited(connections_count=64)) as world:
+        for number in range(63):
+            await world.device(f"CI-{number}")
+        with pytest.raises(ssl.SSLError):
+            await world.device("CI-20418")
+        assert world.relay.door.counts["told_to_come_later"] == 1
 
 
 @pytest.mark.asyncio

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE_US = 10 * 1000 * 1000 }; /* from dialling to being served; a device's own limit */
+enum { PATIENCE_US = 8 * 1000 * 1000 }; /* from dialling to being served; a device's own limit */
 
 enum speech speech;
 wire_counts counts;
@@ -84,7 +84,10 @@ void device_close(device *one) {
 }
 
 static void broken(device *one) {
-    if (one->state == WAITING) counts.broken++;
+    /* The relay's word before TLS that it has no turn for anybody now. */
+    one->is_busy = one->state == SHAKING && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_TLSV1_ALERT_INTERNAL_ERROR;
+    if (one->is_busy) counts.turned_away++;
+    else if (one->state == WAITING) counts.broken++;
     else counts.refused++;
     device_close(one);
     on_broken(one);
@@ -100,6 +103,7 @@ static void refused_at_once(timer *next) {
 void device_dial(device *one, int port) {
     int fd = dial(port);
     one->dialled = now_us();
+    one->is_busy = 0;
     if (fd < 0) { /* said later: whoever dials is not told in the middle of it */
         one->next.fire = refused_at_once;
         timer_set(&one->next, one->dialled);

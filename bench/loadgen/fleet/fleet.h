@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum { RECORD = 16 * 1024, ORDER_BYTES = 1024, ID = 26 };
+enum { LOST_MS = 30000, RETRY_US = 2000000 }; /* what a relay dictates that says nothing (13.10) */
 
 /* ---- loop.c ---- */
 
@@ -78,7 +79,7 @@ void offer(const char *device, const char *id, const char *sealed);
 /* ---- devices.c ---- */
 
 typedef struct wire_counts {
-    uint64_t answers, handshakes, resumed, refused, broken, timed_out;
+    uint64_t answers, handshakes, resumed, refused, broken, timed_out, turned_away;
     uint64_t bytes_out, bytes_in, segments_out, segments_in;
 } wire_counts;
 
@@ -93,7 +94,9 @@ typedef struct device {
     identity self;
     enum { AWAY, SHAKING, GREETING, WAITING } state;
     enum stance stance;
-    int fails, packet;
+    int fails, packet, is_busy;
+    int lost_ms; /* over which the relay wants its devices to leave; 0 as long as it has not answered */
+    uint64_t leave_by; /* the end of that span, once the relay is lost */
     unsigned sequence;
     uint64_t dialled, order_sent;
     char name[24], instance[33], ack[ID + 1], order[ID + 1];

@@ -11,8 +11,9 @@
  *   return PORT S AT_ONCE RESUMED     connect, ask, close     returned HANDSHAKES RESUMED FAILED and the four of idle
  *   tunnels PORT COUNT GAP_US         pairs that are pinged   tunnels
  *   stalls                            since last asked        stalls P50_US P99_US MOST_US BROKEN
- *   storm PORT SPAN_MS LIMIT_S        lost devices go there   armed, then: storm BACK ALL_BACK_S REFUSED TIMED_OUT
- *                                       SHAKE_P50_MS SHAKE_MOST_MS
+ *   storm LOST PORT OBEYS LIMIT_S     who loses LOST goes to  armed, then: storm BACK ALL_BACK_S REFUSED TIMED_OUT
+ *                                       PORT, as dictated or      SHAKE_P50_MS SHAKE_MOST_MS TURNED_AWAY
+ *                                       all at once
  *   heard                             by the console          heard PRESENCES DELIVERED ABSENCES BATCHES
  */
 #include "fleet.h"
@@ -194,30 +195,44 @@ static void start_returning(int with_sessions) {
 
 /* ---- storm ---- */
 
-static double span_us;
+static int lost_port, obeys;
 static uint64_t lost_first, back_last;
 static int back;
 static figures shakes;
 
 static void storm_ends(timer *at) {
     timer_cancel(at);
-    answer("storm %d %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f", back, (double)(back_last - lost_first) / 1e6,
-           counts.refused, counts.timed_out, figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3);
+    answer("storm %d %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %" PRIu64, back, (double)(back_last - lost_first) / 1e6,
+           counts.refused, counts.timed_out, figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3,
+           counts.turned_away);
 }
 
-static void dial_again(timer *next) {
-    device *one = (device *)((char *)next - offsetof(device, next));
-    device_dial(one, port);
+static void dial_lost(timer *next) { device_dial((device *)((char *)next - offsetof(device, next)), lost_port); }
+
+static void dial_other(timer *next) { device_dial((device *)((char *)next - offsetof(device, next)), port); }
+
+static void dial_later(device *one, void (*dial)(timer *), double reach_us) {
+    one->next.fire = dial;
+    timer_set(&one->next, now_us() + (uint64_t)(chance() * reach_us));
 }
 
+/* As any device backs off: full jitter, doubling. */
+static double backoff_us(const device *one) { return (double)RETRY_US * (1 << (one->fails < 8 ? one->fails - 2 : 6)); }
+
+/* The plan of src/bedside/agent/poll_plan.py: once more where it was, then the span, then as told. */
 static void lost_in_storm(device *one) {
     uint64_t now = now_us();
+    double span_us = (one->lost_ms ? one->lost_ms : LOST_MS) * 1e3;
     if (!lost_first) lost_first = now;
-    /* The first time as dictated; after that as any device backs off: full jitter, doubling from 2 s. */
-    double reach = one->fails ? 2e6 * (1 << (one->fails < 6 ? one->fails - 1 : 6)) : span_us;
     one->fails++;
-    one->next.fire = dial_again;
-    timer_set(&one->next, now + (uint64_t)(chance() * reach));
+    if (!obeys && one->fails == 1) one->fails = 2, dial_later(one, dial_other, 0);
+    else if (one->fails == 1) {
+        one->leave_by = now + (uint64_t)span_us;
+        dial_later(one, dial_lost, span_us < RETRY_US ? span_us : RETRY_US);
+    } else if (one->fails == 2 && obeys) {
+        counts.refused--; /* nobody is there: that is no handshake */
+        dial_later(one, dial_other, one->leave_by > now ? (double)(one->leave_by - now) : 0);
+    } else dial_later(one, dial_other, obeys && one->is_busy ? span_us : backoff_us(one));
 }
 
 static void back_from_storm(device *one) {
@@ -228,9 +243,8 @@ static void back_from_storm(device *one) {
     if (++back == device_count) timer_set(&over, back_last + 2000000); /* whether they all stay */
 }
 
-static void arm(double span_ms, double limit_s) {
+static void arm(double limit_s) {
     memset(&counts, 0, sizeof counts);
-    span_us = span_ms * 1e3;
     lost_first = back_last = 0, back = 0, shakes.count = 0;
     on_served = back_from_storm, on_broken = lost_in_storm;
     over.fire = storm_ends;
@@ -261,7 +275,7 @@ static void obey(const char *line) {
         on_served = served_together;
     } else if (!strcmp(word, "return")) port = (int)a, seconds = b, at_once = (int)c, start_returning((int)d);
     else if (!strcmp(word, "tunnels")) open_tunnels((int)a, (int)b, (int)c, tunnels_open);
-    else if (!strcmp(word, "storm")) port = (int)a, arm(b, c);
+    else if (!strcmp(word, "storm")) lost_port = (int)a, port = (int)b, obeys = (int)c, arm(d);
     else if (!strcmp(word, "stalls")) say_stalls();
     else if (!strcmp(word, "heard"))
         answer("heard %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, heard.presences, heard.delivered, heard.absences, heard.batches);

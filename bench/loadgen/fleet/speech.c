@@ -33,6 +33,11 @@ static void take_order(device *one, const char *data, int length) {
     device_delivered(one, one->ack);
 }
 
+static void take_spans(device *one, const char *data, int length) {
+    const char *lost = memmem(data, (size_t)length, "\"lost_ms\":", 10);
+    one->lost_ms = lost ? atoi(lost + 10) : LOST_MS;
+}
+
 static int hear_reply(device *one, const char *data, int length) {
     const char *body = memmem(data, (size_t)length, "\r\n\r\n", 4);
     const char *size = memmem(data, (size_t)length, "content-length: ", 16);
@@ -45,6 +50,7 @@ static int hear_reply(device *one, const char *data, int length) {
     }
     counts.answers++;
     take_order(one, data, length);
+    take_spans(one, data, length);
     if (one->stance == RETURNING) {
         device_close(one);
         return 1;

@@ -19,6 +19,8 @@ OPEN_LIMIT_MS = 8_000
 _READ_BYTES = 64 * 1024
 _READS_AT_ONCE = 16
 _MAX_ADDRESSES = 4
+_BUSY = "TLSV1_ALERT_INTERNAL_ERROR"
+"""What a relay says before TLS to whom it has no turn for (docs/protocol/certificates.md, 7.9)."""
 
 Address = tuple[int, tuple[str, int]]
 
@@ -276,6 +278,8 @@ def reason_of(error: Exception) -> str:
     """Return one stable word for why a connection failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "certificate"
+    if isinstance(error, ssl.SSLError) and error.reason == _BUSY:
+        return "busy"
     if isinstance(error, ssl.SSLError):
         return "tls"
     if isinstance(error, TimeoutError):

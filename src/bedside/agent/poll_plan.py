@@ -10,10 +10,13 @@ Rules held here:
    that hangs (its devices notice one by one), and whoever is asked or has somebody inside.
 4. When a whole round over all relays failed, the next round waits: full jitter over a doubling
    range, so that a fleet does not return in one moment (N9).
-5. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
+5. A relay that is there and has no turn for a newcomer is asked again at a moment of the span, and
+   the next one when that was in vain too. On the way home it is left at once for where the device
+   was.
+6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
-6. Away from its first relay, the device tries it again at a moment of the dictated span.
-7. The bootstrap list is never shortened: a configuration's relays come first, the others after.
+7. Away from its first relay, the device tries it again at a moment of the dictated span.
+8. The bootstrap list is never shortened: a configuration's relays come first, the others after.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +28,7 @@ from bedside.protocol.shapes import Relay
 __all__ = ["Attempt", "PollPlan", "merge"]
 
 _RETRY_LIMIT_MS = 60 * 60_000
+_BUSY_TRIES = 1
 _LOSSES = 5
 """A relay that takes so many polls in turn and answers none is left, though it is there."""
 
@@ -39,7 +43,7 @@ class Attempt:
 
 
 def merge(bootstrap: Sequence[Relay], configured: Sequence[Relay]) -> tuple[Relay, ...]:
-    """Return the relays to use: the configured ones first, then what only the bundle names (7)."""
+    """Return the relays to use: the configured ones first, then what only the bundle names (8)."""
     merged = {relay.name: relay for relay in bootstrap}
     merged.update({relay.name: relay for relay in configured})
     order = [relay.name for relay in configured] + [relay.name for relay in bootstrap]
@@ -66,6 +70,8 @@ class PollPlan:
         self._failed_rounds = 0
         self._at_ms = 0
         self._losses = 0
+        self._busy = 0
+        self._homing = False
         self._leave_by_ms: int | None = None
         self._home_at_ms: int | None = None
 
@@ -79,16 +85,16 @@ class PollPlan:
         """Record that the poll was answered: the relay asks for a pause, and dictates its spans."""
         self._spans = spans or Spans()
         self._tried_ports = self._tried_relays = self._failed_rounds = 0
-        self._leave_by_ms, self._losses = None, 0
+        self._leave_by_ms, self._losses, self._busy, self._homing = None, 0, 0, False
         self._at_ms = now_ms + min(max(next_in_ms, 0), _RETRY_LIMIT_MS)
         self._proven.add(self._relays[self._place].name)
         if self._place == 0:
             self._home_at_ms = None
         elif self._home_at_ms is None:
-            self._home_at_ms = self._homing(now_ms)
+            self._home_at_ms = self._next_homing(now_ms)
         elif now_ms >= self._home_at_ms:
-            self._home_at_ms = self._homing(now_ms)
-            self._place = 0
+            self._home_at_ms = self._next_homing(now_ms)
+            self._place, self._homing = 0, True
 
     def taken(self) -> None:
         """Record that a connection stands and the poll is asked on it: the relay is there."""
@@ -116,6 +122,20 @@ class PollPlan:
         else:
             self._leave(now_ms, self._leave_by_ms or now_ms + self._spans.lost_ms)
 
+    def busy(self, now_ms: int, *, at_once: bool = False) -> None:
+        """Record that the relay is there and has no turn for newcomers; `at_once` as for `failed`."""
+        self._leave_by_ms = None
+        self._busy += 1
+        if self._homing:
+            self._at_ms = now_ms
+            self._next_relay(now_ms)
+            return
+        if self._busy > _BUSY_TRIES:
+            self._busy = 0
+            self._next_relay(now_ms)
+        reach = self._spans.retry_ms if at_once else self._spans.lost_ms
+        self._at_ms = now_ms + int(self._random() * reach)
+
     def turned_away(self, now_ms: int, retry_in_ms: int) -> None:
         """Record that this relay answered with a refusal: the next relay, not sooner than it says."""
         self._tried_ports = 0
@@ -123,7 +143,7 @@ class PollPlan:
         self._place = (self._place + 1) % len(self._relays)
         self._at_ms = now_ms + min(max(retry_in_ms, 1000), _RETRY_LIMIT_MS)
 
-    def _homing(self, now_ms: int) -> int:
+    def _next_homing(self, now_ms: int) -> int:
         spans = self._spans
         return now_ms + spans.home_ms + int(self._random() * spans.home_spread_ms)
 
@@ -137,6 +157,7 @@ class PollPlan:
 
     def _next_relay(self, now_ms: int) -> None:
         self._tried_ports = 0
+        self._homing = False
         self._tried_relays += 1
         self._place = (self._place + 1) % len(self._relays)
         if self._tried_relays >= len(self._relays):

@@ -257,7 +257,8 @@ class Poller:
             self._waiting.cancel()
             self._waiting = None
         self._drop()
-        self._plan.failed(self._reactor.now_ms(), at_once=self._hurries(reason))
+        record = self._plan.busy if reason == "busy" else self._plan.failed
+        record(self._reactor.now_ms(), at_once=self._hurries(reason))
         self._events.failed(relay, reason)
         self._schedule()
 

@@ -58,10 +58,15 @@ class Limits:
         5_000,
         100,
         60_000,
-        "From accept to the end of the TLS handshake; keep it below the devices'.",
+        "For a first word, and then for the TLS handshake; half of it in line. "
+        "Keep it below the devices' 8 s.",
     )
-    handshakes_count: int = _limit(
-        128, 1, 10_000, "Handshakes at once; further connections wait in the backlog."
+    handshakes_count: int = _limit(256, 1, 10_000, "Handshakes at once; further ones wait in line.")
+    handshakes_waiting_count: int = _limit(
+        1_024,
+        1,
+        100_000,
+        "How many wait in line for their handshake; further ones are told to come later.",
     )
     connections_count: int = _limit(
         18_000, 1, 1_000_000, "Open connections; keep it below the process's open files."
@@ -141,6 +146,7 @@ class Limits:
         return DoorLimits(
             self.handshake_ms,
             self.handshakes_count,
+            self.handshakes_waiting_count,
             self.connections_count,
             self.connections_per_source_count,
         )

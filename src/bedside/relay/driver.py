@@ -1,8 +1,9 @@
 """The listening side: accept, admit, handshake, hand over; one event loop, no transports.
 
 Order of what is refused, cheapest first: a source with too many connections, a peer that has
-already gone, too many handshakes at once (they wait in the backlog), a handshake that takes too
-long, a name that is not ours, a certificate that does not hold.
+already gone, what is not TLS, whoever finds the line before the handshakes full (they are told to
+come later), a handshake that takes too long, a name that is not ours, a certificate that does not
+hold.
 """
 
 import asyncio
@@ -26,13 +27,18 @@ from bedside.relay.roles import Peer, Timed, Tls
 from bedside.relay.siblings import Siblings
 from bedside.relay.sockets import READ, Sockets
 from bedside.relay.tunnel_tls import TunnelTls
+from bedside.relay.turns import Turns
 from bedside.relay.wheel import Wheel
 
 __all__ = ["Admission", "Door", "DoorLimits"]
 
 _TICK_S = 0.02
-_ACCEPTS_A_TURN = 16
+_ACCEPTS_A_TURN = 32
+_HELLOS_A_TURN = 32
 _HANDSHAKES_A_TURN = 4
+# A fatal alert in clear, internal_error (RFC 8446, 6.2): nothing else can be said before TLS.
+_BUSY = bytes.fromhex("15 0303 0002 02 50")
+_SPARE_PLACES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class DoorLimits:
     """Who may come in, and how fast (`relay.config` says the defaults)."""
 
     handshake_ms: int = 5_000
-    handshakes: int = 128
+    handshakes: int = 256
+    waiting: int = 1_024
     connections: int = 18_000
     connections_per_source: int = 512
 
@@ -69,7 +76,7 @@ class Admission:
 class _Newcomer:
     """A connection that has said nothing yet: no TLS state is spent on it."""
 
-    __slots__ = ("address", "deadline", "door", "handed", "seen", "sock")
+    __slots__ = ("address", "door", "handed", "hello", "seen", "sock")
 
     def __init__(self, sock: socket.socket, address: str, door: "Door", *, handed: bool) -> None:
         self.sock = sock
@@ -77,7 +84,7 @@ class _Newcomer:
         self.door = door
         self.handed = handed
         self.seen = 0
-        self.deadline = 0
+        self.hello: ClientHello | None = None
 
     def ready(self, events: int) -> None:
         """It said something, or left."""
@@ -85,8 +92,11 @@ class _Newcomer:
         self.door.hello(self)
 
     def expired(self) -> None:
-        """It never said anything."""
-        self.door.dismiss(self, "handshake_timeout")
+        """It never said anything, or stood in line for too long."""
+        if self.hello is None:
+            self.door.dismiss(self, "handshake_timeout")
+        else:
+            self.door.turn_away(self)
 
 
 class Door:
@@ -105,6 +115,7 @@ class Door:
         self.loop = asyncio.get_running_loop()
         self.sockets = Sockets(self.loop)
         self.arrivals = Sockets(self.loop, at_once=_HANDSHAKES_A_TURN)
+        self._hellos = Sockets(self.loop, at_once=_HELLOS_A_TURN)
         self.timers: Wheel[Timed] = Wheel()
         self.record = memoryview(bytearray(RECORD_BYTES))
         self.counts: Counter[str] = Counter()
@@ -114,7 +125,8 @@ class Door:
         self._siblings = siblings
         self._welcome, self._gone, self._refusal = welcome, gone, refusal
         self._newcomers: set[_Newcomer] = set()
-        self._shaking = 0
+        self._turns: Turns[_Newcomer] = Turns(limits.handshakes, limits.waiting)
+        self._calling = False
         self._sources: Counter[str] = Counter()
         self._listeners: list[socket.socket] = []
         self._accepting = False
@@ -131,7 +143,7 @@ class Door:
     @property
     def shaking(self) -> int:
         """Handshakes under way."""
-        return self._shaking
+        return self._turns.under_way
 
     @property
     def open_count(self) -> int:
@@ -189,6 +201,7 @@ class Door:
             link.abort()
         self.sockets.close()
         self.arrivals.close()
+        self._hellos.close()
 
     def now_ms(self) -> int:
         """Monotonic milliseconds, the timers' clock."""
@@ -204,10 +217,7 @@ class Door:
     # ---- accepting ----
 
     def _accept_again(self) -> None:
-        full = (
-            self._shaking >= self._limits.handshakes
-            or len(self.links) + len(self._newcomers) >= self._limits.connections
-        )
+        full = self.open_count >= self._limits.connections
         if full is not self._accepting or not self._listeners:
             return
         self._accepting = not full
@@ -267,12 +277,10 @@ class Door:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.counts["accepted"] += 1
         self._sources[address] += 1
-        self._shaking += 1
         newcomer = _Newcomer(sock, address, self, handed=handed)
         self._newcomers.add(newcomer)
-        newcomer.deadline = self.now_ms() + self._limits.handshake_ms
-        self.timers.set(newcomer, newcomer.deadline)
-        self.arrivals.watch(sock.fileno(), newcomer, READ)
+        self.timers.set(newcomer, self.now_ms() + self._limits.handshake_ms)
+        self._hellos.watch(sock.fileno(), newcomer, READ)
         self._accept_again()
 
     def hello(self, newcomer: _Newcomer) -> None:
@@ -288,7 +296,7 @@ class Door:
         except OSError:
             data, hello = b"", None
         if hello is not None:
-            self._begin(newcomer, hello)
+            self._give_turn(newcomer, hello)
         elif not data or len(data) == newcomer.seen or len(data) == MAX_CLIENT_HELLO:
             self.dismiss(newcomer, "gone_before_hello")
         else:
@@ -296,19 +304,68 @@ class Door:
             newcomer.seen = len(data)
             newcomer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, newcomer.seen + 1)
 
-    def _begin(self, newcomer: _Newcomer, hello: ClientHello) -> None:
-        sock = newcomer.sock
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+    def _give_turn(self, newcomer: _Newcomer, hello: ClientHello) -> None:
+        newcomer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         if self._is_a_siblings(newcomer, hello.server_name):
+            return
+        newcomer.hello = hello
+        self._hellos.forget(newcomer.sock.fileno())
+        # The last places are kept for telling those who come that there is no place.
+        kept = self._limits.connections // _SPARE_PLACES
+        if kept and len(self.links) >= self._limits.connections - kept:
+            self.turn_away(newcomer)
+            return
+        if not self._turns.arrive(newcomer, leg=ALPN_TUNNEL in hello.protocols):
+            self.turn_away(newcomer)
+            return
+        # Who stood in line for half of a handshake's time has too little patience left to begin.
+        self.timers.set(newcomer, self.now_ms() + self._limits.handshake_ms // 2)
+        self._call_soon()
+
+    def _call_next(self) -> None:
+        """Begin a few of those who stand in line, and let everybody else have their turn.
+
+        What is under way goes first, or all would begin and none would end in time.
+        """
+        self._calling = False
+        for _ in range(1 if self.arrivals.full else _HANDSHAKES_A_TURN):
+            newcomer = self._turns.next()
+            if newcomer is None:
+                return
+            if newcomer.hello is None or _has_gone(newcomer.sock):
+                self._turns.over()
+                self.dismiss(newcomer, "gone_in_line")
+            else:
+                self._begin(newcomer, newcomer.hello)
+        self._call_soon()
+
+    def _call_soon(self) -> None:
+        if self._turns.waiting and not self._calling:
+            self._calling = True
+            self.loop.call_soon(self._call_next)
+
+    def turn_away(self, newcomer: _Newcomer) -> None:
+        """Tell a newcomer to come later, before anything is spent on TLS."""
+        with contextlib.suppress(OSError):
+            # What was not read would make the kernel send a reset, which eats what was said.
+            newcomer.sock.recv(MAX_CLIENT_HELLO)
+            newcomer.sock.send(_BUSY)
+        self.dismiss(newcomer, "told_to_come_later")
+
+    def _begin(self, newcomer: _Newcomer, hello: ClientHello) -> None:
+        asked = [each for each in self._admissions if each.server_name == hello.server_name]
+        admission = (asked or self._admissions)[0]  # any context refuses a name not its own
+        try:
+            tls = admission.open(newcomer.sock, hello)
+        except OSError:
+            self._turns.over()
+            self.dismiss(newcomer, "gone_before_hello")
             return
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.arrivals.forget(sock.fileno())
-        asked = [each for each in self._admissions if each.server_name == hello.server_name]
-        admission = (asked or self._admissions)[0]  # any context refuses a name not its own
-        link = Link(admission.open(sock, hello), newcomer.address, self)
+        link = Link(tls, newcomer.address, self)
         self.links.add(link)
-        self.timers.set(link, newcomer.deadline)
+        self.timers.set(link, self.now_ms() + self._limits.handshake_ms)
         link.start()
 
     def _is_a_siblings(self, newcomer: _Newcomer, server_name: str | None) -> bool:
@@ -322,11 +379,11 @@ class Door:
     def dismiss(self, newcomer: _Newcomer, why: str) -> None:
         """Close a connection that has not begun its handshake."""
         self.counts[why] += 1
+        self._turns.leave(newcomer)
         self._newcomers.discard(newcomer)
         self.timers.cancel(newcomer)
-        self.arrivals.forget(newcomer.sock.fileno())
+        self._hellos.forget(newcomer.sock.fileno())
         newcomer.sock.close()
-        self._shaking -= 1
         self._left(newcomer.address)
 
     def _left(self, address: str) -> None:
@@ -339,7 +396,8 @@ class Door:
 
     def established(self, link: Link, tls: Tls) -> None:
         """Read the verified certificate; a shape that names nobody closes the link (S23)."""
-        self._shaking -= 1
+        self._turns.over()
+        self._call_soon()
         try:
             link.peer = _describe(tls.getpeercert() or {})
         except ValueError as error:
@@ -353,7 +411,8 @@ class Door:
 
     def refused(self, link: Link, error: OSError) -> None:
         """A handshake failed."""
-        self._shaking -= 1
+        self._turns.over()
+        self._call_soon()
         timed_out = isinstance(error, TimeoutError)
         self.counts["handshake_timeout" if timed_out else "handshake_failed"] += 1
         self._refusal(link.address, error)

@@ -36,6 +36,8 @@ class Sockets:
         self._at_once = at_once
         self._epoll = select.epoll()
         self._owners: dict[int, Watched] = {}
+        self.full = False
+        """Whether the last turn had as much to do as it may, so that more may wait."""
         loop.add_reader(self._epoll.fileno(), self._turn)
 
     def watch(self, descriptor: int, owner: Watched, events: int) -> None:
@@ -60,7 +62,9 @@ class Sockets:
     def _turn(self) -> None:
         """Tell the owners, some of them at a time: the loop has others to serve."""
         owners = self._owners
-        for descriptor, events in self._epoll.poll(0, self._at_once):
+        ready = self._epoll.poll(0, self._at_once)
+        self.full = len(ready) == self._at_once
+        for descriptor, events in ready:
             owner = owners.get(descriptor)
             if owner is not None:  # else one before it in this turn closed it
                 owner.ready(events)
