@@ -37,6 +37,7 @@ listen = ["127.0.0.1:{port}"]
 certificate = "relay.crt"
 key = "relay.key"
 ca = "ca.pem"
+spool = "spool-{port}"
 [limits]
 connections_count = 19800
 connections_per_source_count = 1000000

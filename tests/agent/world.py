@@ -234,6 +234,7 @@ class World:
             key=credentials.key,
             ca=self.maker.ca_file,
             console=ConsolePlace("127.0.0.1", self.live.port, "live.example"),
+            spool=self.maker.folder / f"spool-{name}",
             limits=self.limits,
         )
         log = Log(name, io.StringIO())

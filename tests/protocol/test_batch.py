@@ -39,7 +39,7 @@ RELAY_EVENTS = (
     ),
     batch.SupersededInstanceReturned(device=DEVICE, instance="0f" * 16, at_ms=NOW),
 )
-BATCH = batch.Batch(relay=RelayName("a"), boot="0e" * 16, sequence=3, events=RELAY_EVENTS)
+BATCH = batch.Batch(relay=RelayName("a"), boot="0e" * 16, first=2, sequence=3, events=RELAY_EVENTS)
 REPLY = batch.BatchReply(sequence=3)
 PARSERS = [(BATCH, batch.parse_batch), (REPLY, batch.parse_batch_reply)]
 
@@ -51,6 +51,15 @@ def test_round_trip_and_unknown_fields_are_ignored(message, parse):
     for event in plain.get("events", []):
         event["later"] = {}
     assert parse(to_json(plain)) == message
+
+
+def test_a_batch_without_a_first_number_is_numbered_as_one():
+    plain = BATCH.to_dict()
+    del plain["first"]
+    assert batch.parse_batch(to_json(plain)).first == BATCH.sequence
+    plain["first"] = BATCH.sequence + 1
+    with pytest.raises(ProtocolError):
+        batch.parse_batch(to_json(plain))
 
 
 @given(st.sampled_from(PARSERS), st.binary(max_size=80))

@@ -10,21 +10,8 @@ import pytest
 from bedside.protocol.batch import Presence, TunnelClosed
 from bedside.relay.cli import main
 from bedside.vocabulary import PollMode
+from tests.relay.program import configure
 from tests.relay.world import World, offered, poll
-
-
-def configure(world, folder, **limits):
-    file = folder / "relay.toml"
-    lines = [f"{name} = {value}" for name, value in limits.items()]
-    file.write_text(
-        f'name = "a"\nserver_name = "relay-a.example"\nlisten = ["127.0.0.1:0"]\n'
-        f'certificate = "{world.relay_credentials.certificate}"\n'
-        f'key = "{world.relay_credentials.key}"\nca = "{world.authority.ca_file}"\n'
-        f'[console]\nhost = "127.0.0.1"\nport = {world.live.port or 1}\n'
-        f'server_name = "live.example"\n[limits]\n' + "\n".join(lines),
-        "utf-8",
-    )
-    return file
 
 
 @pytest.mark.asyncio

@@ -109,8 +109,8 @@ async def test_without_the_console_polls_and_splices_go_on_and_what_is_owed_is_k
 async def test_a_relay_that_stops_leaves_no_connection_to_its_console(tmp_path):
     async with running(tmp_path) as world:
         await (await world.device()).poll(INTERVAL)
-        assert world.relay.spool
-        await until(lambda: not world.relay.spool)
+        assert world.relay.owed
+        await until(lambda: not world.relay.owed)
         assert world.live.connections == 2
         # What is merely forgotten would be closed by the collector, some time.
         gc.disable()

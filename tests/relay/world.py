@@ -131,6 +131,7 @@ class World:
             key=self.relay_credentials.key,
             ca=self.authority.ca_file,
             console=ConsolePlace("127.0.0.1", self.live.port, "live.example"),
+            spool=self.authority.folder / "spool",
             limits=limits,
         )
 

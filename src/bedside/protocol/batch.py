@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
+from bedside.protocol.errors import MalformedError
 from bedside.protocol.events import (
     MAX_PROOFS,
     SERIAL,
@@ -42,6 +43,7 @@ __all__ = [
     "TunnelOpened",
     "parse_batch",
     "parse_batch_reply",
+    "parse_relay_event",
 ]
 
 MAX_BATCH = 8 * 1024 * 1024
@@ -229,12 +231,13 @@ RelayEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch(Wire):
-    """What happened at a relay; applied once per relay, boot and sequence."""
+    """What happened at a relay: its events are numbered from `first` to `sequence` (14.4)."""
 
     FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
 
     relay: RelayName
     boot: str
+    first: int
     sequence: int
     events: tuple[RelayEvent, ...]
 
@@ -243,17 +246,20 @@ class Batch(Wire):
         """Read a batch; raises ProtocolError."""
         fields = Fields(obj)
         fields.version()
+        sequence = fields.integer("sequence", low=0, high=MAX_INTEGER)
+        has_first = fields.has("first")
         return cls(
             relay=fields.parsed("relay", parse_relay_name),
             boot=fields.hex("boot", 32),
-            sequence=fields.integer("sequence", low=0, high=MAX_INTEGER),
+            first=fields.integer("first", low=0, high=sequence) if has_first else sequence,
+            sequence=sequence,
             events=read_events(fields, _RELAY_EVENTS),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReply(Wire):
-    """The console has this batch and every earlier one of the same boot."""
+    """The console has every event of this boot up to this number."""
 
     FIXED: ClassVar[dict[str, str | int]] = {"v": 1}
 
@@ -270,6 +276,15 @@ class BatchReply(Wire):
 def parse_batch(body: bytes) -> Batch:
     """Return the batch in a request's body; raises ProtocolError."""
     return Batch.from_dict(parse_json(body, limit=MAX_BATCH))
+
+
+def parse_relay_event(obj: dict[str, Any]) -> RelayEvent:
+    """Return one event of a relay, from JSON's own types; raises ProtocolError."""
+    fields = Fields(obj)
+    reader = _RELAY_EVENTS.get(fields.text("kind", max=64))
+    if reader is None:
+        raise MalformedError("unknown_kind")
+    return reader(fields)
 
 
 def parse_batch_reply(body: bytes) -> BatchReply:

@@ -129,7 +129,10 @@ class Limits:
         64, 1, 64, "Paired connections over the life of one session."
     )
     spool_bytes: int = _limit(
-        64 * 1024 * 1024, 1024 * 1024, 2**40, "What may wait for the console, in memory."
+        64 * 1024 * 1024,
+        1024 * 1024,
+        2**40,
+        "What may wait for the console: in its files, and in memory.",
     )
     console_answer_ms: int = _limit(
         10_000, 100, 300_000, "How long the console may take to answer what is not a long poll."
@@ -211,6 +214,7 @@ class RelayConfig:
     key: Path
     ca: Path
     console: ConsolePlace
+    spool: Path
     admin: AdminAddress | None = None
     """Metrics and health, for whoever runs the relay; off where there is none."""
     limits: Limits = field(default_factory=Limits)
@@ -250,8 +254,10 @@ def listen_error(address: Address, error: OSError) -> ConfigError:
 def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
     top = Fields(content)
     console = top.object("console")
+    name = top.parsed("name", parse_relay_name)
+    has_spool = top.has("spool")
     config = RelayConfig(
-        name=top.parsed("name", parse_relay_name),
+        name=name,
         server_name=top.parsed("server_name", _name, max=253),
         listen=tuple(_address(text) for text in top.texts("listen", min=1, max=16)),
         certificate=folder / top.text("certificate", max=4096),
@@ -262,6 +268,7 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
             _number(console, "port", "console.port", low=1, high=65535),
             console.parsed("server_name", _name, max=253),
         ),
+        spool=folder / (top.text("spool", max=4096) if has_spool else f"spool-{name}"),
         admin=_admin(top),
         limits=_limits(top.object("limits")) if top.has("limits") else Limits(),
         siblings=_siblings(top.object("siblings"), folder) if top.has("siblings") else None,

@@ -24,7 +24,7 @@ from bedside.protocol.errors import ProtocolError
 from bedside.protocol.feed import MAX_FEED, FeedReply, parse_feed
 from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
 from bedside.relay.log import Log
-from bedside.relay.spool import Spool
+from bedside.relay.owed import Owed
 from bedside.vocabulary import RelayName
 
 __all__ = ["Assertions", "ConsoleError", "ConsoleLink", "ConsolePlace", "HttpClient", "LinkTimes"]
@@ -183,7 +183,7 @@ class ConsoleLink:
         self,
         relay: RelayName,
         client: Callable[[], HttpClient],
-        spool: Spool,
+        owed: Owed,
         *,
         apply: Callable[[FeedReply], None],
         log: Log,
@@ -192,20 +192,19 @@ class ConsoleLink:
     ) -> None:
         self._relay = relay
         self._client = client
-        self._spool = spool
+        self._owed = owed
         self._apply = apply
         self._log = log
         self._times = times
         self._random = random
-        self._boot = secrets.token_hex(16)
-        self._owed = asyncio.Event()
+        self._news_to_post = asyncio.Event()
         self.connected = False
         self.heard_ms: int | None = None
         """When the console last answered the feed (Unix milliseconds)."""
 
     def owes(self) -> None:
-        """Something was put into the spool."""
-        self._owed.set()
+        """Something waits to be posted."""
+        self._news_to_post.set()
 
     async def follow_feed(self) -> None:
         """Ask for news for ever; the first answer, and any after a gap, is a snapshot."""
@@ -231,9 +230,9 @@ class ConsoleLink:
         failures = 0
         with contextlib.closing(self._client()) as client:
             while True:
-                await self._owed.wait()
-                self._owed.clear()
-                while self._spool:
+                await self._news_to_post.wait()
+                self._news_to_post.clear()
+                while self._owed:
                     try:
                         await self._post(client)
                         failures = 0
@@ -243,15 +242,15 @@ class ConsoleLink:
                         await self._pause(failures)
 
     async def flush(self, timeout_s: float) -> bool:
-        """Try to post all that is owed before the relay stops; False when some of it is lost."""
+        """Try to post all that is owed before the relay stops; False when some of it is left."""
         with (
             contextlib.closing(self._client()) as client,
             contextlib.suppress(ConsoleError, ProtocolError, TimeoutError),
         ):
             async with asyncio.timeout(timeout_s):
-                while self._spool:
+                while self._owed:
                     await self._post(client)
-        return not self._spool
+        return not self._owed
 
     async def _news(self, client: HttpClient, cursor: str) -> FeedReply:
         # The first answer after a loss comes at once: whoever looks at `connected` knows it soon.
@@ -264,11 +263,16 @@ class ConsoleLink:
         return parse_feed(answer.body)
 
     async def _post(self, client: HttpClient) -> None:
-        batch = self._spool.batch()
-        if batch is None:
+        out = self._owed.batch()
+        if out is None:
             return
-        sequence, events = batch
-        body = Batch(relay=self._relay, boot=self._boot, sequence=sequence, events=events).to_json()
+        body = Batch(
+            relay=self._relay,
+            boot=out.boot,
+            first=out.first,
+            sequence=out.sequence,
+            events=out.events,
+        ).to_json()
         headers = {"content-type": "application/json"}
         limit_s = self._times.answer_ms / 1000
         answer = await client.ask(
@@ -276,7 +280,7 @@ class ConsoleLink:
         )
         if answer.status != 200:
             raise ConsoleError(f"status {answer.status}")
-        self._spool.acknowledge(parse_batch_reply(answer.body).sequence)
+        self._owed.acknowledge(out.boot, parse_batch_reply(answer.body).sequence)
 
     async def _pause(self, failures: int) -> None:
         """Back off with full jitter: relays must not return to a console in step."""
@@ -291,5 +295,5 @@ class ConsoleLink:
                 level="warning",
                 failures=failures + 1,
                 error=str(error),
-                owed=len(self._spool),
+                owed=len(self._owed),
             )

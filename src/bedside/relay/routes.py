@@ -12,9 +12,9 @@ from bedside.protocol.poll import parse_poll, parse_report_request
 from bedside.protocol.tunnel import is_tunnel, parse_tunnel_request
 from bedside.relay.connection import HttpConnection
 from bedside.relay.guard import Guard
+from bedside.relay.owed import Owed
 from bedside.relay.pairing import Side
 from bedside.relay.polls import Answer, Command, Polls, RefusePoll, Tell
-from bedside.relay.spool import Spool
 from bedside.relay.tunnels import Tunnels
 from bedside.vocabulary import DeviceId, Gate
 
@@ -69,7 +69,7 @@ class PeerRoutes:
         tunnels: Tunnels,
         *,
         guard: Guard,
-        spool: Spool,
+        owed: Owed,
         enrolment: Enrolment,
         clock: Callable[[], int],
         tell: Callable[[RelayEvent], None],
@@ -77,7 +77,7 @@ class PeerRoutes:
         self._polls = polls
         self._tunnels = tunnels
         self._guard = guard
-        self._spool = spool
+        self._owed = owed
         self._enrolment = enrolment
         self._clock = clock
         self._tell = tell
@@ -144,12 +144,15 @@ class PeerRoutes:
             connection.fault(404, "not_found")
 
     def _take_reports(self, connection: HttpConnection, device: DeviceId, body: bytes) -> None:
-        """Accept all of them or none: 202 is a promise to keep them until the console has them."""
-        reports = parse_report_request(body).reports
-        if not self._spool.has_room(len(reports), sum(map(len, reports))):
-            connection.refuse(503, Gate.LIMIT, _REPORT_RETRY_MS)
-            return
+        """Accept all of them or none: 202 is a promise that they are on the disk."""
         now = self._clock()
-        for sealed in reports:
-            self._tell(Report(device=device, sealed=sealed, at_ms=now))
-        connection.answer(202, to_json({"v": 1, "accepted": len(reports)}))
+        sealed = parse_report_request(body).reports
+        reports = [Report(device=device, sealed=each, at_ms=now) for each in sealed]
+
+        def answer(promised: bool) -> None:  # noqa: FBT001  # the disk's whole answer
+            if promised:
+                connection.answer(202, to_json({"v": 1, "accepted": len(reports)}))
+            else:
+                connection.refuse(503, Gate.LIMIT, _REPORT_RETRY_MS)
+
+        self._owed.promise(reports, answer)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from bedside.language.config_error import file_error
+from bedside.language import N_
+from bedside.language.config_error import ConfigError, file_error
 from bedside.pki.contexts import (
     console_client_context,
     enrolment_name,
@@ -40,11 +41,12 @@ from bedside.relay.est import EstForwarder
 from bedside.relay.guard import Guard
 from bedside.relay.link import Link
 from bedside.relay.log import Log
+from bedside.relay.owed import Owed
 from bedside.relay.pairing import CloseReason, Pairing
 from bedside.relay.polls import Polls
 from bedside.relay.routes import EnrolmentRoutes, PeerRoutes
 from bedside.relay.siblings import Siblings
-from bedside.relay.spool import Spool
+from bedside.relay.spool_files import SpoolTakenError
 from bedside.relay.tunnels import Tunnels
 from bedside.vocabulary import Gate
 
@@ -69,7 +71,8 @@ class Relay:
         random = Random()  # noqa: S311  # spreads moments in time; nothing is kept secret by it
         self.log = log
         self.config = config
-        self.spool = Spool(limits.spool())
+        self.owed = Owed(limits.spool(), config.spool, log=log, news=self._owes)
+        self.spool = self.owed.spool
         self.polls = Polls(limits.polls(), random)
         self.pairing = self._make_pairing()
         self.guard = Guard(
@@ -91,7 +94,7 @@ class Relay:
         self.console = ConsoleLink(
             config.name,
             client,
-            self.spool,
+            self.owed,
             apply=self.apply,
             log=log,
             times=limits.link(),
@@ -118,7 +121,7 @@ class Relay:
             self.polls,
             self.tunnels,
             guard=self.guard,
-            spool=self.spool,
+            owed=self.owed,
             enrolment=enrolment,
             clock=wall_ms,
             tell=self.tell,
@@ -189,7 +192,9 @@ class Relay:
 
     def tell(self, event: RelayEvent) -> None:
         """Owe the console an event."""
-        self.spool.add(event)
+        self.owed.add(event)
+
+    def _owes(self) -> None:
         self.console.owes()
 
     # ---- connections ----
@@ -230,6 +235,7 @@ class Relay:
 
     def open(self) -> list[tuple[str, int]]:
         """Listen and serve; returns the addresses as bound. Raises ConfigError."""
+        self._open_spool()
         bound = [self._listen(each) for each in self.config.listen]
         try:
             self.door.start(self._tick)
@@ -242,6 +248,15 @@ class Relay:
         for host, port in bound:
             self.log("listening", host=host, port=port)
         return bound
+
+    def _open_spool(self) -> None:
+        try:
+            self.owed.open()
+        except SpoolTakenError:
+            text = N_("spool: another process uses the folder {folder}")
+            raise ConfigError(text, folder=self.config.spool) from None
+        if self.owed:
+            self.console.owes()
 
     def _listen(self, address: Address) -> tuple[str, int]:
         try:
@@ -268,7 +283,8 @@ class Relay:
         flushed = await self.console.flush(self.config.limits.stop_ms / 1000)
         self._est.close()
         self.door.close()
-        self.log("stopped", flushed=flushed, owed=len(self.spool))
+        await self.owed.close()
+        self.log("stopped", flushed=flushed, owed=len(self.owed))
 
 
 def _admissions(config: RelayConfig) -> tuple[Admission, ...]:

@@ -195,7 +195,7 @@ class HostileRelay(Relay):
             self.polls,
             self.tunnels,
             guard=self.guard,
-            spool=self.spool,
+            owed=self.owed,
             enrolment=enrolment,
             clock=wall_ms,
             tell=self.tell,

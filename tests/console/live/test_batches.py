@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from bedside.console.enrolment.queries import identity
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
-from bedside.console.live.batches import do_apply_batch
+from bedside.console.live.batches import Applied, do_apply_batch
 from bedside.console.relays.actions import do_end_tunnel
 from bedside.console.relays.queries import feed_since, presence
 from bedside.protocol.batch import (
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def tell(relay: LiveRelay, *events, later_ms: int = 0):
-    return do_apply_batch(relay.name, relay.batch(*events), now=now_ms() + later_ms)
+    return do_apply_batch(relay.name, relay.batch(*events), now=now_ms() + later_ms).devices
 
 
 def opened(session: str, index: int = 0) -> TunnelOpened:
@@ -64,8 +66,19 @@ def test_a_batch_counts_once(relay):
     session = ask_for_session()
     batch = relay.batch(opened(session.pk))
     do_apply_batch("a", batch, now=now_ms())
-    assert do_apply_batch("a", batch, now=now_ms()) == set()
+    assert do_apply_batch("a", batch, now=now_ms()).devices == set()
     assert actions_of(session=session.pk).count("session:tunnel:opened") == 1
+
+
+def test_a_batch_of_which_we_have_a_part_is_answered_with_how_far_we_are(relay):
+    session = ask_for_session()
+    told = (opened(session.pk), opened(session.pk, 1))
+    assert do_apply_batch("a", relay.batch(*told), now=now_ms()).sequence == 2
+    more = replace(relay.batch(), first=1, sequence=3, events=(*told, opened(session.pk, 2)))
+    assert do_apply_batch("a", more, now=now_ms()) == Applied(2)
+    rest = replace(more, first=3, events=more.events[2:])
+    assert do_apply_batch("a", rest, now=now_ms()).sequence == 3
+    assert actions_of(session=session.pk).count("session:tunnel:opened") == 3
 
 
 def test_a_device_comes_goes_and_moves(relay):

@@ -127,9 +127,14 @@ class LiveRelay:
         return "Bearer " + jwt.encode({"alg": "ES256"}, claims, self.key, algorithms=["ES256"])
 
     def batch(self, *events: RelayEvent) -> Batch:
-        self.sequence += 1
+        first = self.sequence + 1
+        self.sequence += max(1, len(events))
         return Batch(
-            relay=RelayName(self.name), boot="0" * 32, sequence=self.sequence, events=events
+            relay=RelayName(self.name),
+            boot="0" * 32,
+            first=first,
+            sequence=self.sequence,
+            events=events,
         )
 
 

@@ -28,11 +28,18 @@ def test_a_relay_is_found_by_its_name():
 
 
 def test_a_batch_counts_once_for_each_run_of_a_relay():
-    assert do_accept_batch("a", "0" * 32, 0, now=NOW)
-    assert not do_accept_batch("a", "0" * 32, 0, now=NOW)
-    assert do_accept_batch("a", "0" * 32, 1, now=NOW)
-    assert do_accept_batch("a", "1" * 32, 0, now=NOW)
-    assert do_accept_batch("b", "0" * 32, 1, now=NOW)
+    assert do_accept_batch("a", "0" * 32, 0, now=NOW) == (True, 0)
+    assert do_accept_batch("a", "0" * 32, 0, now=NOW) == (False, 0)
+    assert do_accept_batch("a", "0" * 32, 1, now=NOW) == (True, 1)
+    assert do_accept_batch("a", "1" * 32, 0, now=NOW) == (True, 0)
+    assert do_accept_batch("b", "0" * 32, 1, now=NOW) == (True, 1)
+
+
+def test_events_that_we_have_in_part_are_not_taken_again():
+    assert do_accept_batch("a", "0" * 32, 5, first=1, now=NOW) == (True, 5)
+    assert do_accept_batch("a", "0" * 32, 8, first=1, now=NOW) == (False, 5)
+    assert do_accept_batch("a", "0" * 32, 8, first=6, now=NOW) == (True, 8)
+    assert do_accept_batch("a", "0" * 32, 5, first=1, now=NOW) == (False, 8)
 
 
 def test_an_assertion_counts_once():

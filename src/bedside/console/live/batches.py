@@ -6,7 +6,7 @@ the same batch for ever; nothing signed is lost by that: a device repeats what w
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -40,18 +40,27 @@ from bedside.protocol.batch import (
 )
 from bedside.vocabulary import JournalAction, MessageKind, Outcome
 
-__all__ = ["do_apply_batch", "do_note_lost_device"]
+__all__ = ["Applied", "do_apply_batch", "do_note_lost_device"]
 
 _log = logging.getLogger("bedside.live")
 _MINUTE_MS = 60_000
 _REFUSALS_A_MINUTE = 20
 
 
-def do_apply_batch(relay: str, batch: Batch, *, now: int) -> set[str]:
-    """Apply a batch unless it was applied before; return the devices it spoke of."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of a batch: the highest number we have of its boot, the devices it spoke of."""
+
+    sequence: int
+    devices: frozenset[str] = frozenset()
+
+
+def do_apply_batch(relay: str, batch: Batch, *, now: int) -> Applied:
+    """Apply a batch unless any of it was applied before (`docs/protocol/batch.md`, 14.4)."""
     with transaction.atomic():
-        if not do_accept_batch(relay, batch.boot, batch.sequence, now=now):
-            return set()
+        is_new, has = do_accept_batch(relay, batch.boot, batch.sequence, first=batch.first, now=now)
+        if not is_new:
+            return Applied(has)
         for event in batch.events:
             try:
                 with transaction.atomic():
@@ -64,7 +73,7 @@ def do_apply_batch(relay: str, batch: Batch, *, now: int) -> set[str]:
                     relay,
                     extra=told("event_passed_over", kind=kind, relay=relay, device=_device(event)),
                 )
-    return {device for event in batch.events if (device := _device(event))}
+    return Applied(has, frozenset(filter(None, map(_device, batch.events))))
 
 
 def do_note_lost_device(relay: str, device: str, *, at_ms: int, now: int) -> None:

@@ -86,10 +86,10 @@ class RelayRoutes:
             return Reply(400)
         if batch.relay != relay:
             return Reply(403)
-        devices = await self._database.run(do_apply_batch, relay, batch, now=now_ms())
+        applied = await self._database.run(do_apply_batch, relay, batch, now=now_ms())
         self._watch.nudge()
-        self._watch.devices_changed(devices)
-        return Reply(200, BatchReply(sequence=batch.sequence).to_json(), _JSON)
+        self._watch.devices_changed(set(applied.devices))
+        return Reply(200, BatchReply(sequence=applied.sequence).to_json(), _JSON)
 
     async def _est(self, verb: str, request: Request) -> Reply:
         headers = request.headers

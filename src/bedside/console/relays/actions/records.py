@@ -49,17 +49,23 @@ def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now
     )
 
 
-def do_accept_batch(relay: str, boot: str, sequence: int, *, now: int) -> bool:
-    """Return whether this batch is new; the answer is given once for each number of a run."""
+def do_accept_batch(
+    relay: str, boot: str, sequence: int, *, now: int, first: int | None = None
+) -> tuple[bool, int]:
+    """Take the events numbered `first` to `sequence` of a run of a relay, all of them or none.
+
+    Return whether they are to be applied, which is so while we have none of them, and the highest
+    number that we have afterwards. Without `first`, the batch itself has the number.
+    """
     run, _ = Batch.objects.select_for_update().get_or_create(
         relay=relay, boot=boot, defaults={"sequence": -1, "at_ms": now}
     )
-    if sequence <= run.sequence:
-        return False
+    if run.sequence >= (sequence if first is None else first):
+        return False, run.sequence
     run.sequence = sequence
     run.at_ms = now
     run.save(update_fields=["sequence", "at_ms"])
-    return True
+    return True, sequence
 
 
 def do_use_assertion(relay: str, jti: str, *, expires_ms: int, now: int) -> bool:
