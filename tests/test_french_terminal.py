@@ -95,6 +95,7 @@ PROGRAMS = {
         ["relay", *HELP],
         ["relay", "run", *HELP],
         ["relay", "check", *HELP],
+        ["relay", "spool", *HELP],
         ["relay"],
         ["relay", "nothing"],
         ["relay", "run"],

@@ -1,4 +1,4 @@
-"""`bedside relay run|check --config FILE`."""
+"""`bedside relay run|check|spool --config FILE`."""
 
 import argparse
 import asyncio
@@ -14,17 +14,21 @@ from bedside.language.furniture import file_words
 from bedside.relay.config import RelayConfig, read_config
 from bedside.relay.log import Log
 from bedside.relay.server import Relay, run
+from bedside.relay.spool_words import check_folder, spool_words
 
 __all__ = ["main"]
 
 
 def main(argv: list[str]) -> int:
-    """Run the relay, or check its configuration; exit code 2 says what is wrong."""
+    """Run the relay, or look at what it is given and owes; exit code 2 says what is wrong."""
     given = _parser().parse_args(argv)
     try:
         config = read_config(given.config)
         if given.word == "check":
             return _run_loop(_check(config))
+        if given.word == "spool":
+            print(spool_words(config.spool, config.limits.spool(), _language()))
+            return 0
         return _run_loop(_serve(config))
     except ConfigError as error:
         print(f"bedside relay: {error.say(_language())}", file=sys.stderr)
@@ -47,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     for word, meaning in (
         ("run", N_("serve until SIGTERM")),
         ("check", N_("check the configuration")),
+        ("spool", N_("show what waits for the console")),
     ):
         command = words.add_parser(word, help=say(meaning))
         command.add_argument(
@@ -66,6 +71,7 @@ async def _serve(config: RelayConfig) -> int:
 
 async def _check(config: RelayConfig) -> int:
     """Build everything, listen to nothing."""
+    check_folder(config.spool)
     Relay(config, Log(config.name)).door.close()
     print(f"relay {config.name}: {config.server_name}")
     return 0

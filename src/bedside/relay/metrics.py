@@ -51,6 +51,11 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
         "Age of the oldest of these events, 0 where there is none.",
         lambda r: _age_s(r.spool.oldest_ms),
     ),
+    (
+        "spool_disk_failing",
+        "1 while the spool's disk fails and reports are refused.",
+        lambda r: r.owed.is_failing,
+    ),
     ("console_up", "1 while the console answers the feed.", lambda r: r.console.connected),
     (
         "feed_age_seconds",
@@ -70,6 +75,16 @@ _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
         "connections_taken_over",
         "Connections that a sibling on this host handed over.",
         lambda r: r.door.counts["taken_over"],
+    ),
+    (
+        "spool_disk_failures",
+        "Times that the spool's disk failed.",
+        lambda r: r.owed.counts["failed"],
+    ),
+    (
+        "reports_refused",
+        "Requests with reports that found no room, or a disk that fails.",
+        lambda r: r.owed.counts["refused"],
     ),
     ("handshakes", "TLS handshakes that held.", lambda r: r.door.counts["established"]),
 )

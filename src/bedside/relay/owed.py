@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.protocol.batch import RelayEvent, Report
 from bedside.relay.log import Log
 from bedside.relay.spool import Entry, Outgoing, Spool, SpoolLimits
-from bedside.relay.spool_files import SpoolFiles, SpoolTakenError, Stored
+from bedside.relay.spool_files import SpoolFiles, SpoolTakenError, Stored, recover
 from bedside.relay.spool_record import Found
 from bedside.relay.spool_worker import Done, SpoolWorker, Work
 
@@ -118,20 +118,12 @@ class Owed:
                 self._files.drop_below(self.spool.newest + 1)
         self._files.close()
 
-    def _recover(self, files: Iterable[tuple[Path, Found]]) -> None:
-        known: dict[tuple[str, int], Entry] = {}
-        had = 0
+    def _recover(self, files: Sequence[tuple[Path, Found]]) -> None:
         for path, found in files:
             if found.torn or found.damaged:
                 event = "spool_damaged" if found.damaged else "spool_torn"
-                self._log(event, file=path.name, kept=len(found.entries))
-            known |= {(each.boot, each.number): each for each in found.entries}
-            had = max(had, found.had)
-        for entry in sorted(known.values(), key=lambda each: each.number):
-            if entry.number > had:
-                self.spool.recover(entry)
-            self.spool.begin_after(entry.number)
-        self.spool.begin_after(had)
+                self._log(event, level="warning", file=path.name, kept=len(found.entries))
+        recover((found for _, found in files), self.spool)
         self._handed = self._safe = self.spool.newest
         if self.spool:
             self._log("spool_recovered", owed=len(self.spool))
@@ -248,7 +240,7 @@ class Owed:
         self.is_failing = True
         self.counts["failed"] += 1
         self._failures += 1
-        self._say("spool_failed", error=error.strerror or str(error), number=error.errno)
+        self._say("spool_failed", level="error", error=error.strerror or str(error), number=error.errno)
         broken, self._promises = [*promises, *self._promises], []
         self._unwritten = []
         for each in broken:
@@ -258,6 +250,8 @@ class Owed:
             each.answer(False)
         self._soon(min(_RETRY_S * 2 ** min(self._failures - 1, 8), _RETRY_MOST_S))
 
-    def _say(self, event: str, **fields: str | int | None) -> None:
+    def _say(self, event: str, *, level: str = "info", **fields: str | int | None) -> None:
         if self._failures.bit_count() <= 1:  # the first, second, fourth, eighth ... time
-            self._log(event, failures=self._failures, owed=len(self.spool), **fields)
+            self._log(
+                event, level=level, failures=self._failures, owed=len(self.spool), **fields
+            )

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bedside.relay.spool import Entry
+from bedside.relay.spool import Entry, Spool
 from bedside.relay.spool_record import MAGIC, Found, had_record, record, scan
 
-__all__ = ["SpoolFiles", "SpoolTakenError", "Stored", "read_folder"]
+__all__ = ["SpoolFiles", "SpoolTakenError", "Stored", "read_folder", "recover"]
 
 _SUFFIX = ".spool"
 _DAMAGED = ".damaged"
@@ -59,6 +59,20 @@ def read_folder(folder: Path) -> list[tuple[Path, Found]]:
         except OSError:
             found.append((path, Found(damaged=True)))
     return found
+
+
+def recover(files: Iterable[Found], spool: Spool) -> None:
+    """Put into `spool` what still waits in these files, and let it give no number again."""
+    known: dict[tuple[str, int], Entry] = {}
+    had = 0
+    for found in files:
+        known |= {(each.boot, each.number): each for each in found.entries}
+        had = max(had, found.had)
+    for entry in sorted(known.values(), key=lambda each: each.number):
+        if entry.number > had:
+            spool.recover(entry)
+        spool.begin_after(entry.number)
+    spool.begin_after(had)
 
 
 class SpoolFiles:
