@@ -240,7 +240,9 @@ class Owed:
         self.is_failing = True
         self.counts["failed"] += 1
         self._failures += 1
-        self._say("spool_failed", level="error", error=error.strerror or str(error), number=error.errno)
+        self._say(
+            "spool_failed", level="error", error=error.strerror or str(error), number=error.errno
+        )
         broken, self._promises = [*promises, *self._promises], []
         self._unwritten = []
         for each in broken:
@@ -252,6 +254,4 @@ class Owed:
 
     def _say(self, event: str, *, level: str = "info", **fields: str | int | None) -> None:
         if self._failures.bit_count() <= 1:  # the first, second, fourth, eighth ... time
-            self._log(
-                event, level=level, failures=self._failures, owed=len(self.spool), **fields
-            )
+            self._log(event, level=level, failures=self._failures, owed=len(self.spool), **fields)
