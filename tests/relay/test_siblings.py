@@ -59,7 +59,7 @@ class House:
             key=credentials.key,
             ca=self.authority.ca_file,
             console=ConsolePlace("127.0.0.1", self.live.port, "live.example"),
-            spool=self.authority.folder / f"spool-{name}",
+            spool=self.authority.folder / f"{self.sockets.name}-spool-{name}",
             limits=PATIENT,
             siblings=SiblingsConfig(self.sockets, NAMES),
         )
