@@ -118,6 +118,9 @@ def test_who_attests_the_background_check_is_kept(invited):
         (PASSWORD, PASSWORD + "x", "ne sont pas identiques"),
         ("x" * 300, "x" * 300, "256"),
         ("noe@bayard.example", "noe@bayard.example", "semblable"),
+        ("passwordpassword", "passwordpassword", "facile à deviner"),
+        ("qwertyuiopasdfghjkl", "qwertyuiopasdfghjkl", "facile à deviner"),
+        ("Summer2026Summer2026", "Summer2026Summer2026", "facile à deviner"),
     ],
 )
 def test_a_password_that_is_refused_uses_nothing_up(invited, password, again, says):

@@ -164,6 +164,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"user_attributes": ("email", "name"), "max_similarity": 0.6},
     },
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": "bedside.console.accounts.passwords.GuessablePasswordValidator"},
     {"NAME": "bedside.console.accounts.passwords.ReusedPasswordValidator"},
     {"NAME": "bedside.console.accounts.passwords.LongestPasswordValidator"},
 ]
