@@ -4,6 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from bedside.audit.entry import Actor, ActorKind, Entry, Thing, time_text
+from bedside.console.access.actions import do_end_product_rights
+from bedside.console.accounts.actions import do_close_account
 from bedside.console.accounts.models import User
 from bedside.console.cases.actions import (
     CannotServeError,
@@ -16,6 +18,7 @@ from bedside.console.cases.actions import (
 from bedside.console.cases.models import Case
 from bedside.console.cases.queries import access_case
 from bedside.console.journal.actions import now_ms
+from bedside.console.people.actions import do_leave
 from bedside.vocabulary import ClockState, JournalAction, Outcome, Permission
 from tests.console.pages.reader import Reader
 from tests.console.service_sessions.news import go_abroad
@@ -197,3 +200,29 @@ def test_the_api_names_the_gate_and_gives_a_case_back():
     assert marie.post(f"{path}/release").json()["taken_by"] is None
     marie.post(f"{path}/take")
     assert marie.post(f"{path}/close", {"finding": "Cable"}).json()["finding"] == "Cable"
+
+
+@pytest.mark.parametrize("ended", ["left", "closed", "training"])
+def test_a_case_goes_back_into_the_queue_with_the_standing_of_whoever_took_it(ended):
+    case, marie, alex = asked(), person("Marie"), person("Alex")
+    do_take_case(case, acting_user=marie)
+    if ended == "left":
+        said = Reader("Alex").text(f"/people/{marie.pk}/leave/")
+        assert "1 case goes back into the queue" in said
+        do_leave(marie, acting_user=alex)
+    elif ended == "closed":
+        do_close_account(marie, reason="Away", acting_user=alex)
+    else:
+        do_end_product_rights(marie, acting_user=alex)
+    case.refresh_from_db()
+    assert (case.taken_by, case.taken_ms) == (None, None)
+    assert actions_of(case=case.number)[-1] == "case:record:released"
+
+
+def test_a_case_that_is_closed_stays_with_whoever_closed_it():
+    case, marie = asked(), person("Marie")
+    do_take_case(case, acting_user=marie)
+    do_close_case(case, finding="A fuse", acting_user=marie)
+    do_leave(marie, acting_user=person("Alex"))
+    case.refresh_from_db()
+    assert case.taken_by == marie

@@ -28,7 +28,9 @@ class GuessablePasswordValidator:
             known.append(str(user.organisation_id))
         if zxcvbn(password[:_LOOKED_AT], user_inputs=known)["score"] < _ENOUGH:
             raise ValidationError(
-                _("This password is easy to guess. Take several words that have nothing in common."),
+                _(
+                    "This password is easy to guess. Take several words that have nothing in common."
+                ),
                 code="password_guessable",
             )
 

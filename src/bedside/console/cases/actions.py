@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from bedside.audit.entry import Entry, Thing, short, time_ms
 from bedside.console.access.queries import refusals_to_serve
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import actor_of
+from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.cases.models import Case
 from bedside.console.cases.queries import holds
 from bedside.console.journal.actions import device_actor, now_ms, record
@@ -23,6 +23,7 @@ __all__ = [
     "do_close_case",
     "do_release_case",
     "do_take_case",
+    "release",
 ]
 
 _FIRST_NUMBER = 100_000
@@ -111,11 +112,17 @@ def do_release_case(case: Case, *, acting_user: User) -> bool:
         if locked is None or locked.taken_by is None:
             return False
         _check_holds(locked, acting_user)
-        held.update(taken_by=None, taken_ms=None)
-        detail: dict[str, str | int | bool] = {"name": locked.taken_by.name}
-        _record(JournalAction.CASE_RECORD_RELEASED, case, acting_user, detail)
+        release(locked, acting_user=acting_user)
     case.refresh_from_db()
     return True
+
+
+def release(case: Case, *, acting_user: Acting) -> None:
+    """Put a case that somebody has, and that is locked, back into the queue."""
+    name = case.taken_by.name if case.taken_by is not None else ""
+    case.taken_by, case.taken_ms = None, None
+    case.save(update_fields=["taken_by", "taken_ms"])
+    _record(JournalAction.CASE_RECORD_RELEASED, case, acting_user, {"name": name})
 
 
 def do_close_case(case: Case, *, finding: str, acting_user: User) -> bool:
@@ -150,7 +157,7 @@ def _state(entry: Entry) -> dict[str, str]:
 
 
 def _record(
-    action: JournalAction, case: Case, user: User, detail: dict[str, str | int | bool]
+    action: JournalAction, case: Case, user: Acting, detail: dict[str, str | int | bool]
 ) -> None:
     record(
         action,

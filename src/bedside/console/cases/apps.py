@@ -8,3 +8,9 @@ class CasesConfig(AppConfig):
 
     name = "bedside.console.cases"
     label = "cases"
+
+    def ready(self) -> None:
+        """Give cases back with the standing of whoever took them."""
+        from bedside.console.cases import standing
+
+        standing.connect()

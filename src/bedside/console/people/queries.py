@@ -15,6 +15,7 @@ from bedside.console.accounts.queries import (
     state_of,
     visible_people,
 )
+from bedside.console.cases.models import Case
 from bedside.console.devices.models import Product
 from bedside.console.journal.actions import now_ms
 from bedside.console.service_sessions.models import ServiceSession
@@ -55,6 +56,7 @@ class Holdings:
     factors: int
     rights: int
     sessions: int
+    cases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def holdings_of(person: User) -> Holdings:
         sessions=ServiceSession.objects.filter(
             person=person, state__in=[state.value for state in OPEN]
         ).count(),
+        cases=Case.objects.filter(taken_by=person, closed_ms=None).count(),
     )
 
 
