@@ -128,8 +128,8 @@ PROGRAMS = {
         ["console", *HELP],
         ["console", "nothing"],
         *(["console", word, *HELP] for word in (
-            "apply", "add-relay", "create-administrator", "import-profile", "init", "journal",
-            "live", "offer-enrolment", "openapi", "reset-factors", "review", "set-password", "unlock", "web",
+            "apply", "add-relay", "backup", "create-administrator", "import-profile", "init", "journal",
+            "live", "offer-enrolment", "openapi", "reset-factors", "restore", "review", "set-password", "unlock", "web",
             "worker",
         )),
         *(["console", "journal", word, *HELP] for word in ("verify", "export")),

@@ -378,6 +378,8 @@ class JournalAction(StrEnum):
     DEVICE_RECORD_CHANGED = "device:record:changed"
     DEVICE_RECORD_CREATED = "device:record:created"
     DEVICE_SERVICE_VERIFIED = "device:service:verified"
+    JOURNAL_BACKUP_MADE = "journal:backup:made"
+    JOURNAL_BACKUP_RESTORED = "journal:backup:restored"
     JOURNAL_DEVICE_RECEIVED = "journal:device:received"
     JOURNAL_DEVICE_REJECTED = "journal:device:rejected"
     JOURNAL_EXPORT_MADE = "journal:export:made"

@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bedside.agent.journal import Journal
 from bedside.agent.reports import Reporter
+from bedside.audit.chain import GENESIS, ChainHead
+from bedside.audit.entry import Actor, ActorKind, Deed, Thing
 from bedside.pki.signing import KeySigner
 from bedside.protocol.shapes import Relay
-from bedside.vocabulary import DeviceId, RelayName
+from bedside.vocabulary import DeviceId, JournalAction, RelayName
 
 NOWHERE = Relay(name=RelayName("a"), host="127.0.0.1", server_name="a.example", ports=())
 pytestmark = pytest.mark.asyncio
@@ -81,3 +83,56 @@ async def test_what_gathers_leaves_with_what_leaves_at_once(tmp_path):
         play.reporter.tell()
         await turns()
         assert play.tried == 1
+
+
+def deed(number: int) -> Deed:
+    return Deed(
+        actor=Actor(ActorKind.DEVICE, "CI-20417", "CI-20417"),
+        action=JournalAction.DEVICE_SERVICE_VERIFIED,
+        object=Thing("device", "CI-20417"),
+        detail={"count": number},
+    )
+
+
+@pytest.fixture
+def acknowledged(tmp_path):
+    """A journal of five entries that the console has acknowledged; returns their heads too."""
+    with Journal(tmp_path) as journal:
+        heads = [journal.append(deed(number)) for number in range(4)]
+        journal.acknowledge(heads[-1])
+        yield journal, heads
+
+
+def firsts(play: Play) -> int:
+    report = play.reporter._next_report()
+    return -1 if report is None else report.first
+
+
+async def test_a_console_that_holds_less_than_it_did_gets_the_rest_again(acknowledged):
+    journal, heads = acknowledged
+    play = Play(journal)
+    assert firsts(play) == -1
+    play.reporter.heard(heads[1])
+    assert firsts(play) == heads[1].size
+    play.reporter._sent = journal.head().size
+    # It goes on to grow: nothing is sent twice. It stands still: something was lost on the way.
+    play.reporter.heard(heads[2])
+    assert firsts(play) == -1
+    play.reporter.heard(heads[2])
+    assert firsts(play) == heads[2].size
+    assert journal.acknowledged() == heads[-1]
+
+
+async def test_a_console_that_holds_nothing_gets_all(acknowledged):
+    journal, _ = acknowledged
+    play = Play(journal)
+    play.reporter.heard(GENESIS)
+    assert firsts(play) == 0
+
+
+async def test_a_head_of_another_journal_moves_nothing(acknowledged):
+    journal, heads = acknowledged
+    play = Play(journal)
+    play.reporter.heard(ChainHead(heads[1].size, "0" * 64))
+    play.reporter.heard(heads[-1])
+    assert firsts(play) == -1

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bedside.audit.archive import ArchiveError, open_archive
 from bedside.audit.checkpoint import VerifierKey
-from bedside.audit.entry import SYSTEM
+from bedside.audit.entry import SYSTEM, Deed, Thing, parse_entry
 from bedside.audit.reconcile import Journal, Side, Wrong, reconcile
 from bedside.audit.records import device_keys, read_records
 from bedside.audit.witness import Witnessed, witnessed_deed
 from bedside.pki.signing import REPORT, load_public_key, pre_authentication, verify
+from bedside.vocabulary import JournalAction
 from tests.audit.test_verify import as_zip, files_of
 from tests.audit.world import DEVICE, SESSION, lived
 
@@ -255,3 +256,50 @@ def test_a_console_that_names_no_keys_has_none(world, tmp_path):
     del files[f"devices/{DEVICE}.keys.json"]
     with open_archive(as_zip(files, tmp_path / "without.zip")) as archive:
         assert device_keys(archive, DEVICE) == {}
+
+
+# ---- The console was restored from a backup ----
+
+
+def restored(world, to, *, said=True):
+    """The console goes back to its first `to` entries, tells of it, and lives on with the device."""
+    del world.console_lines[to:]
+    if said:
+        deed = Deed(
+            actor=SYSTEM,
+            action=JournalAction.JOURNAL_BACKUP_RESTORED,
+            object=Thing("journal", "console"),
+            detail={"size": to},
+        )
+        world.on_console(deed)
+    # The device sends again what the backup does not hold.
+    world.reported = parse_entry(world.console_lines[to - 1]).detail.get("first", 0)
+    world.copy = world.copy[: world.reported]
+    for _ in range(3):
+        world.console_event()
+        world.session_event()
+        world.report()
+
+
+def test_what_an_open_restore_cost_is_told_and_contradicts_nothing(world, compare):
+    restored(world, 4)
+    result = compare(world)
+    assert result.good
+    (lost,) = result.findings
+    assert (lost.side, lost.wrong, lost.first) == (Side.CONSOLE, Wrong.RESTORED, 4)
+    assert lost.proven
+
+
+def test_a_silent_restore_is_a_change(world, compare):
+    restored(world, 4, said=False)
+    result = compare(world)
+    assert not result.good
+    assert {each.wrong for each in result.findings} & {Wrong.CHANGED, Wrong.MISSING}
+
+
+def test_a_restore_excuses_nothing_that_the_device_took_in_after_it(world, compare):
+    restored(world, 4)
+    assert compare(world).good
+    del world.console_lines[7]
+    world.renumber_console()
+    assert not compare(world).good

@@ -252,3 +252,12 @@ def test_counts_say_what_is_there_now():
     talk = Dialogue()
     talk.asks()
     assert talk.polls.counts == {"devices": 1, "held": 1, "messages": 0}
+
+
+def test_a_console_that_may_have_forgotten_is_told_of_every_device_once_more():
+    talk = Dialogue()
+    assert len(told(talk.asks(), Presence)) == 1
+    assert told(talk.asks(), Presence) == []
+    talk.polls.tell_anew()
+    assert len(told(talk.asks(), Presence)) == 1
+    assert told(talk.asks(), Presence) == []

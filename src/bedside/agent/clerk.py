@@ -404,13 +404,15 @@ class Clerk:
         self._reporter.tell()
 
     def _acknowledge(self, receipt: Receipt) -> None:
+        head = ChainHead(receipt.size, receipt.head)
         try:
-            moved = self._ledger.journal.acknowledge(ChainHead(receipt.size, receipt.head))
+            self._reporter.heard(head)
+            moved = self._ledger.journal.acknowledge(head)
         except JournalError:
             self._refuse_document(MessageKind.RECEIPT, Gate.JOURNAL, "receipt")
             return
         if moved:
-            witnessed = Witnessed(receipt.checkpoint, ChainHead(receipt.size, receipt.head))
+            witnessed = Witnessed(receipt.checkpoint, head)
             self._ledger.journal.append(witnessed_deed(witnessed, actor=self._ledger.device))
 
     def _configure(self, configuration: DeviceConfiguration, opened: Opened) -> None:

@@ -167,6 +167,13 @@ class Journal:
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(N_("the cursor is malformed")) from error
 
+    def passes(self, head: ChainHead) -> bool:
+        """Whether this journal has passed through `head`."""
+        if head.size == 0:
+            return head == GENESIS
+        line = self.entries(head.size - 1, 1)
+        return bool(line) and line_hash(line[0]) == head.hash
+
     def acknowledge(self, head: ChainHead) -> bool:
         """Move the cursor to a head from a receipt; say whether it moved.
 
@@ -175,8 +182,7 @@ class Journal:
         """
         if head.size <= self.acknowledged().size:
             return False
-        line = self.entries(head.size - 1, 1)
-        if not line or line_hash(line[0]) != head.hash:
+        if not self.passes(head):
             raise JournalError(N_("the receipt is for another journal"))
         text = json.dumps({"head": head.hash, "size": head.size}, sort_keys=True)
         try:

@@ -12,6 +12,7 @@ from bedside.agent.dial import DialError, Question, open_connection
 from bedside.agent.journal import Journal
 from bedside.agent.link import Target
 from bedside.agent.proxy import Proxy
+from bedside.audit.chain import ChainHead
 from bedside.pki.sealing import report_info, seal
 from bedside.pki.signing import REPORT, PublicKey, Signer, sign_envelope
 from bedside.protocol.orders import MAX_ENTRIES, DeviceReport
@@ -62,6 +63,7 @@ class Reporter:
         self._proxy = proxy
         self._now_ms = now_ms
         self._sent = journal.acknowledged().size
+        self._held: int | None = None
         self._news = asyncio.Event()
         self._gathering: asyncio.TimerHandle | None = None
         self._place = 0
@@ -92,8 +94,23 @@ class Reporter:
 
     def again(self) -> None:
         """Send from the console's last receipt: what was sent since may be lost."""
-        self._sent = self._journal.acknowledged().size
+        known = self._journal.acknowledged().size
+        self._sent = known if self._held is None else self._held
         self.tell()
+
+    def heard(self, head: ChainHead) -> None:
+        """The console says how much it holds: one that holds less than it did gets the rest again.
+
+        A console that was brought back from a backup is behind its own receipts. The cursor stays
+        where it was: what was acknowledged once may never be missing here.
+        """
+        if head.size >= self._journal.acknowledged().size:
+            self._held = None
+        elif self._journal.passes(head):
+            goes_on = self._held is not None and head.size > self._held
+            self._held = head.size
+            if not goes_on:
+                self.again()
 
     async def connect(self) -> None:
         """Open the line before there is news, so that the news needs one way only."""

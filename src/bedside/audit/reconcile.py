@@ -9,6 +9,11 @@ Each side holds statements that the other signed (`bedside.audit.witness`):
 3. The console's copy of the device's entries is judged by the same heads: it must be the chain that
    the device signed, and reach as far as the console acknowledged.
 
+A console that was restored from a backup lost what it had sealed since, and devices hold checkpoints
+of that. Where its log has the entry of that restore, with the size it went back to, such a checkpoint
+is told as what the restore cost, and contradicts nothing: as long as the device took it in before the
+first one that vouches for the restored log.
+
 A finding is proven when the accused side's own signature over what it held has been checked here.
 """
 
@@ -22,8 +27,10 @@ from bedside.audit.checkpoint import CheckpointError, VerifierKey, open_checkpoi
 from bedside.audit.entry import EntryError, parse_entry
 from bedside.audit.witness import (
     Received,
+    Restore,
     Witnessed,
     parse_received,
+    parse_restore,
     parse_witnessed,
     report_payload,
 )
@@ -41,12 +48,14 @@ __all__ = [
     "batches_received",
     "checkpoints_witnessed",
     "reconcile",
+    "restores_told",
 ]
 
 SignatureCheck = Callable[[Received, bytes], bool]
 """Whether a batch's signature is the device's over these payload bytes."""
 
 _RECEIVED = b'{"action":"journal:device:received"'
+_RESTORED = b'{"action":"journal:backup:restored"'
 _WITNESSED = b'{"action":"journal:witness:recorded"'
 
 
@@ -71,6 +80,8 @@ class Wrong(StrEnum):
     CHANGED = "changed"
     DAMAGED = "damaged"
     MISSING = "missing"
+    RESTORED = "restored"
+    """Lost with a console that was brought back from a backup, as its own log says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,7 @@ class ConsoleRecord:
     copy: Sequence[bytes]
     keys: Sequence[VerifierKey]
     fault: Fault | None = None
+    restores: Sequence[Restore] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +140,8 @@ class Reconciliation:
 
     @property
     def good(self) -> bool:
-        """Whether the two journals vouch for each other."""
-        return not self.findings
+        """Whether the two journals vouch for each other, but for what a restore openly cost."""
+        return all(finding.wrong is Wrong.RESTORED for finding in self.findings)
 
 
 def batches_received(log: Iterable[bytes], device: DeviceId | None = None) -> Iterator[Received]:
@@ -142,6 +154,13 @@ def batches_received(log: Iterable[bytes], device: DeviceId | None = None) -> It
             received = parse_received(parse_entry(line))
             if device in (None, received.device):
                 yield received
+
+
+def restores_told(log: Iterable[bytes]) -> Iterator[Restore]:
+    """Yield the restores that the console's log tells of; raises EntryError for a malformed one."""
+    for line in log:
+        if line.startswith(_RESTORED):
+            yield parse_restore(parse_entry(line))
 
 
 def checkpoints_witnessed(journal: Iterable[bytes]) -> Iterator[Witnessed]:
@@ -239,14 +258,22 @@ class _Trial:
             )
         sound = 0
         for witnessed in self._device.checkpoints:
-            if witnessed.size > size:
+            if self._console.roots.get(witnessed.size) == witnessed.root:
+                sound = max(sound, witnessed.size)
+            elif restore := self._excuse(witnessed, sound):
+                span = (restore.size, witnessed.size - 1)
+                yield self._against_console(witnessed, Journal.CONSOLE_LOG, span, Wrong.RESTORED)
+            elif witnessed.size > size:
                 span = (size, witnessed.size - 1)
                 yield self._against_console(witnessed, Journal.CONSOLE_LOG, span, Wrong.MISSING)
-            elif self._console.roots.get(witnessed.size) == witnessed.root:
-                sound = max(sound, witnessed.size)
             elif not fault or fault.sequence >= witnessed.size:
                 span = (sound, witnessed.size - 1)
                 yield self._against_console(witnessed, Journal.CONSOLE_LOG, span, Wrong.CHANGED)
+
+    def _excuse(self, witnessed: Witnessed, sound: int) -> Restore | None:
+        """Return the restore that cost this checkpoint: one that went back behind it, not vouched for yet."""
+        told = self._console.restores
+        return next((r for r in told if r.size < witnessed.size and sound <= r.sequence), None)
 
     def count(self, session: SessionId) -> int:
         """Return how many entries of `session` stand the same on both sides."""
@@ -326,7 +353,8 @@ def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _joined(known: Finding, other: Finding) -> Finding:
     widens = (
-        known.wrong is other.wrong is Wrong.MISSING
+        known.wrong is other.wrong
+        and known.wrong in (Wrong.MISSING, Wrong.RESTORED)
         and known.last is not None
         and other.last is not None
         and other.last > known.last

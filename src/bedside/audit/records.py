@@ -11,6 +11,7 @@ from bedside.audit.reconcile import (
     DeviceRecord,
     batches_received,
     checkpoints_witnessed,
+    restores_told,
 )
 from bedside.audit.verify import LogVerdict, log_lines, verify_log
 from bedside.vocabulary import DeviceId, parse_device_id
@@ -53,6 +54,7 @@ def read_records(console: Archive, device: Archive, keys: Collection[VerifierKey
             copy=[line.removesuffix(b"\n") for line in copy],
             keys=[log.key],
             fault=log.fault,
+            restores=list(restores_told(log_lines(console))),
         ),
         DeviceRecord(name, lines, checkpoints),
         log,

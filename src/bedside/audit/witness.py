@@ -17,8 +17,10 @@ from bedside.vocabulary import DeviceId, JournalAction, parse_device_id
 
 __all__ = [
     "Received",
+    "Restore",
     "Witnessed",
     "parse_received",
+    "parse_restore",
     "parse_witnessed",
     "received_deed",
     "report_payload",
@@ -65,6 +67,17 @@ class Witnessed:
     def root(self) -> bytes:
         """The root of the console's log at that size."""
         return parse_checkpoint(self.note).root
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The console was brought back from a backup that held `size` sealed entries.
+
+    `sequence` is the place of the entry that says so in the console's log.
+    """
+
+    size: int
+    sequence: int
 
 
 def received_deed(received: Received, *, actor: Actor) -> Deed:
@@ -136,6 +149,12 @@ def parse_witnessed(entry: Entry) -> Witnessed:
         raise EntryError("size and root are not those of the checkpoint")
     acknowledged = ChainHead(detail.integer("acknowledged_size"), detail.text("acknowledged_head"))
     return Witnessed(note, acknowledged, entry.seq)
+
+
+def parse_restore(entry: Entry) -> Restore:
+    """Return the restore that a console's entry records, or raise EntryError."""
+    detail = _detail(entry, JournalAction.JOURNAL_BACKUP_RESTORED)
+    return Restore(detail.integer("size"), entry.seq)
 
 
 def report_payload(received: Received, lines: Sequence[bytes]) -> bytes:

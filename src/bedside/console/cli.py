@@ -14,6 +14,7 @@ __all__ = ["WORDS", "main"]
 WORDS = (
     ("apply FILE", N_("organisations, people, devices, rights of a TOML file (repeatable)")),
     ("add-relay ...", N_("make a relay known, with its certificate")),
+    ("backup FILE", N_("one sealed file to bring the console back from, while it runs")),
     ("check", N_("check the installation before it serves")),
     ("create-administrator", N_("the first administrator; asks for the password, or reads it")),
     ("import-profile FILE...", N_("product profiles")),
@@ -24,6 +25,7 @@ WORDS = (
     ("migrate", N_("bring the database to this version")),
     ("openapi", N_("print the REST API's description")),
     ("reset-factors EMAIL", N_("a person lost the second factors; sends the link to new ones")),
+    ("restore FILE", N_("bring the console back from a backup")),
     ("review EMAIL", N_("a person's rights are still needed; opens a closed account")),
     ("set-password EMAIL", N_("a new password for a person; asks for it, or reads it")),
     ("unlock EMAIL", N_("let a locked account sign in again")),

@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-__all__ = ["listen", "wake_on_commit"]
+__all__ = ["awake", "listen", "wake_on_commit"]
 
 
 def wake_on_commit() -> None:
@@ -37,6 +37,16 @@ def listen(name: str) -> socket.socket:
     with _address(folder) as short:
         receiver.bind(f"{short}/{path.name}")
     return receiver
+
+
+def awake() -> list[str]:
+    """Return the names of the processes of this host that listen now."""
+    return [path.stem for path in sorted(_folder().glob("*.sock")) if _answers(path)]
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe, _address(path.parent) as short:
+        return probe.connect_ex(f"{short}/{path.name}") == 0
 
 
 @contextlib.contextmanager

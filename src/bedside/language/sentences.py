@@ -146,6 +146,8 @@ _ACTIONS = {
     JournalAction.DEVICE_RECORD_CHANGED: N_("Device record changed"),
     JournalAction.DEVICE_RECORD_CREATED: N_("Device registered"),
     JournalAction.DEVICE_SERVICE_VERIFIED: N_("Device verified after service"),
+    JournalAction.JOURNAL_BACKUP_MADE: N_("Backup of the console made"),
+    JournalAction.JOURNAL_BACKUP_RESTORED: N_("Console restored from a backup"),
     JournalAction.JOURNAL_DEVICE_RECEIVED: N_("Device journal received"),
     JournalAction.JOURNAL_DEVICE_REJECTED: N_("Device journal rejected"),
     JournalAction.JOURNAL_EXPORT_MADE: N_("Journal exported"),

@@ -26,6 +26,8 @@ from bedside.vocabulary import DeviceId, Gate, PollMode
 __all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 
 _PAST_INSTANCES = 16
+_UNTOLD = -1
+"""No hash is this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,11 @@ class Polls:
     def all_refused(self) -> frozenset[DeviceId]:
         """Every device that is refused."""
         return frozenset(self._refused)
+
+    def tell_anew(self) -> None:
+        """The console may have forgotten what it was told: each device's next poll is told (rule 4)."""
+        for known in self._devices.values():
+            known.state = _UNTOLD
 
     # ---- from the devices ----
 

@@ -130,10 +130,11 @@ class Relay:
     # ---- what the console says ----
 
     def apply(self, reply: FeedReply) -> None:
-        """Take in news; after a snapshot nothing else is valid."""
+        """Take in news; after a snapshot nothing else is valid, and who polls is told anew."""
         now = wall_ms()
         if reply.snapshot:
             self._forget_what_is_not_in(reply)
+            self.polls.tell_anew()
         for event in reply.events:
             self._apply_one(event, now)
         # To look at every connection takes a fleet's time: only when somebody may be refused now, and

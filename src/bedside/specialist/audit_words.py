@@ -36,6 +36,9 @@ _FINDINGS = {
     (Journal.CONSOLE_LOG, Wrong.CHANGED): N_("The console's journal was changed: {span}."),
     (Journal.CONSOLE_LOG, Wrong.DAMAGED): N_("The console's journal cannot be read: {span}."),
     (Journal.CONSOLE_LOG, Wrong.MISSING): N_("The console's journal lacks entries: {span}."),
+    (Journal.CONSOLE_LOG, Wrong.RESTORED): N_(
+        "The console was restored from a backup, and says so; what it had sealed since is lost: {span}."
+    ),
 }
 
 _PROVEN = {
@@ -108,7 +111,8 @@ def reconciliation_words(result: Reconciliation, speak: Speak) -> Iterator[str]:
             count=result.session_entries
         )
     for finding in result.findings:
-        yield "✗ " + _finding_words(finding, speak)
+        mark = "! " if finding.wrong is Wrong.RESTORED else "✗ "
+        yield mark + _finding_words(finding, speak)
         yield "  " + _proof_words(finding, speak)
     if result.good:
         yield "✓ " + speak(N_("The two journals vouch for each other."))

@@ -10,6 +10,7 @@ from bedside.audit.tiles import decode_bundle
 from bedside.console.journal.actions import record
 from bedside.console.journal.models import Checkpoint, JournalRow, LogHead
 from bedside.console.journal.queries import MOST_UNSEALED, leaf, log_status
+from bedside.console.journal.rebuild import rebuild_tiles
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import LogSigner
 from bedside.vocabulary import JournalAction
@@ -171,3 +172,27 @@ def test_the_note_is_the_standard_form(tmp_path):
     origin, size, root, *_ = log_status().note.split("\n")
     assert (origin, size) == ("console.example/journal", "1")
     assert base64.b64decode(root) == expected_root()[1]
+
+
+@pytest.mark.parametrize("count", [0, 3, 256, 700])
+def test_tiles_that_are_lost_are_made_anew_from_the_rows(tmp_path, count):
+    write(count)
+    seal(tmp_path / "old")
+    assert rebuild_tiles(tmp_path / "new", tell=lambda *_: None) == count
+    for file in (tmp_path / "old").rglob("*"):
+        if file.is_file() and file.name != "lock":
+            again = tmp_path / "new" / file.relative_to(tmp_path / "old")
+            assert again.read_bytes() == file.read_bytes()
+    write(1)
+    assert seal(tmp_path / "new") == 1
+    assert signed_root() == expected_root()
+
+
+def test_rows_that_are_not_what_was_signed_make_no_tiles_to_go_on_from(tmp_path):
+    write(3)
+    seal(tmp_path / "old")
+    row = JournalRow.objects.get(sequence=1)
+    row.entry = bytes(row.entry).replace(b"CI-1", b"CI-9")
+    row.save()
+    with pytest.raises(JournalDamagedError):
+        rebuild_tiles(tmp_path / "new", tell=lambda *_: None)

@@ -28,7 +28,13 @@ from bedside.console.journal.queries import leaf
 from bedside.console.journal.signer import LogSigner
 from bedside.console.journal.tree import GrowingTree
 
-__all__ = ["JournalDamagedError", "Sequencer", "SequencerBusyError"]
+__all__ = [
+    "JournalDamagedError",
+    "Sequencer",
+    "SequencerBusyError",
+    "drop_partials",
+    "write_file",
+]
 
 BATCH = 2048
 _PLACE = f"UPDATE {JournalRow._meta.db_table} SET sequence = %s WHERE id = %s"  # noqa: S608
@@ -79,7 +85,7 @@ class Sequencer:
             # Only now: until then a restart would take up the log at the old checkpoint's widths.
             for tile in files:
                 if tile.width == TILE_WIDTH:
-                    _drop_partials(self._folder / f"{tile.path}.p")
+                    drop_partials(self._folder / f"{tile.path}.p")
         return self._tree.size - before
 
     def _give_places(self) -> None:
@@ -104,7 +110,7 @@ class Sequencer:
     def _write_tiles(self) -> list[Tile]:
         files = self._tree.changed()
         for tile, data in files:
-            _write(self._folder / tile.path, data)
+            write_file(self._folder / tile.path, data)
         return [tile for tile, _ in files]
 
     def _sign(self, now: int) -> None:
@@ -112,7 +118,7 @@ class Sequencer:
         head = Head(key.name, self._tree.size, self._tree.root())
         note = sign_checkpoint(head, key, self._signer.sign)
         Checkpoint.objects.create(size=head.size, root=head.root.hex(), note=note, at_ms=now)
-        _write(self._folder / "checkpoint", note.encode())
+        write_file(self._folder / "checkpoint", note.encode())
         self._signed = True
 
     def _load(self) -> GrowingTree:
@@ -128,7 +134,7 @@ class Sequencer:
         if newest and tree.root().hex() != newest.root:
             raise JournalDamagedError(f"the tiles do not lead to the root signed at {size} entries")
         if newest:
-            _write(self._folder / "checkpoint", newest.note.encode())
+            write_file(self._folder / "checkpoint", newest.note.encode())
         return tree
 
 
@@ -142,7 +148,8 @@ def _take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file of the log: it is on the disk, whole, before it has its name."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f"{path.name}.new")
     with beside.open("wb") as file:
@@ -157,7 +164,8 @@ def _write(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def _drop_partials(folder: Path) -> None:
+def drop_partials(folder: Path) -> None:
+    """Remove the partial tiles in `folder`, once the whole one is on the disk."""
     # The whole tile holds all that they held, and every checkpoint can be proved from it.
     if folder.is_dir():
         for file in folder.iterdir():

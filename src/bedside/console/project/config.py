@@ -32,6 +32,7 @@ __all__ = [
     "MailConfig",
     "SessionLimits",
     "SignInLimits",
+    "config_file",
     "database_settings",
     "load_config",
     "parse_config",
@@ -184,20 +185,26 @@ class ConsoleConfig:
         return urlsplit(self.public_url).hostname or ""
 
 
+def config_file() -> Path | None:
+    """Return the file that the environment names, None where it names none."""
+    path = os.environ.get(CONFIG_VARIABLE)  # noqa: TID251 - this is the config module
+    return Path(path) if path else None
+
+
 def load_config() -> ConsoleConfig:
     """Return the configuration of the file that the environment names.
 
     Raises:
         ConfigError: the file is missing, unreadable or wrong; names the value.
     """
-    path = os.environ.get(CONFIG_VARIABLE)  # noqa: TID251 - this is the config module
-    if not path:
+    path = config_file()
+    if path is None:
         return read_standin_config()
     try:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise file_error(error, path) from error
-    config = parse_config(data, where=path)
+        raise file_error(error, str(path)) from error
+    config = parse_config(data, where=str(path))
     database = os.environ.get(_DATABASE_VARIABLE)  # noqa: TID251 - this is the config module
     return _with_database(config, database) if database else config
 

@@ -4,10 +4,16 @@ from pathlib import Path
 
 from django.utils.translation import gettext_lazy as _
 
-from bedside.console.project.config import database_settings, load_config, read_secret_key
+from bedside.console.project.config import (
+    config_file,
+    database_settings,
+    load_config,
+    read_secret_key,
+)
 from bedside.console.project.log import logging_settings
 
 CONFIG = load_config()
+CONFIG_FILE = config_file()
 
 BEDSIDE_DATA_DIR = CONFIG.data_dir
 BEDSIDE_LOG_ORIGIN = f"{CONFIG.public_host}/journal"
@@ -39,6 +45,7 @@ INSTALLED_APPS = [
     "bedside.console.relays",
     "bedside.console.enrolment",
     "bedside.console.live",
+    "bedside.console.backup",
     "bedside.console.accounts",
     "bedside.console.devices",
     "bedside.console.cases",

@@ -28,6 +28,7 @@ from bedside.console.accounts.actions.people import (
     do_unlock_person,
 )
 from bedside.console.accounts.actions.sign_ins import (
+    do_end_all_sign_ins,
     do_note_failed_sign_in,
     do_note_password_change,
     do_note_second_factor,
@@ -45,6 +46,7 @@ __all__ = [
     "do_change_person",
     "do_close_account",
     "do_create_person",
+    "do_end_all_sign_ins",
     "do_end_single_sign_on",
     "do_invite",
     "do_leave_account",

@@ -1,21 +1,31 @@
 """What happens at sign-in, written down: done, failed, locked, factors and passwords changed."""
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from bedside.audit.entry import SYSTEM, Thing
-from bedside.console.accounts.models import ApiToken, User
+from bedside.console.accounts.models import ApiToken, BrowserSession, User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.journal.actions import now_ms, person, record
 from bedside.vocabulary import Gate, JournalAction, Outcome
 
 __all__ = [
+    "do_end_all_sign_ins",
     "do_note_failed_sign_in",
     "do_note_password_change",
     "do_note_second_factor",
     "do_note_sign_in",
     "do_note_sign_out",
 ]
+
+
+def do_end_all_sign_ins() -> int:
+    """End every browser's sign-in and every token, of programs too; return how many there were."""
+    ended = Session.objects.all().delete()[0]
+    BrowserSession.objects.all().delete()
+    tokens = ApiToken.objects.filter(revoked_ms=None, expires_ms__gt=now_ms())
+    return ended + tokens.update(revoked_ms=now_ms())
 
 
 def do_note_sign_in(user: User, *, address: str) -> None:

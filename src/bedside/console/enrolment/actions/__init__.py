@@ -7,7 +7,10 @@ from bedside.console.enrolment.actions.certificates import (
     do_record_refusal,
     do_renew,
 )
-from bedside.console.enrolment.actions.configuration import do_send_configuration
+from bedside.console.enrolment.actions.configuration import (
+    do_pass_configurations,
+    do_send_configuration,
+)
 from bedside.console.enrolment.actions.documents import (
     do_send_order,
     do_send_receipt,
@@ -29,6 +32,7 @@ __all__ = [
     "do_enrol",
     "do_issue_session_credentials",
     "do_offer_enrolment",
+    "do_pass_configurations",
     "do_quarantine_clone",
     "do_record_refusal",
     "do_renew",

@@ -13,10 +13,20 @@ from bedside.pki.ssh_certificates import HOST_CERTIFICATE_DAYS, issue_host_certi
 from bedside.protocol.orders import DeviceConfiguration
 from bedside.vocabulary import MessageKind
 
-__all__ = ["do_send_configuration"]
+__all__ = ["do_pass_configurations", "do_send_configuration"]
 
 _DAY_MS = 24 * 3600 * 1000
 _LIFE_MS = 30 * _DAY_MS
+_LEAP = 1_000_000
+"""More configurations than any device got between two backups."""
+
+
+def do_pass_configurations() -> None:
+    """Let the next configuration of each device count at the device, whichever it has by now.
+
+    For a database that is older than what devices have heard.
+    """
+    DeviceIdentity.objects.update(configuration_serial=F("configuration_serial") + _LEAP)
 
 
 def do_send_configuration(facts: DeviceFacts, *, now: int) -> str | None:

@@ -15,6 +15,7 @@ from bedside.console.relays.actions.presence import (
 from bedside.console.relays.actions.records import (
     do_accept_batch,
     do_add_relay,
+    do_begin_feed_anew,
     do_forget_old,
     do_use_assertion,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "PresenceChange",
     "do_accept_batch",
     "do_add_relay",
+    "do_begin_feed_anew",
     "do_end_tunnel",
     "do_expect_device",
     "do_expire_messages",

@@ -1,6 +1,7 @@
 """The relays themselves: who they are, what they have said before, what may be forgotten."""
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from bedside.audit.entry import Actor, Thing
 from bedside.console.journal.actions import record
@@ -8,7 +9,9 @@ from bedside.console.relays.models import (
     Assertion,
     Batch,
     DeviceMessage,
+    DevicePresence,
     FeedEvent,
+    FeedHead,
     Relay,
     RevokedCertificate,
     Tunnel,
@@ -16,9 +19,17 @@ from bedside.console.relays.models import (
 from bedside.protocol.shapes import Relay as RelayAddress
 from bedside.vocabulary import JournalAction
 
-__all__ = ["do_accept_batch", "do_add_relay", "do_forget_old", "do_use_assertion"]
+__all__ = [
+    "do_accept_batch",
+    "do_add_relay",
+    "do_begin_feed_anew",
+    "do_forget_old",
+    "do_use_assertion",
+]
 
 _DAY_MS = 24 * 3600 * 1000
+_LEAP = 2**32
+"""More events than any console told between two backups."""
 
 
 def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now: int) -> None:
@@ -47,6 +58,16 @@ def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now
         detail={"host": address.host, "server_name": address.server_name},
         at_ms=now,
     )
+
+
+def do_begin_feed_anew() -> None:
+    """Let every relay take a snapshot: none of its cursors is one of ours, however far it was.
+
+    For a database that is older than what relays have heard. Nobody is online until seen again.
+    """
+    if not FeedHead.objects.filter(pk=1).update(cursor=F("cursor") + _LEAP):
+        FeedHead.objects.create(pk=1, cursor=_LEAP)
+    DevicePresence.objects.update(online=False)
 
 
 def do_accept_batch(

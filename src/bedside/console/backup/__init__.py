@@ -1,0 +1,1 @@
+"""One file that a console can be brought back from, and the way back."""

@@ -1,0 +1,185 @@
+"""A real console is backed up while it works, lost, and brought back."""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from tests.console.live.processes import Console, within
+from tests.postgresql import Cluster
+
+PHRASE = "the phrase of a drawer\n"
+WRITE = """
+from django.db import transaction
+from bedside.audit.entry import SYSTEM, Thing
+from bedside.console.journal.actions import now_ms, record
+from bedside.console.relays.actions import do_refuse_device
+from bedside.vocabulary import Gate, JournalAction
+for number in range({count}):
+    with transaction.atomic():
+        record(JournalAction.DEVICE_LOCK_SET, actor=SYSTEM, thing=Thing("device", "CI-1"),
+               detail={{"count": number}})
+        do_refuse_device(f"CI-{{number + 1}}", Gate.LIMIT, now=now_ms())
+"""
+STATE = """
+import json
+from bedside.console.journal.models import JournalRow
+from bedside.console.journal.queries import log_status
+from bedside.console.relays.models import RefusedDevice
+actions = list(JournalRow.objects.order_by("pk").values_list("action", flat=True))
+print(json.dumps({"actions": actions, "sealed": log_status().size,
+                  "refused": RefusedDevice.objects.count()}))
+"""
+
+
+def state(console):
+    return json.loads(console.script(STATE))
+
+
+def refused(console, *words, text="", language="C.UTF-8"):
+    done = subprocess.run(
+        console.command(*words),
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": language},  # noqa: TID251 - handed on
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory):
+    console = Console.make(tmp_path_factory.mktemp("backup") / "console", database="")
+    console.live()
+    console.worker()
+    console.script(WRITE.format(count=3))
+    within(20, lambda: state(console)["sealed"] >= 6)
+    yield console
+    console.end()
+
+
+@pytest.fixture(scope="module")
+def backup(console, tmp_path_factory):
+    """A backup, taken while somebody writes on and on."""
+    file = tmp_path_factory.mktemp("drawer") / "console.backup"
+    writer = threading.Thread(target=console.script, args=(WRITE.format(count=200),))
+    writer.start()
+    said = console.run("backup", str(file), text=PHRASE)
+    writer.join()
+    assert str(file) in said
+    return file
+
+
+@pytest.fixture
+def other(console, tmp_path):
+    """A console that has a configuration and nothing else."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    text = (console.folder / "console.toml").read_text()
+    (folder / "console.toml").write_text(text.replace(str(console.folder), str(folder)))
+    other = Console(folder)
+    yield other
+    other.end()
+
+
+def test_a_console_comes_back_with_its_keys_its_journal_and_its_feed_beyond_the_old_one(
+    console, backup, other
+):
+    live = console.live()
+    old = live.feed("")["cursor"]
+    said = other.run("restore", str(backup), text=PHRASE)
+
+    found = state(other)
+    assert found["actions"][-1] == "journal:backup:restored"
+    assert found["sealed"] == len(found["actions"])
+    assert f"as it was sealed: {found['sealed']} entries" in said
+    assert "Entries that stand as they were sealed" in other.run("journal", "verify")
+    for name in ("root-ca", "checkpoint", "manufacturer"):
+        key = f"data/keys/{name}.pem"
+        assert (other.folder / key).read_bytes() == (console.folder / key).read_bytes()
+    shutil.copytree(console.folder / "data" / "relays", other.folder / "data" / "relays")
+    again = other.live().feed(old)
+    assert again["snapshot"]
+    assert int(again["cursor"]) > 2**32
+    assert "journal:backup:made" in state(console)["actions"]
+
+
+def test_neither_a_wrong_phrase_nor_a_used_place_changes_anything(console, backup, other):
+    before = state(console)
+    running = refused(console, "restore", str(backup), "--replace", text=PHRASE)
+    assert "stop web, live and worker" in running
+    assert state(console)["actions"][: len(before["actions"])] == before["actions"]
+
+    wrong = refused(other, "restore", str(backup), text="another phrase\n")
+    assert "does not open it" in wrong
+    assert "ne l’ouvre pas" in refused(
+        other, "restore", str(backup), text="another phrase\n", language="fr_CA.UTF-8"
+    )
+    assert {path.name for path in (other.folder / "data").iterdir()} == {"secret.key"}
+
+    other.run("restore", str(backup), text=PHRASE)
+    assert "--replace" in refused(other, "restore", str(backup), text=PHRASE)
+    said = other.run("restore", str(backup), "--replace", text=PHRASE)
+    assert "before-restore-" in said
+    assert "journal:backup:restored" in state(other)["actions"][-1]
+
+
+def test_a_damaged_backup_changes_nothing(backup, other, tmp_path):
+    data = bytearray(backup.read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "damaged").write_bytes(data)
+    said = refused(other, "restore", str(tmp_path / "damaged"), text=PHRASE)
+    assert "not as it was written" in said
+    assert {path.name for path in (other.folder / "data").iterdir()} == {"secret.key"}
+
+
+def test_keys_never_lie_open(console, tmp_path):
+    assert "--without-keys" in refused(console, "backup", str(tmp_path / "b"), "--open")
+    console.run("backup", str(tmp_path / "b"), "--open", "--without-keys")
+    data = (tmp_path / "b").read_bytes()
+    assert b"SQLite format 3" in data
+    assert b"PRIVATE" not in data
+    secret = (console.folder / "data" / "secret.key").read_bytes().strip()
+    assert secret not in data
+
+
+def test_on_postgresql_to_a_public_key(tmp_path):
+    private = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "public.pem").write_bytes(
+        private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    (tmp_path / "private.pem").write_bytes(
+        private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    cluster = Cluster()
+    try:
+        old = Console.make(tmp_path / "old", database=f'database = "{cluster.place.create("old")}"')
+        old.script(WRITE.format(count=3))
+        old.run("backup", str(tmp_path / "b"), "--to-key", str(tmp_path / "public.pem"))
+        new = Console(tmp_path / "new")
+        new.folder.mkdir()
+        text = (old.folder / "console.toml").read_text().replace(str(old.folder), str(new.folder))
+        address = cluster.place.create("new")
+        (new.folder / "console.toml").write_text(
+            text.replace(cluster.place.address("old"), address)
+        )
+        words = ("restore", str(tmp_path / "b"), "--key", str(tmp_path / "private.pem"))
+        new.run(*words)
+        found = state(new)
+        assert found["refused"] == 3
+        assert found["sealed"] == len(found["actions"])
+        assert "not empty" in refused(new, *words)
+    finally:
+        cluster.stop()
