@@ -27,16 +27,18 @@ class Command(HouseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the file and how it is closed."""
-        parser.add_argument("to", type=Path, help=_("the new file"))
+        parser.add_argument("to", type=Path, metavar=_("FILE"), help=_("the new file"))
         how = parser.add_mutually_exclusive_group()
         how.add_argument(
             "--passphrase-file",
             type=Path,
+            metavar=_("FILE"),
             help=_("a file with the passphrase in its first line; asked for otherwise"),
         )
         how.add_argument(
             "--to-key",
             type=Path,
+            metavar=_("FILE"),
             help=_("a public key (PEM, P-256): only its private half opens the backup"),
         )
         how.add_argument(

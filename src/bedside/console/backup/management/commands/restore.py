@@ -34,16 +34,18 @@ class Command(HouseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the file and what opens it."""
-        parser.add_argument("file", type=Path, help=_("the backup"))
+        parser.add_argument("file", type=Path, metavar=_("FILE"), help=_("the backup"))
         how = parser.add_mutually_exclusive_group()
         how.add_argument(
             "--passphrase-file",
             type=Path,
+            metavar=_("FILE"),
             help=_("a file with the passphrase in its first line; asked for otherwise"),
         )
         how.add_argument(
             "--key",
             type=Path,
+            metavar=_("FILE"),
             help=_("the private key (PEM, P-256) of a backup that was made with --to-key"),
         )
         parser.add_argument(
