@@ -12,6 +12,7 @@ __all__ = [
     "AccessKind",
     "Activity",
     "ClockState",
+    "Contact",
     "DeviceId",
     "Ending",
     "FieldClass",
@@ -271,6 +272,16 @@ class Activity(StrEnum):
     CONTROLLING = "controlling"
 
 
+class Contact(StrEnum):
+    """Whether a device polls, as a person means it (`bedside.protocol.presence`)."""
+
+    ONLINE = "online"
+    OVERDUE = "overdue"
+    OFFLINE = "offline"
+    RELAY_LOST = "relay_lost"
+    NEVER_SEEN = "never_seen"
+
+
 class HelpTopic(StrEnum):
     """What somebody at the device asks help for, in a few choices (R14)."""
 
@@ -391,7 +402,11 @@ class JournalAction(StrEnum):
     ORDER_DOCUMENT_RECEIVED = "order:document:received"
     ORDER_DOCUMENT_REFUSED = "order:document:refused"
     PRODUCT_PROFILE_IMPORTED = "product:profile:imported"
+    RELAY_CLOCK_CHANGED = "relay:clock:changed"
     RELAY_CONNECTION_REFUSED = "relay:connection:refused"
+    RELAY_CONTACT_LOST = "relay:contact:lost"
+    RELAY_CONTACT_RESTORED = "relay:contact:restored"
+    RELAY_PRESENCE_CHANGED = "relay:presence:changed"
     RELAY_RECORD_CREATED = "relay:record:created"
     SESSION_APPROVAL_ASKED = "session:approval:asked"
     SESSION_APPROVAL_GIVEN = "session:approval:given"

@@ -23,7 +23,7 @@ from bedside.console.journal.models import JournalRow
 from bedside.console.journal.sealing import Sequencer
 from bedside.console.journal.signer import log_signer
 from bedside.console.project.world import apply_world
-from bedside.console.relays.actions import do_note_presence
+from bedside.console.relays.actions import do_note_sightings
 from bedside.pki.device_keys import create_device_keys
 from bedside.pki.requests import build_enrolment_request
 from bedside.pki.ssh_certificates import ssh_key_line
@@ -153,7 +153,7 @@ def enrol(device_id: str, folder: Path) -> None:
 
 
 def see(device_id: str, relay: str = "a") -> None:
-    do_note_presence(relay, seen(now_ms(), device=device_id), now=now_ms())
+    do_note_sightings(relay, [seen(now_ms(), device=device_id)], now=now_ms())
 
 
 def person(name: str) -> User:

@@ -148,7 +148,7 @@ async def test_a_batch_whose_answer_was_lost_is_not_counted_twice(tmp_path):
 
 
 @pytest.mark.asyncio
-async def test_absence_is_told_after_two_and_a_half_periods(tmp_path):
+async def test_a_device_that_falls_silent_is_given_up(tmp_path):
     async with running(tmp_path, replace(PATIENT, hold_ms=400)) as world:
         device = await world.device()
         await device.poll()

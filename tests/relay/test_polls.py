@@ -1,7 +1,14 @@
 from dataclasses import replace
 from random import Random
 
-from bedside.protocol.batch import Absent, Delivered, Presence, SupersededInstanceReturned
+from bedside.protocol.batch import (
+    Absent,
+    Delivered,
+    Overdue,
+    Presence,
+    Settled,
+    SupersededInstanceReturned,
+)
 from bedside.protocol.feed import MessageOffered
 from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
@@ -27,7 +34,7 @@ class Dialogue:
     """A relay's polls as one device's connection sees them."""
 
     def __init__(self, **limits) -> None:
-        self.polls = Polls(PollLimits(**limits), Random(7))
+        self.polls = Polls(PollLimits(**limits), Random(7), now_ms=NOW)
         self.now = NOW
 
     def asks(self, key="c", request=None, address="192.0.2.7"):
@@ -82,7 +89,7 @@ def test_a_held_poll_is_answered_when_its_period_is_over():
 
 def test_the_first_hold_has_a_random_length_so_that_fleets_do_not_pulse():
     lengths = set()
-    polls = Polls(PollLimits(hold_ms=PERIOD), Random(7))
+    polls = Polls(PollLimits(hold_ms=PERIOD), Random(7), now_ms=NOW)
     for number in range(50):
         polls.poll(number, DeviceId(f"CI-{number}"), poll(FIRST), address="192.0.2.7", now_ms=NOW)
     for now in range(NOW, NOW + PERIOD + 1_000, 1_000):
@@ -167,14 +174,41 @@ def test_the_console_hears_of_the_first_poll_and_of_changes_only():
     assert len(told(talk.asks(request=replace(viewing, version="2.0")), Presence)) == 1
 
 
-def test_silence_for_two_and_a_half_periods_is_absence_and_a_poll_ends_it():
+def test_a_late_poll_is_overdue_then_its_device_is_given_up_and_a_poll_ends_it():
     talk = Dialogue(hold_ms=PERIOD)
     talk.asks()
     talk.polls.departed("c", DEVICE)
-    assert told(talk.later(PERIOD * 5 // 2 - 1_000), Absent) == []
-    assert told(talk.later(2_000), Absent) == [Absent(device=DEVICE, at_ms=talk.now)]
+    assert told(talk.later(PERIOD * 3 // 2 - 1_000), Overdue) == []
+    (late,) = told(talk.later(2_000), Overdue)
+    assert (late.at_ms, NOW <= late.polled_ms <= NOW + 2_000) == (talk.now, True)
+    assert told(talk.later(PERIOD - 2_000), Absent) == []
+    (gone,) = told(talk.later(4_000), Absent)
+    assert (gone.at_ms, NOW <= gone.polled_ms <= NOW + 5_000) == (talk.now, True)
     assert told(talk.later(PERIOD * 10), Absent) == []
     assert len(told(talk.asks(), Presence)) == 1
+
+
+def test_a_poll_that_comes_late_after_all_is_told():
+    talk = Dialogue(hold_ms=PERIOD)
+    talk.asks()
+    talk.polls.departed("c", DEVICE)
+    assert len(told(talk.later(PERIOD * 2), Overdue)) == 1
+    assert len(told(talk.asks(), Presence)) == 1
+    assert told(talk.asks(), Presence) == []
+
+
+def test_an_interval_may_be_as_much_longer_as_the_relay_dictates():
+    talk = Dialogue(interval_ms=PERIOD, interval_jitter_percent=50)
+    talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL))
+    assert told(talk.later(PERIOD * 2 - 1_000), Overdue) == []
+    assert len(told(talk.later(2_000), Overdue)) == 1
+
+
+def test_a_relay_says_once_that_whoever_polls_here_was_told():
+    talk = Dialogue(hold_ms=PERIOD, interval_ms=PERIOD, interval_jitter_percent=0)
+    assert told(talk.later(PERIOD * 5 // 2 - 1), Settled) == []
+    assert told(talk.later(1), Settled) == [Settled(started_ms=NOW, at_ms=talk.now)]
+    assert told(talk.later(PERIOD * 10), Settled) == []
 
 
 def test_a_held_poll_whose_connection_closed_is_not_answered():

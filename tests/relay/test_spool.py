@@ -78,7 +78,7 @@ def test_a_presence_that_was_replaced_on_its_way_is_told_again_with_the_newer_nu
 
 
 def test_presence_and_absence_stay_in_order():
-    gone = Absent(device=DEVICE, at_ms=2)
+    gone = Absent(device=DEVICE, at_ms=2, polled_ms=1)
     spool = spool_of(presence(at_ms=1), gone, presence(at_ms=3))
     assert spool.batch().events == (gone, presence(at_ms=3))
 

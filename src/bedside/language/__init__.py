@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bedside.language.sentences import (
         access_name,
         action_sentence,
+        contact_name,
         country_name,
         ending_sentence,
         gate_advice,
@@ -36,6 +37,7 @@ __all__ = [
     "Language",
     "access_name",
     "action_sentence",
+    "contact_name",
     "country_name",
     "ending_sentence",
     "gate_advice",

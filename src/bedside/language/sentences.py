@@ -4,6 +4,7 @@ from bedside.language.gates import ADVICE, GATES
 from bedside.language.tongues import N_, Language, translator
 from bedside.vocabulary import (
     AccessKind,
+    Contact,
     Ending,
     Gate,
     HelpTopic,
@@ -17,6 +18,7 @@ from bedside.vocabulary import (
 __all__ = [
     "access_name",
     "action_sentence",
+    "contact_name",
     "country_name",
     "ending_sentence",
     "gate_advice",
@@ -31,6 +33,13 @@ __all__ = [
 _ACCESS = {
     AccessKind.SERVICE: N_("service application"),
     AccessKind.SYSTEM: N_("operating system"),
+}
+_CONTACTS = {
+    Contact.ONLINE: N_("Online"),
+    Contact.OVERDUE: N_("Overdue"),
+    Contact.OFFLINE: N_("Offline"),
+    Contact.RELAY_LOST: N_("Relay lost"),
+    Contact.NEVER_SEEN: N_("Never seen"),
 }
 _MODES = {Mode.VIEW: N_("view"), Mode.CONTROL: N_("control")}
 _SITE_ACTIONS = {
@@ -159,7 +168,11 @@ _ACTIONS = {
     JournalAction.ORDER_DOCUMENT_RECEIVED: N_("Order received"),
     JournalAction.ORDER_DOCUMENT_REFUSED: N_("Order refused"),
     JournalAction.PRODUCT_PROFILE_IMPORTED: N_("Product profile imported"),
+    JournalAction.RELAY_CLOCK_CHANGED: N_("Relay's clock wrong, or right again"),
     JournalAction.RELAY_CONNECTION_REFUSED: N_("Connection refused at the relay"),
+    JournalAction.RELAY_CONTACT_LOST: N_("Relay lost"),
+    JournalAction.RELAY_CONTACT_RESTORED: N_("Relay is back"),
+    JournalAction.RELAY_PRESENCE_CHANGED: N_("Presence of many devices changed"),
     JournalAction.RELAY_RECORD_CREATED: N_("Relay registered"),
     JournalAction.SESSION_APPROVAL_ASKED: N_("Site asked to approve"),
     JournalAction.SESSION_APPROVAL_GIVEN: N_("Site's approver said yes"),
@@ -225,6 +238,11 @@ def state_sentence(state: SessionState, language: Language) -> str:
 def access_name(kind: AccessKind, language: Language) -> str:
     """Return the name of an access kind, to stand inside a sentence."""
     return translator(language)(_ACCESS[kind])
+
+
+def contact_name(contact: Contact, language: Language) -> str:
+    """Return whether a device polls, in one word or two."""
+    return translator(language)(_CONTACTS[contact])
 
 
 def mode_name(mode: Mode, language: Language) -> str:

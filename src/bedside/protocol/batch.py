@@ -34,10 +34,12 @@ __all__ = [
     "Batch",
     "BatchReply",
     "Delivered",
+    "Overdue",
     "Presence",
     "Refused",
     "RelayEvent",
     "Report",
+    "Settled",
     "SupersededInstanceReturned",
     "TunnelClosed",
     "TunnelOpened",
@@ -82,17 +84,55 @@ class Presence(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue(Wire):
+    """A poll of a device is late: the last one came at about `polled_ms`."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"kind": "overdue"}
+
+    device: DeviceId
+    at_ms: int
+    polled_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> "Overdue":
+        return cls(
+            device=read_device(fields),
+            at_ms=parse_time(fields, "at_ms"),
+            polled_ms=parse_time(fields, "polled_ms"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Absent(Wire):
-    """A device has not polled here for two and a half periods."""
+    """A device is given up here: its last poll came at about `polled_ms`."""
 
     FIXED: ClassVar[dict[str, str | int]] = {"kind": "absent"}
 
     device: DeviceId
     at_ms: int
+    polled_ms: int
 
     @classmethod
     def _read(cls, fields: Fields) -> "Absent":
-        return cls(device=read_device(fields), at_ms=parse_time(fields, "at_ms"))
+        return cls(
+            device=read_device(fields),
+            at_ms=parse_time(fields, "at_ms"),
+            polled_ms=parse_time(fields, "polled_ms"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled(Wire):
+    """This run of the relay is older than a device may be silent: who polls here has been told."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"kind": "settled"}
+
+    started_ms: int
+    at_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> "Settled":
+        return cls(started_ms=parse_time(fields, "started_ms"), at_ms=parse_time(fields, "at_ms"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +259,9 @@ class SupersededInstanceReturned(Wire):
 
 RelayEvent = (
     Presence
+    | Overdue
     | Absent
+    | Settled
     | Report
     | Delivered
     | TunnelOpened
@@ -295,9 +337,11 @@ def parse_batch_reply(body: bytes) -> BatchReply:
 _RELAY_EVENTS: dict[str, Callable[[Fields], RelayEvent]] = {
     "absent": Absent._read,
     "delivered": Delivered._read,
+    "overdue": Overdue._read,
     "presence": Presence._read,
     "refused": Refused._read,
     "report": Report._read,
+    "settled": Settled._read,
     "superseded_instance_returned": SupersededInstanceReturned._read,
     "tunnel_closed": TunnelClosed._read,
     "tunnel_opened": TunnelOpened._read,

@@ -7,8 +7,9 @@ Rules (docs/protocol/poll.md):
    once, on the same one after a pause.
 3. A device's first hold, or first interval, has a random length: a fleet that came back together
    must not pulse together.
-4. The console hears of a device's first poll, of what changed since, and of its absence after two
-   and a half periods.
+4. The console hears of a device's first poll, of what changed since, of a poll that is late, of a
+   device that is given up (`protocol.presence`), and once that this relay has run so long that
+   whoever it has not told of does not poll here.
 5. An instance that was superseded by another and comes back proves two live copies: it is told, and
    the device is refused until the console restores it.
 """
@@ -17,11 +18,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from random import Random
 
-from bedside.protocol.batch import Absent, Delivered, Presence, SupersededInstanceReturned
+from bedside.protocol.batch import (
+    Absent,
+    Delivered,
+    Overdue,
+    Presence,
+    Settled,
+    SupersededInstanceReturned,
+)
 from bedside.protocol.feed import MessageOffered
 from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest, Spans
+from bedside.protocol.presence import offline_after_ms, overdue_after_ms
 from bedside.relay.wheel import Wheel
-from bedside.vocabulary import DeviceId, Gate, PollMode
+from bedside.vocabulary import Contact, DeviceId, Gate, PollMode
 
 __all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 
@@ -67,7 +76,7 @@ class RefusePoll:
 class Tell:
     """Let the console know."""
 
-    event: Presence | Absent | Delivered | SupersededInstanceReturned
+    event: Presence | Overdue | Absent | Settled | Delivered | SupersededInstanceReturned
 
 
 Command = Answer | RefusePoll | Tell
@@ -91,27 +100,29 @@ class _Device:
     address: str
     held: Hashable = None
     past: tuple[str, ...] = ()
-    absent: bool = False
+    contact: Contact = Contact.ONLINE
 
 
 class Polls:
     """All devices that poll this relay, and all messages that wait here."""
 
-    def __init__(self, limits: PollLimits, random: Random) -> None:
+    def __init__(self, limits: PollLimits, random: Random, *, now_ms: int) -> None:
         self._limits = limits
         self._random = random
         self._devices: dict[DeviceId, _Device] = {}
         self._messages: dict[DeviceId, dict[str, _Waiting]] = {}
         self._refused: dict[DeviceId, Gate] = {}
         self._holds: Wheel[DeviceId] = Wheel(20)
-        self._absences: Wheel[DeviceId] = Wheel(1000)
+        self._silences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
+        self._started_ms = now_ms
+        self._settles_ms: int | None = now_ms + max(map(self._offline_after, PollMode))
 
     @property
     def counts(self) -> dict[str, int]:
         """Devices present, polls held and messages waiting now."""
         return {
-            "devices": len(self._absences),
+            "devices": len(self._silences),
             "held": len(self._holds),
             "messages": sum(map(len, self._messages.values())),
         }
@@ -189,7 +200,9 @@ class Polls:
         if known is not None and request.instance in known.past:
             return self._find_copy(key, device, request, now_ms)
         commands = self._acknowledge(device, request, now_ms) if request.acks else []
-        fresh = known is None or known.absent or known.instance != request.instance
+        fresh = (
+            known is None or known.contact is Contact.OFFLINE or known.instance != request.instance
+        )
         if known is None:
             state = _state(request)
             known = _Device(request.instance, request.mode, state, address)
@@ -199,7 +212,7 @@ class Polls:
             if known.held is not None:
                 commands += self._let_go(device, known, now_ms)
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
-        self._absences.set(device, now_ms + self._period(request.mode) * 5 // 2)
+        self._silences.set(device, now_ms + self._overdue_after(request.mode))
         if request.mode is PollMode.INTERVAL or self._next(device, key, now_ms):
             commands.append(self._answer(device, known, key, now_ms, fresh=fresh))
         else:
@@ -222,19 +235,43 @@ class Polls:
         commands: list[Command] = []
         for device in self._holds.due(now_ms):
             commands += self._end_hold(device, self._devices[device], now_ms)
-        for device in self._absences.due(now_ms):
-            known = self._devices[device]
-            commands += self._let_go(device, known, now_ms)
-            known.absent = True
-            commands.append(Tell(Absent(device=device, at_ms=now_ms)))
+        for device in self._silences.due(now_ms):
+            commands += self._miss(device, self._devices[device], now_ms)
         for device, message in self._expiries.due(now_ms):
             self.withdraw(device, message)
-        return commands
+        return commands + self._settle(now_ms)
 
     # ---- inside ----
 
     def _period(self, mode: PollMode) -> int:
         return self._limits.hold_ms if mode is PollMode.HELD else self._limits.interval_ms
+
+    def _overdue_after(self, mode: PollMode) -> int:
+        jitter = 0 if mode is PollMode.HELD else self._limits.interval_jitter_percent
+        return overdue_after_ms(self._period(mode), jitter_percent=jitter)
+
+    def _miss(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
+        """A poll is late (rule 4): first it is waited for, then its device is given up."""
+        period, overdue = self._period(known.mode), self._overdue_after(known.mode)
+        if known.contact is Contact.ONLINE:
+            known.contact = Contact.OVERDUE
+            self._silences.set(device, now_ms + period)
+            return [Tell(Overdue(device=device, at_ms=now_ms, polled_ms=now_ms - overdue))]
+        known.contact = Contact.OFFLINE
+        polled_ms = now_ms - overdue - period
+        absent = Tell(Absent(device=device, at_ms=now_ms, polled_ms=polled_ms))
+        return [*self._let_go(device, known, now_ms), absent]
+
+    def _settle(self, now_ms: int) -> list[Command]:
+        """The end of rule 4."""
+        if self._settles_ms is None or now_ms < self._settles_ms:
+            return []
+        self._settles_ms = None
+        return [Tell(Settled(started_ms=self._started_ms, at_ms=now_ms))]
+
+    def _offline_after(self, mode: PollMode) -> int:
+        jitter = 0 if mode is PollMode.HELD else self._limits.interval_jitter_percent
+        return offline_after_ms(self._period(mode), jitter_percent=jitter)
 
     def refused_retry(self) -> int:
         """A refused device comes back, but not in step with the others."""
@@ -334,12 +371,12 @@ def _renew(
 ) -> list[Command]:
     """Rule 4 and the first half of rule 5."""
     state = _state(request)
-    if state == known.state and not known.absent and address == known.address:
+    if state == known.state and known.contact is Contact.ONLINE and address == known.address:
         return []
     if request.instance != known.instance:
         known.past = (*known.past, known.instance)[-_PAST_INSTANCES:]
     known.instance, known.mode, known.state = request.instance, request.mode, state
-    known.absent, known.address = False, address
+    known.contact, known.address = Contact.ONLINE, address
     return [_presence(device, request, address=address, at_ms=now_ms)]
 
 

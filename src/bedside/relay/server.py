@@ -73,7 +73,7 @@ class Relay:
         self.config = config
         self.owed = Owed(limits.spool(), config.spool, log=log, news=self._owes)
         self.spool = self.owed.spool
-        self.polls = Polls(limits.polls(), random)
+        self.polls = Polls(limits.polls(), random, now_ms=wall_ms())
         self.pairing = self._make_pairing()
         self.guard = Guard(
             connections_per_device=limits.connections_per_device_count,

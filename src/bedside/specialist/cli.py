@@ -15,6 +15,7 @@ from rich.table import Table
 from bedside.language import (
     N_,
     access_name,
+    contact_name,
     ending_sentence,
     mode_name,
     state_sentence,
@@ -44,7 +45,7 @@ from bedside.specialist.store import (
     session_folders,
 )
 from bedside.specialist.waiting import AT_THE_SITE, News, session_over, wait_until_open
-from bedside.vocabulary import AccessKind, Ending, Mode, SessionId, SessionState
+from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionId, SessionState
 
 __all__ = ["main"]
 
@@ -137,14 +138,11 @@ def devices(
 
 
 def _presence_words(device: Json) -> str:
-    seen = device["presence"]
     if device["locked"]:
         return "✖ " + _(N_("locked"))
-    if seen is None:
-        return "○ " + _(N_("never seen"))
-    if not seen["online"]:
-        return "○ " + _(N_("offline"))
-    return "● " + _(N_("online"))
+    contact = Contact(device["contact"])
+    shape = "●" if contact is Contact.ONLINE else "○"
+    return f"{shape} {contact_name(contact, CONFIG.language)}"
 
 
 def _table(*names: str) -> Table:

@@ -4,7 +4,12 @@ from django.test.utils import CaptureQueriesContext
 
 from bedside.audit.entry import SYSTEM
 from bedside.console.devices.actions import DeviceDetails, do_save_device
-from bedside.console.relays.models import DeviceMessage
+from bedside.console.journal.actions import now_ms
+from bedside.console.relays.actions import do_note_sightings
+from bedside.console.relays.models import DeviceMessage, Relay
+from bedside.protocol.batch import Absent, Overdue
+from bedside.protocol.presence import RELAY_LOST_MS
+from bedside.vocabulary import Contact, DeviceId
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of
 
 pytestmark = pytest.mark.usefixtures("fleet")
@@ -23,7 +28,7 @@ def test_a_device_says_who_it_is_and_where_it_was_seen():
     assert shown["site"] == {"id": "notre-dame", "name": "Hôpital Notre-Dame"}
     assert shown["product"]["id"] == "contrast-injector"
     assert (shown["state"], shown["locked"]) == ("enrolled", False)
-    assert (shown["presence"]["online"], shown["presence"]["relay"]) == (True, "a")
+    assert (shown["contact"], shown["presence"]["relay"]) == ("online", "a")
     assert Api("Marie").get(f"/devices/{FOREIGN}").json()["presence"] is None
 
 
@@ -128,12 +133,36 @@ def test_script_in_a_name_stays_text():
     assert answer["X-Content-Type-Options"] == "nosniff"
 
 
+def by_contact() -> dict[str, list[str]]:
+    """The devices of each contact, as the API filters and as it shows them: the same."""
+    found = {}
+    for contact in Contact:
+        items = Api("Alex").get("/devices", contact=contact).json()["items"]
+        assert {each["contact"] for each in items} <= {contact}
+        if items:
+            found[contact] = [each["id"] for each in items]
+    return found
+
+
 def test_devices_are_filtered_by_contact():
-    names = {
-        contact: [
-            each["id"] for each in Api("Alex").get("/devices", contact=contact).json()["items"]
-        ]
-        for contact in ("online", "offline", "never")
-    }
-    assert names == {"online": [DEVICE], "offline": [], "never": [FOREIGN]}
+    assert by_contact() == {"online": [DEVICE], "never_seen": [FOREIGN]}
+    late = Overdue(device=DeviceId(DEVICE), at_ms=now_ms(), polled_ms=now_ms() - 45_000)
+    do_note_sightings("a", [late], now=now_ms())
+    assert by_contact() == {"overdue": [DEVICE], "never_seen": [FOREIGN]}
+    gone = Absent(device=DeviceId(DEVICE), at_ms=now_ms(), polled_ms=late.polled_ms)
+    do_note_sightings("a", [gone], now=now_ms())
+    assert by_contact() == {"offline": [DEVICE], "never_seen": [FOREIGN]}
+    assert Api("Alex").get(f"/devices/{DEVICE}").json()["presence"]["polled_ms"] == late.polled_ms
+
+
+def test_a_lost_relay_leaves_its_devices_neither_online_nor_offline():
+    heard = now_ms() - RELAY_LOST_MS
+    Relay.objects.filter(pk="a").update(seen_ms=heard)
+    assert by_contact() == {"relay_lost": [DEVICE], "never_seen": [FOREIGN]}
+    (lost, fine) = Api("Alex").get("/relays").json()
+    assert (lost["name"], lost["lost"], lost["seen_ms"]) == ("a", True, heard)
+    assert (fine["name"], fine["lost"], fine["clock_off"]) == ("b", False, False)
+
+
+def test_a_filter_of_no_contact_is_refused():
     assert Api("Alex").get("/devices", contact="soon").status_code == 422

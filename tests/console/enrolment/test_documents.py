@@ -14,7 +14,7 @@ from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import Sequencer
 from bedside.console.journal.signer import log_signer
 from bedside.console.keys import key_store
-from bedside.console.relays.actions import do_note_presence
+from bedside.console.relays.actions import do_note_sightings
 from bedside.console.relays.models import Relay
 from bedside.console.relays.queries import feed_since
 from bedside.pki.host_certificates import open_host_certificate
@@ -55,7 +55,7 @@ def console(settings, tmp_path):
 def device(tmp_path):
     device = Device.born(tmp_path / "device")
     device.enrol(offer().code)
-    do_note_presence("a", seen(), now=NOW)
+    do_note_sightings("a", [seen()], now=NOW)
     return device
 
 

@@ -38,9 +38,15 @@ def test_an_assertion_counts_once(relay):
 
 
 def test_an_assertion_ends(relay):
-    check_assertion(relay.assertion(NOW), now=NOW + 89_000)
-    assert reason(relay.assertion(NOW), now=NOW + 92_000) == "expired"
-    assert reason(relay.assertion(NOW), now=NOW - 32_000) == "expired"
+    check_assertion(relay.assertion(NOW), now=NOW + 659_000)
+    assert reason(relay.assertion(NOW), now=NOW + 662_000) == "expired"
+    assert reason(relay.assertion(NOW), now=NOW - 602_000) == "expired"
+
+
+@pytest.mark.parametrize("offset_ms", [300_000, -300_000])
+def test_a_relay_whose_clock_is_wrong_is_heard_and_known_for_it(relay, offset_ms):
+    assert check_assertion(relay.assertion(NOW + offset_ms), now=NOW) == "a"
+    assert Relay.objects.get(pk="a").offset_ms == offset_ms
 
 
 @pytest.mark.parametrize(

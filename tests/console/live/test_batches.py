@@ -7,18 +7,28 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.live.batches import Applied, do_apply_batch
 from bedside.console.relays.actions import do_end_tunnel
+from bedside.console.relays.models import Relay
 from bedside.console.relays.queries import feed_since, presence
 from bedside.protocol.batch import (
     Absent,
     Delivered,
     Refused,
     Report,
+    Settled,
     SupersededInstanceReturned,
     TunnelClosed,
     TunnelOpened,
 )
 from bedside.protocol.feed import DeviceRefused
-from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, SessionId, SessionState
+from bedside.vocabulary import (
+    Contact,
+    DeviceId,
+    Ending,
+    Gate,
+    JournalAction,
+    SessionId,
+    SessionState,
+)
 from tests.console.live.world import LiveRelay, ask_for_session
 from tests.console.relays.world import seen
 from tests.console.world import DEVICE, actions_of
@@ -28,6 +38,10 @@ pytestmark = pytest.mark.django_db
 
 def tell(relay: LiveRelay, *events, later_ms: int = 0):
     return do_apply_batch(relay.name, relay.batch(*events), now=now_ms() + later_ms).devices
+
+
+def gone(device=DEVICE) -> Absent:
+    return Absent(device=DeviceId(device), at_ms=now_ms(), polled_ms=now_ms() - 75_000)
 
 
 def opened(session: str, index: int = 0) -> TunnelOpened:
@@ -82,10 +96,10 @@ def test_a_batch_of_which_we_have_a_part_is_answered_with_how_far_we_are(relay):
 
 
 def test_a_device_comes_goes_and_moves(relay):
-    tell(relay, Absent(device=DeviceId(DEVICE), at_ms=now_ms()))
-    assert not presence(DEVICE).online
+    tell(relay, gone())
+    assert presence(DEVICE).contact is Contact.OFFLINE
     tell(relay, seen(now_ms(), instance="b"))
-    assert presence(DEVICE).online
+    assert presence(DEVICE).contact is Contact.ONLINE
     tell(LiveRelay("b", relay.key), seen(now_ms(), instance="b"))
     assert presence(DEVICE).relay == "b"
     assert actions_of(action="device:presence:changed") == ["device:presence:changed"] * 3
@@ -97,9 +111,39 @@ def test_a_relay_whose_clock_is_ahead_does_not_freeze_a_device(relay):
     assert presence(DEVICE).relay == "b"
 
 
+def test_a_relay_whose_clock_is_five_minutes_slow_is_put_right(relay):
+    Relay.objects.filter(pk="b").update(offset_ms=-300_000)
+    tell(LiveRelay("b", relay.key), seen(now_ms() - 300_000, instance="a"))
+    here = presence(DEVICE)
+    assert (here.relay, abs(here.polled_ms - now_ms()) < 5_000) == ("b", True)
+
+
+def test_many_devices_at_once_are_one_entry_of_the_journal(relay):
+    session = ask_for_session()
+    others = [f"CI-9{number:02}" for number in range(30)]
+    tell(relay, *[seen(now_ms(), device=each) for each in others])
+    tell(relay, *[gone(each) for each in [DEVICE, *others]])
+    assert actions_of(action="relay:presence:changed") == ["relay:presence:changed"] * 2
+    told = JournalRow.objects.filter(action="device:presence:changed", device__in=others)
+    assert not told.exists()
+    assert actions_of(action="device:presence:changed", device=DEVICE)[-1:]
+    session.refresh_from_db()
+    assert session.ending == "device_lost"
+
+
+def test_a_relay_that_was_restarted_loses_whom_it_does_not_see_again(relay):
+    session = ask_for_session()
+    started = now_ms() + 1_000
+    told = tell(relay, Settled(started_ms=started, at_ms=started), later_ms=75_000)
+    assert told == {DEVICE}
+    assert presence(DEVICE).contact is Contact.OFFLINE
+    session.refresh_from_db()
+    assert session.ending == "device_lost"
+
+
 def test_a_lost_device_ends_what_waits_for_it(relay):
     session = ask_for_session()
-    tell(relay, Absent(device=DeviceId(DEVICE), at_ms=now_ms()))
+    tell(relay, gone())
     session.refresh_from_db()
     assert (session.state, session.ending) == ("ended", "device_lost")
 

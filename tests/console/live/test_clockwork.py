@@ -1,11 +1,14 @@
 import pytest
 
 from bedside.console.journal.actions import now_ms
+from bedside.console.journal.models import JournalRow
 from bedside.console.journal.queries import log_status
 from bedside.console.live.clockwork import Clockwork, Duty
-from bedside.console.relays.models import DeviceMessage, DevicePresence, Relay
+from bedside.console.relays.models import DeviceMessage, Relay
 from bedside.console.relays.queries import presence
 from bedside.console.wake import listen
+from bedside.protocol.presence import RELAY_LOST_MS
+from bedside.vocabulary import Contact
 from tests.console.live.world import ask_for_session
 from tests.console.world import DEVICE
 
@@ -40,16 +43,31 @@ def test_an_unanswered_request_ends_and_its_order_expires(clockwork):
     assert [order.delivered for order in orders if order.closed_ms is None] == []
 
 
-@pytest.mark.parametrize(("silent_ms", "online"), [(MINUTE, True), (2 * MINUTE, False)])
-def test_the_devices_of_a_silent_relay_are_lost_there(clockwork, silent_ms, online):
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_waits_at_a_silent_relay_ends_and_its_devices_are_not_called_offline(clockwork, lost):
     now = now_ms()
-    DevicePresence.objects.update(at_ms=now - 10 * MINUTE)
-    Relay.objects.update(seen_ms=now - silent_ms)
     session = ask_for_session()
+    Relay.objects.filter(pk="a").update(seen_ms=now - RELAY_LOST_MS + (0 if lost else MINUTE))
     clockwork.turn(now)
-    assert presence(DEVICE).online is online
+    assert presence(DEVICE).contact is (Contact.RELAY_LOST if lost else Contact.ONLINE)
     session.refresh_from_db()
-    assert session.ending == ("" if online else "device_lost")
+    assert session.ending == ("device_lost" if lost else "")
+
+
+def test_a_relay_that_is_lost_and_comes_back_is_said_once_each(clockwork):
+    now = now_ms()
+    Relay.objects.filter(pk="a").update(seen_ms=now - RELAY_LOST_MS)
+    for turn in range(3):
+        clockwork.turn(now + turn * MINUTE)
+    Relay.objects.filter(pk="a").update(seen_ms=now + 3 * MINUTE, offset_ms=300_000)
+    for turn in range(3, 6):
+        clockwork.turn(now + turn * 16_000 + 2 * MINUTE)
+    told = JournalRow.objects.filter(action__startswith="relay:c").order_by("pk")
+    assert list(told.values_list("action", flat=True)) == [
+        "relay:contact:lost",
+        "relay:contact:restored",
+        "relay:clock:changed",
+    ]
 
 
 def test_a_duty_that_fails_keeps_no_other_from_its_work(clockwork, caplog):

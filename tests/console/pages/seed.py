@@ -137,10 +137,13 @@ def enrol_now(device: str, folder: Path) -> None:
 def leave(device: str, now: int) -> None:
     from django.db import transaction
 
-    from bedside.console.live.batches import do_note_lost_device
+    from bedside.console.live.sightings import do_apply_sightings
+    from bedside.protocol.batch import Absent
+    from bedside.vocabulary import DeviceId
 
+    gone = Absent(device=DeviceId(device), at_ms=now, polled_ms=now)
     with transaction.atomic():
-        do_note_lost_device("a", device, at_ms=now, now=now)
+        do_apply_sightings("a", [gone], now=now)
 
 
 def lock(device: str, reason: str) -> None:

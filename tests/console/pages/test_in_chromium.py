@@ -217,7 +217,7 @@ def test_presence_changes_without_a_reload(visit, console):
     expect(page.locator("#following")).to_have_text("Live")
     expect(row).to_contain_text("Online")
     console.run("tests.console.pages.acts", "leave", "CI-20390")
-    expect(row).to_contain_text("Not online")
+    expect(row).to_contain_text("Offline")
 
 
 def test_a_lost_stream_is_said_and_the_page_asks_by_itself(visit, console):

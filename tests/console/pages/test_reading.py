@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("fleet")
         ({"q": "injector"}, DEVICE, FOREIGN),
         ({"q": "mary"}, FOREIGN, DEVICE),
         ({"contact": "online"}, DEVICE, FOREIGN),
-        ({"contact": "never"}, FOREIGN, DEVICE),
+        ({"contact": "never_seen"}, FOREIGN, DEVICE),
         ({"state": "registered"}, FOREIGN, DEVICE),
         ({"site": "notre-dame"}, DEVICE, FOREIGN),
     ],

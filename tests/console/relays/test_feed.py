@@ -4,7 +4,7 @@ from django.db import transaction
 from bedside.console.relays.actions import (
     do_end_tunnel,
     do_note_delivered,
-    do_note_presence,
+    do_note_sightings,
     do_open_tunnel,
     do_refuse_device,
     do_restore_device,
@@ -22,7 +22,7 @@ from tests.console.relays.world import DEVICE, NOW, SESSION, add_relays, seen
 @pytest.fixture
 def fleet(db):
     add_relays("a", "b")
-    do_note_presence("a", seen(), now=NOW)
+    do_note_sightings("a", [seen()], now=NOW)
 
 
 def send(kind=MessageKind.ORDER, *, session=SESSION, expires_ms=NOW + 60_000, now=NOW):
@@ -133,7 +133,7 @@ def test_a_device_that_was_never_seen_finds_its_order_where_it_appears(db):
     assert send() is None
     open_tunnel(relay="")
     assert news("b", "") == []
-    do_note_presence("b", seen(), now=NOW)
+    do_note_sightings("b", [seen()], now=NOW)
     assert news("b", "0") == ["tunnel", "message"]
 
 
@@ -141,7 +141,7 @@ def test_what_waits_follows_the_device_to_another_relay_tunnel_first(fleet):
     send()
     open_tunnel()
     before = feed_since("a", "", now=NOW).cursor
-    do_note_presence("b", seen(NOW + 1), now=NOW + 1)
+    do_note_sightings("b", [seen(NOW + 1)], now=NOW + 1)
     assert news("a", before) == ["message_withdrawn"]
     assert news("b", before) == ["tunnel", "message"]
 
@@ -151,7 +151,7 @@ def test_what_was_delivered_does_not_follow(fleet):
     open_tunnel()
     message = feed_since("a", "0", now=NOW).events[0]
     do_note_delivered(DEVICE, message.id, now=NOW)
-    do_note_presence("b", seen(NOW + 1), now=NOW + 1)
+    do_note_sightings("b", [seen(NOW + 1)], now=NOW + 1)
     assert news("b", "") == []
     assert news("a", "") == ["tunnel"]
 

@@ -6,7 +6,7 @@ from bedside.console.service_sessions.actions import (
     do_apply_tunnel_event,
     do_end_due_sessions,
     do_end_session,
-    do_end_sessions_of_lost_device,
+    do_end_sessions_of_lost_devices,
     do_mark_cloned,
     do_note_delivered,
 )
@@ -192,7 +192,7 @@ def test_a_live_session_ends_at_its_absolute_limit_and_not_before():
 
 def test_a_lost_device_ends_what_waits_and_leaves_what_is_live_to_its_expiry():
     waiting, working = requested(), live(requested())
-    assert do_end_sessions_of_lost_device(DEVICE, now=now_ms()) == 1
+    assert do_end_sessions_of_lost_devices({DEVICE}, now=now_ms()) == 1
     waiting.refresh_from_db()
     working.refresh_from_db()
     assert (waiting.ending, working.state) == ("device_lost", "live_control")

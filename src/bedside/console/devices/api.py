@@ -1,7 +1,7 @@
 """REST: the fleet, one device, and its enrolment."""
 
 import base64
-from typing import Any, Literal
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -13,12 +13,18 @@ from bedside.console.devices.actions import DeviceDetails, do_offer_enrolment, d
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device, find_devices
 from bedside.console.enrolment.actions import NoRelayError
-from bedside.console.relays.queries import DeviceSeen, presence, presences
+from bedside.console.relays.queries import (
+    DeviceSeen,
+    RelayHeard,
+    presence,
+    presences,
+    relays_heard,
+)
 from bedside.console.rest.bodies import Body, PageQuery
 from bedside.console.rest.cursors import page_after
 from bedside.console.rest.problems import ProblemError
 from bedside.policy.facts import DeviceState
-from bedside.vocabulary import Activity, DeviceId, Permission, PollMode
+from bedside.vocabulary import Activity, Contact, DeviceId, Permission, PollMode
 
 router = Router(tags=["devices"])
 
@@ -31,11 +37,16 @@ class Named(Schema):
 
 
 class PresenceAnswer(Schema):
-    """Where a device was last seen; `at_ms` is the last change that it told of."""
+    """Where a device was last seen.
 
-    online: bool
+    `at_ms` is its last change, `polled_ms` its last poll that the console knows of, `relay_seen_ms`
+    when its relay was last heard (0: never); all by the console's clock, in Unix milliseconds.
+    """
+
     relay: str
     at_ms: int
+    polled_ms: int
+    relay_seen_ms: int
     activity: Activity
     mode: PollMode
     version: str
@@ -45,7 +56,10 @@ class PresenceAnswer(Schema):
 
 
 class DeviceAnswer(Schema):
-    """A device; `presence` is null until it was seen once."""
+    """A device; `presence` is null until it was seen once.
+
+    `contact` says whether it polls. `relay_lost`: nothing is heard of its relay, so nobody knows.
+    """
 
     id: str
     display_name: str
@@ -55,7 +69,23 @@ class DeviceAnswer(Schema):
     state: DeviceState
     locked: bool
     lock_reason: str | None
+    contact: Contact
     presence: PresenceAnswer | None
+
+
+class RelayAnswer(Schema):
+    """A relay as the console hears it.
+
+    `lost`: nothing was heard for 75 s, so nobody knows what its devices do. `offset_ms` is its clock
+    less the console's, to within a second or two; from 5 s (`clock_off`) its times are put right.
+    """
+
+    name: str
+    host: str
+    seen_ms: int | None
+    lost: bool
+    offset_ms: int
+    clock_off: bool
 
 
 class DevicesPage(Schema):
@@ -71,7 +101,7 @@ class DevicesQuery(PageQuery):
     search: str = Field("", max_length=100)
     state: DeviceState | None = None
     site: str = Field("", max_length=64)
-    contact: Literal["online", "offline", "never"] | None = None
+    contact: Contact | None = None
 
 
 class DeviceBody(Body):
@@ -103,12 +133,19 @@ def list_devices(request: HttpRequest, query: Query[DevicesQuery]) -> dict[str, 
         search=query.search,
         state=query.state,
         site=query.site,
-        contact=query.contact or "",
+        contact=query.contact,
     )
     page = page_after(found, query.cursor, limit=query.limit)
     seen = presences(device.pk for device in page.rows)
     rows = [_device(device, seen.get(DeviceId(device.pk))) for device in page.rows]
     return {"items": rows, "next": page.next}
+
+
+@router.get("/relays", response=list[RelayAnswer], operation_id="listRelays")
+def list_relays(request: HttpRequest) -> list[RelayHeard]:
+    """Return every relay: when it was last heard, and how far its clock is off."""
+    check_permission(caller(request), Permission.DEVICES_DEVICE_READ)
+    return list(relays_heard())
 
 
 @router.get("/devices/{device_id}", response=DeviceAnswer, operation_id="getDevice")
@@ -160,5 +197,6 @@ def _device(device: Device, seen: DeviceSeen | None) -> dict[str, Any]:
         "state": device.state,
         "locked": bool(device.lock_reason),
         "lock_reason": device.lock_reason or None,
+        "contact": seen.contact if seen else Contact.NEVER_SEEN,
         "presence": seen,
     }

@@ -18,11 +18,12 @@ from bedside.console.accounts.queries import (
 from bedside.console.devices.models import Device, Product
 from bedside.console.enrolment.facts import DeviceFacts
 from bedside.console.relays.models import DevicePresence, UnseenDevice
+from bedside.console.relays.queries import devices_in_contact
 from bedside.language import Language
 from bedside.policy.facts import DeviceState
 from bedside.protocol.profile import ProductProfile, parse_profile
 from bedside.protocol.shapes import Site
-from bedside.vocabulary import DeviceId, Permission, PollMode
+from bedside.vocabulary import Contact, DeviceId, Permission, PollMode
 
 __all__ = ["access_device", "device_facts", "find_devices", "profile_of", "visible_devices"]
 
@@ -61,12 +62,9 @@ def find_devices(
     search: str = "",
     state: DeviceState | None = None,
     site: str = "",
-    contact: str = "",
+    contact: Contact | None = None,
 ) -> QuerySet[Device]:
-    """Return the visible devices whose name, place or site holds `search`, in the order of ids.
-
-    `contact` is `online`, `offline` or `never`; empty: any.
-    """
+    """Return the visible devices whose name, place or site holds `search`, in the order of ids."""
     devices = _in_contact(visible_devices(user), contact)
     if state is not None:
         devices = devices.filter(state=state)
@@ -91,15 +89,13 @@ def _begins(name: str) -> Q:
     return Q(id__gte=name, id__lt=name + "~")
 
 
-def _in_contact(devices: QuerySet[Device], contact: str) -> QuerySet[Device]:
-    seen = DevicePresence.objects.filter(device=OuterRef("pk"))
-    if contact == "online":
-        return devices.filter(Exists(seen.filter(online=True)))
-    if contact == "offline":
-        return devices.filter(Exists(seen.filter(online=False)))
-    if contact == "never":
+def _in_contact(devices: QuerySet[Device], contact: Contact | None) -> QuerySet[Device]:
+    if contact is None:
+        return devices
+    if contact is Contact.NEVER_SEEN:
         return devices.filter(pk__in=UnseenDevice.objects.values("device"))
-    return devices
+    seen = DevicePresence.objects.filter(devices_in_contact(contact), device=OuterRef("pk"))
+    return devices.filter(Exists(seen))
 
 
 def profile_of(product: Product) -> ProductProfile:

@@ -1,4 +1,4 @@
-"""What a relay tells, applied: each batch once, each event by itself.
+"""What a relay tells, applied: each batch once, what it says of polls together, the rest by itself.
 
 An event that we fail to apply is logged and passed over, because the relay would otherwise offer
 the same batch for ever; nothing signed is lost by that: a device repeats what was not receipted.
@@ -7,44 +7,51 @@ the same batch for ever; nothing signed is lost by that: a device repeats what w
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.db import transaction
 
 from bedside.audit.entry import Thing
-from bedside.console.enrolment.actions import do_quarantine_clone
-from bedside.console.journal.actions import device_actor, record, relay_actor
+from bedside.console.journal.actions import record, relay_actor
 from bedside.console.journal.queries import count_since
 from bedside.console.live.reports import do_receive_report
+from bedside.console.live.sightings import (
+    do_apply_settled,
+    do_apply_sightings,
+    do_quarantine,
+)
 from bedside.console.log import told
 from bedside.console.relays.actions import (
+    Sighting,
     do_accept_batch,
-    do_note_absent,
     do_note_delivered,
-    do_note_presence,
     do_note_tunnel_opened,
 )
-from bedside.console.relays.queries import tunnel_place
+from bedside.console.relays.queries import relay_offset, tunnel_place
 from bedside.console.service_sessions import actions as sessions
 from bedside.protocol.batch import (
     Absent,
     Batch,
     Delivered,
+    Overdue,
     Presence,
     Refused,
     RelayEvent,
     Report,
+    Settled,
     SupersededInstanceReturned,
     TunnelClosed,
     TunnelOpened,
 )
+from bedside.protocol.presence import relay_time
 from bedside.vocabulary import JournalAction, MessageKind, Outcome
 
-__all__ = ["Applied", "do_apply_batch", "do_note_lost_device"]
+__all__ = ["Applied", "do_apply_batch"]
 
 _log = logging.getLogger("bedside.live")
 _MINUTE_MS = 60_000
 _REFUSALS_A_MINUTE = 20
+_TIMES = ("at_ms", "polled_ms", "started_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +63,72 @@ class Applied:
 
 
 def do_apply_batch(relay: str, batch: Batch, *, now: int) -> Applied:
-    """Apply a batch unless any of it was applied before (`docs/protocol/batch.md`, 14.4)."""
+    """Apply a batch unless any of it was applied before (`docs/protocol/batch.md`, 14.4).
+
+    What a batch says of polls is applied first and together; whatever else it says, one by one, in
+    order; and what has waited for devices that are now nowhere ends last.
+    """
     with transaction.atomic():
         is_new, has = do_accept_batch(relay, batch.boot, batch.sequence, first=batch.first, now=now)
         if not is_new:
             return Applied(has)
-        for event in batch.events:
-            try:
-                with transaction.atomic():
-                    _APPLY[type(event)](relay, event, now)
-            except Exception:  # noqa: BLE001 - see above
-                kind = str(event.FIXED["kind"])
-                _log.exception(
-                    "an event %s of relay %s was passed over",
-                    kind,
-                    relay,
-                    extra=told("event_passed_over", kind=kind, relay=relay, device=_device(event)),
-                )
-    return Applied(has, frozenset(filter(None, map(_device, batch.events))))
+        offset_ms = relay_offset(relay)
+        events = [_put_right(event, offset_ms, now) for event in batch.events]
+        lost = _apply_sightings(relay, [each for each in events if _is_sighting(each)], now)
+        for event in events:
+            if not _is_sighting(event):
+                lost |= _apply(relay, event, now)
+        sessions.do_end_sessions_of_lost_devices(lost, now=now)
+    return Applied(has, frozenset(filter(None, map(_device, events))) | lost)
 
 
-def do_note_lost_device(relay: str, device: str, *, at_ms: int, now: int) -> None:
-    """Note that a device polls nowhere any more, and end what waited for it there."""
-    if do_note_absent(relay, device, at_ms=at_ms):
-        _tell_presence(device, relay, "offline", at_ms)
-        sessions.do_end_sessions_of_lost_device(device, now=now)
+def _apply_sightings(relay: str, events: list[Any], now: int) -> set[str]:
+    if not events:
+        return set()
+    try:
+        with transaction.atomic():
+            return set(do_apply_sightings(relay, events, now=now))
+    except Exception:  # noqa: BLE001 - one of them must not cost the others
+        _log.exception(
+            "the sightings of relay %s are applied one by one",
+            relay,
+            extra=told("sightings_failed", relay=relay),
+        )
+    return set().union(*(_apply(relay, event, now) for event in events))
 
 
-def _presence(relay: str, event: Presence, now: int) -> None:
+def _apply(relay: str, event: RelayEvent, now: int) -> set[str]:
+    """Apply one event; return the devices that are nowhere by it."""
+    try:
+        with transaction.atomic():
+            if _is_sighting(event):
+                return set(do_apply_sightings(relay, [event], now=now))
+            if isinstance(event, Settled):
+                return set(do_apply_settled(relay, event, now=now))
+            _APPLY[type(event)](relay, event, now)
+    except Exception:  # noqa: BLE001 - see above
+        kind = str(event.FIXED["kind"])
+        _log.exception(
+            "an event %s of relay %s was passed over",
+            kind,
+            relay,
+            extra=told("event_passed_over", kind=kind, relay=relay, device=_device(event)),
+        )
+    return set()
+
+
+def _is_sighting(event: RelayEvent) -> TypeGuard[Sighting]:
+    return isinstance(event, Presence | Overdue | Absent)
+
+
+def _put_right(event: RelayEvent, offset_ms: int, now: int) -> RelayEvent:
     # A clock that is ahead must not make what really happens next look old.
-    event = replace(event, at_ms=min(event.at_ms, now))
-    change = do_note_presence(relay, event, now=now)
-    if change.cloned:
-        _quarantine(relay, event.device, event.instance, now)
-    elif change.came_online or change.moved_from:
-        _tell_presence(event.device, relay, "online", event.at_ms)
-
-
-def _absent(relay: str, event: Absent, now: int) -> None:
-    do_note_lost_device(relay, event.device, at_ms=min(event.at_ms, now), now=now)
+    times: dict[str, Any] = {
+        name: relay_time(getattr(event, name), offset_ms=offset_ms, now=now)
+        for name in _TIMES
+        if hasattr(event, name)
+    }
+    return replace(event, **times)
 
 
 def _report(relay: str, event: Report, now: int) -> None:
@@ -104,17 +138,15 @@ def _report(relay: str, event: Report, now: int) -> None:
 def _delivered(relay: str, event: Delivered, now: int) -> None:
     known = do_note_delivered(event.device, event.id, now=now)
     if known and known[0] is MessageKind.ORDER:
-        sessions.do_note_delivered(known[1], at_ms=min(event.at_ms, now), relay=relay)
+        sessions.do_note_delivered(known[1], at_ms=event.at_ms, relay=relay)
 
 
-def _tunnel_opened(relay: str, event: TunnelOpened, now: int) -> None:
+def _tunnel_opened(relay: str, event: TunnelOpened, _now: int) -> None:
     device = _device_of_tunnel(relay, event.session)
     if device is None:
         return
     do_note_tunnel_opened(event.session)
-    sessions.do_apply_tunnel_event(
-        event.session, "opened", relay=relay, at_ms=min(event.at_ms, now)
-    )
+    sessions.do_apply_tunnel_event(event.session, "opened", relay=relay, at_ms=event.at_ms)
     record(
         JournalAction.SESSION_TUNNEL_OPENED,
         actor=relay_actor(relay),
@@ -122,11 +154,11 @@ def _tunnel_opened(relay: str, event: TunnelOpened, now: int) -> None:
         device=device,
         session=event.session,
         detail={"index": event.index, "relay": relay},
-        at_ms=min(event.at_ms, now),
+        at_ms=event.at_ms,
     )
 
 
-def _tunnel_closed(relay: str, event: TunnelClosed, now: int) -> None:
+def _tunnel_closed(relay: str, event: TunnelClosed, _now: int) -> None:
     device = _device_of_tunnel(relay, event.session)
     if device is None:
         return
@@ -139,7 +171,7 @@ def _tunnel_closed(relay: str, event: TunnelClosed, now: int) -> None:
         "closed",
         relay=relay,
         reason=event.reason,
-        at_ms=min(event.at_ms, now),
+        at_ms=event.at_ms,
         **moved,
     )
     record(
@@ -149,7 +181,7 @@ def _tunnel_closed(relay: str, event: TunnelClosed, now: int) -> None:
         device=device,
         session=event.session,
         detail={"index": event.index, "relay": relay, "reason_code": event.reason, **moved},
-        at_ms=min(event.at_ms, now),
+        at_ms=event.at_ms,
     )
 
 
@@ -172,28 +204,12 @@ def _refused(relay: str, event: Refused, now: int) -> None:
         outcome=Outcome.REFUSED,
         gate=event.gate,
         detail={**detail, "serial": event.serial} if event.serial else detail,
-        at_ms=min(event.at_ms, now),
+        at_ms=event.at_ms,
     )
 
 
 def _superseded(relay: str, event: SupersededInstanceReturned, now: int) -> None:
-    _quarantine(relay, event.device, event.instance, now)
-
-
-def _quarantine(relay: str, device: str, instance: str, now: int) -> None:
-    actor = relay_actor(relay)
-    if do_quarantine_clone(device, instance=instance, relay=relay, actor=actor, now=now):
-        sessions.do_mark_cloned(device, now=now)
-
-
-def _tell_presence(device: str, relay: str, presence: str, at_ms: int) -> None:
-    record(
-        JournalAction.DEVICE_PRESENCE_CHANGED,
-        actor=device_actor(device),
-        thing=Thing("device", device),
-        detail={"presence": presence, "relay": relay},
-        at_ms=at_ms,
-    )
+    do_quarantine(relay, event.device, event.instance, now=now)
 
 
 def _device_of_tunnel(relay: str, session: str) -> str | None:
@@ -207,9 +223,7 @@ def _device(event: RelayEvent) -> str | None:
 
 
 _APPLY: dict[type[RelayEvent], Callable[[str, Any, int], None]] = {
-    Absent: _absent,
     Delivered: _delivered,
-    Presence: _presence,
     Refused: _refused,
     Report: _report,
     SupersededInstanceReturned: _superseded,

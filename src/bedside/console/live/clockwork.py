@@ -21,21 +21,20 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer
-from bedside.console.live.batches import do_note_lost_device
 from bedside.console.live.postman import Postman
 from bedside.console.log import told
 from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
-from bedside.console.relays.actions import do_expire_messages, do_forget_old
-from bedside.console.relays.queries import silent_relays
-from bedside.console.service_sessions.actions import do_end_due_sessions
+from bedside.console.relays.actions import do_expire_messages, do_forget_old, do_note_relays
+from bedside.console.service_sessions.actions import (
+    do_end_due_sessions,
+    do_end_sessions_at_lost_relay,
+)
 
 __all__ = ["Clockwork", "Duty"]
 
 _log = logging.getLogger("bedside.worker")
 _SEAL_MS = 100
-# A relay asks every 25 seconds: three of these missed, and its devices cannot be reached there.
-_SILENT_RELAY_MS = 75_000
 
 
 @dataclass
@@ -148,10 +147,9 @@ def _expire(now: int) -> None:
 
 
 def _lose_silent_relays(now: int) -> None:
-    for relay, devices in silent_relays(since_ms=now - _SILENT_RELAY_MS):
-        for device in devices:
-            with transaction.atomic():
-                do_note_lost_device(relay, device, at_ms=now, now=now)
+    with transaction.atomic():
+        for relay in do_note_relays(now=now):
+            do_end_sessions_at_lost_relay(relay, now=now)
 
 
 def _forget(now: int) -> None:

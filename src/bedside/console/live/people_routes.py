@@ -26,7 +26,7 @@ from bedside.console.live.watch import Watch
 from bedside.console.relays.queries import DeviceSeen, presences
 from bedside.console.service_sessions.queries import access_session, session_view
 from bedside.protocol.http import Request
-from bedside.vocabulary import DeviceId, SessionState
+from bedside.vocabulary import Contact, DeviceId, SessionState
 
 __all__ = ["PeopleRoutes"]
 
@@ -191,10 +191,11 @@ def _device_words(device: str, state: str, seen: DeviceSeen | None) -> dict[str,
     return {
         "device": device,
         "state": state,
-        "online": seen.online if seen else False,
+        "contact": seen.contact if seen else Contact.NEVER_SEEN,
         "activity": seen.activity if seen else None,
         "relay": seen.relay if seen else None,
         "at_ms": seen.at_ms if seen else None,
+        "polled_ms": seen.polled_ms if seen else None,
         "version": seen.version if seen else None,
     }
 

@@ -18,9 +18,9 @@ from bedside.console.pages.words import (
     language,
 )
 from bedside.console.sites.queries import visible_sites
-from bedside.language import action_sentence, gate_sentence
+from bedside.language import action_sentence, contact_name, gate_sentence
 from bedside.policy.facts import RequestFacts
-from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode
+from bedside.vocabulary import AccessKind, Contact, Gate, JournalAction, Mode
 
 __all__ = ["FleetFilters", "JournalFilters", "LockForm", "RequestForm", "SessionFilters"]
 
@@ -86,20 +86,15 @@ class FleetFilters(FilterForm):
         required=False,
         choices=[_ALL, *((state.value, name) for state, name in DEVICE_STATES.items())],
     )
-    contact = forms.ChoiceField(
-        label=_("Contact"),
-        required=False,
-        choices=[
-            _ALL,
-            ("online", _("Online")),
-            ("offline", _("Not online")),
-            ("never", _("Never seen")),
-        ],
-    )
+    contact = forms.ChoiceField(label=_("Contact"), required=False)
 
     def __init__(self, data: Any, *, user: User) -> None:
         super().__init__(data)
         name_organisation(self, "site", visible_sites(user))
+        contacts = self.fields["contact"]
+        assert isinstance(contacts, forms.ChoiceField)
+        words = [(each.value, contact_name(each, language())) for each in Contact]
+        contacts.choices = [_ALL, *words]
 
 
 class SessionFilters(FilterForm):

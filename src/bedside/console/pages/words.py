@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from bedside.language import Language, country_name, parse_language
+from bedside.language import Language, contact_name, country_name, parse_language
 from bedside.policy.decide import Obligation
 from bedside.policy.facts import DeviceState, LockScope
 from bedside.protocol.site import SitePolicy
 from bedside.vocabulary import (
     AccessKind,
     Activity,
+    Contact,
     Ending,
     Gate,
     Mode,
@@ -45,6 +46,7 @@ __all__ = [
     "SITE_RULES",
     "Look",
     "bytes_text",
+    "contact_look",
     "device_look",
     "fact_text",
     "language",
@@ -82,6 +84,13 @@ _DEVICE_LOOKS = {
     DeviceState.ENROLLED: Look("good", "circle-check"),
     DeviceState.CLONED: Look("bad", "alert-triangle"),
     DeviceState.REVOKED: Look("bad", "ban"),
+}
+_CONTACT_LOOKS = {
+    Contact.ONLINE: Look("good", "plug-connected"),
+    Contact.OVERDUE: Look("wait", "clock"),
+    Contact.OFFLINE: Look("bad", "plug-connected-x"),
+    Contact.RELAY_LOST: Look("off", "help-circle"),
+    Contact.NEVER_SEEN: Look("off", "point"),
 }
 ACTIVITIES = {
     Activity.IDLE: _("Nobody is connected"),
@@ -343,6 +352,11 @@ def device_look(state: DeviceState, *, locked: bool) -> tuple[Look, str]:
     if locked and state is DeviceState.ENROLLED:
         return Look("wait", "lock"), str(_("Locked"))
     return _DEVICE_LOOKS[state], str(DEVICE_STATES[state])
+
+
+def contact_look(contact: Contact) -> tuple[Look, str]:
+    """Return how a device's contact looks, and its word."""
+    return _CONTACT_LOOKS[contact], contact_name(contact, language())
 
 
 def minutes_text(seconds: int) -> str:

@@ -39,17 +39,29 @@ class Relay(models.Model):
     assertion_key = models.TextField()
     created_ms = models.BigIntegerField()
     seen_ms = models.BigIntegerField(null=True)
+    """When it last proved itself here."""
+    offset_ms = models.BigIntegerField(default=0, db_default=0)
+    """Its clock less the console's, to within a second or two."""
+    lost_ms = models.BigIntegerField(null=True)
+    """When the journal was told that it is lost; None once it is back."""
+    clock_off = models.BooleanField(default=False, db_default=False)
+    """Whether the journal was told that its clock is wrong."""
 
     def __str__(self) -> str:
         return self.name
 
 
 class DevicePresence(models.Model):
-    """Where a device was last seen, and what it said of itself."""
+    """Where a device was last seen, and what it said of itself; `at_ms` of its last change."""
 
     device = models.CharField(max_length=_ID, primary_key=True)
     relay = models.CharField(max_length=_NAME, db_index=True)
     online = models.BooleanField(default=True, db_index=True)
+    """Until its relay gives it up."""
+    late = models.BooleanField(default=False, db_default=False)
+    """Whether a poll of it is overdue."""
+    polled_ms = models.BigIntegerField(default=0, db_default=0)
+    """The last poll that we know of, by the console's clock."""
     instance = models.CharField(max_length=32)
     at_ms = models.BigIntegerField()
     mode = models.CharField(max_length=16)

@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from django.db.models import OuterRef, Q, Subquery
+
+from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import (
     DeviceMessage,
     DevicePresence,
@@ -25,9 +28,17 @@ from bedside.protocol.feed import (
     TunnelEnded,
     TunnelOffered,
 )
+from bedside.protocol.presence import (
+    CLOCK_OFF_MS,
+    RELAY_LOST_MS,
+    Polling,
+    contact,
+    is_relay_lost,
+)
 from bedside.protocol.shapes import Relay as RelayAddress
 from bedside.vocabulary import (
     Activity,
+    Contact,
     DeviceId,
     Ending,
     Gate,
@@ -39,16 +50,20 @@ from bedside.vocabulary import (
 
 __all__ = [
     "DeviceSeen",
+    "RelayHeard",
     "TunnelPlace",
     "assertion_key",
+    "devices_at",
+    "devices_in_contact",
     "feed_head",
     "feed_since",
     "presence",
     "presences",
     "relay",
+    "relay_offset",
     "relays",
+    "relays_heard",
     "session_of_order",
-    "silent_relays",
     "snapshot",
     "tunnel_place",
 ]
@@ -61,12 +76,18 @@ _AT_ONCE = 160
 
 @dataclass(frozen=True)
 class DeviceSeen:
-    """Where a device was last seen and what it said of itself; `at_ms` of its last change."""
+    """Where a device was last seen and what it said of itself.
+
+    `at_ms` is its last change, `polled_ms` its last poll that we know of, `relay_seen_ms` when its
+    relay was last heard (0: never); all in Unix milliseconds.
+    """
 
     device: DeviceId
     relay: RelayName
-    online: bool
+    contact: Contact
     at_ms: int
+    polled_ms: int
+    relay_seen_ms: int
     activity: Activity
     mode: PollMode
     version: str
@@ -74,6 +95,11 @@ class DeviceSeen:
     address: str
     journal_size: int
     journal_head: str
+
+    @property
+    def online(self) -> bool:
+        """Whether it polls, as far as its relay and the console know."""
+        return self.contact in (Contact.ONLINE, Contact.OVERDUE)
 
 
 @dataclass(frozen=True)
@@ -91,22 +117,82 @@ def presence(device: str) -> DeviceSeen | None:
 
 def presences(devices: Iterable[str]) -> dict[DeviceId, DeviceSeen]:
     """Return where these devices were last seen; who never was is absent."""
+    moment = now_ms()
+    heard = Relay.objects.filter(pk=OuterRef("relay")).values("seen_ms")[:1]
+    rows = DevicePresence.objects.filter(pk__in=list(devices)).annotate(heard_ms=Subquery(heard))
+    return {DeviceId(row.device): _seen(row, row.heard_ms, moment) for row in rows}
+
+
+def _seen(row: DevicePresence, heard_ms: int | None, now: int) -> DeviceSeen:
+    polling = Polling(online=row.online, late=row.late, relay_seen_ms=heard_ms)
+    return DeviceSeen(
+        device=DeviceId(row.device),
+        relay=RelayName(row.relay),
+        contact=contact(polling, now=now),
+        at_ms=row.at_ms,
+        polled_ms=row.polled_ms,
+        relay_seen_ms=heard_ms or 0,
+        activity=Activity(row.activity),
+        mode=PollMode(row.mode),
+        version=row.version,
+        configuration=row.configuration,
+        address=row.address,
+        journal_size=row.journal_size,
+        journal_head=row.journal_head,
+    )
+
+
+def devices_in_contact(kind: Contact) -> Q:
+    """Return the condition on DevicePresence for one contact but NEVER_SEEN, which has no row."""
+    lost_before = now_ms() - RELAY_LOST_MS
+    known = Relay.objects.filter(seen_ms__gt=lost_before).values("name")
     return {
-        DeviceId(row.device): DeviceSeen(
-            device=DeviceId(row.device),
-            relay=RelayName(row.relay),
-            online=row.online,
-            at_ms=row.at_ms,
-            activity=Activity(row.activity),
-            mode=PollMode(row.mode),
-            version=row.version,
-            configuration=row.configuration,
-            address=row.address,
-            journal_size=row.journal_size,
-            journal_head=row.journal_head,
+        Contact.ONLINE: Q(online=True, late=False, relay__in=known),
+        Contact.OVERDUE: Q(online=True, late=True, relay__in=known),
+        Contact.RELAY_LOST: Q(online=True) & ~Q(relay__in=known),
+        Contact.OFFLINE: Q(online=False),
+    }[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayHeard:
+    """What the console knows of a relay's own state; times in Unix milliseconds."""
+
+    name: RelayName
+    host: str
+    seen_ms: int | None
+    """When it was last heard; None: never."""
+    lost: bool
+    offset_ms: int
+    """Its clock less the console's, to within a second or two."""
+    clock_off: bool
+
+
+def relays_heard() -> tuple[RelayHeard, ...]:
+    """Return every relay with when it was heard and how far its clock is off, by name."""
+    moment = now_ms()
+    return tuple(
+        RelayHeard(
+            name=RelayName(row.name),
+            host=row.host,
+            seen_ms=row.seen_ms,
+            lost=is_relay_lost(row.seen_ms, now=moment),
+            offset_ms=row.offset_ms,
+            clock_off=abs(row.offset_ms) >= CLOCK_OFF_MS,
         )
-        for row in DevicePresence.objects.filter(pk__in=list(devices))
-    }
+        for row in Relay.objects.order_by("name")
+    )
+
+
+def relay_offset(name: str) -> int:
+    """Return a relay's clock less the console's in milliseconds; 0 for one that is unknown."""
+    return Relay.objects.filter(pk=name).values_list("offset_ms", flat=True).first() or 0
+
+
+def devices_at(relay: str, devices: Iterable[str]) -> frozenset[DeviceId]:
+    """Return which of these devices were last seen at a relay, and are not given up there."""
+    there = DevicePresence.objects.filter(relay=relay, online=True, pk__in=list(devices))
+    return frozenset(DeviceId(device) for device in there.values_list("device", flat=True))
 
 
 def relays() -> tuple[RelayAddress, ...]:
@@ -135,17 +221,6 @@ def tunnel_place(session: str) -> TunnelPlace | None:
     """Return where a session's tunnel is and whose it is, None where there is none."""
     row = Tunnel.objects.filter(pk=session).first()
     return TunnelPlace(DeviceId(row.device), RelayName(row.relay)) if row else None
-
-
-def silent_relays(*, since_ms: int) -> list[tuple[RelayName, list[DeviceId]]]:
-    """Return the relays that have not asked since a moment, with the devices last seen there."""
-    silent = []
-    for name in Relay.objects.exclude(seen_ms__gt=since_ms).values_list("name", flat=True):
-        there = DevicePresence.objects.filter(relay=name, online=True, at_ms__lt=since_ms)
-        devices = [DeviceId(device) for device in there.values_list("device", flat=True)]
-        if devices:
-            silent.append((RelayName(name), devices))
-    return silent
 
 
 def feed_head() -> int:

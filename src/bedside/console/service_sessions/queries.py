@@ -26,6 +26,7 @@ __all__ = [
     "Present",
     "access_session",
     "covered_by",
+    "devices_in_session",
     "facts_of",
     "find_sessions",
     "open_under",
@@ -45,6 +46,12 @@ class Present:
     session: ServiceSession
     controls: bool = False
     may_control: bool = False
+
+
+def devices_in_session() -> frozenset[str]:
+    """Return the devices on which a session is open."""
+    open_ = ServiceSession.objects.exclude(state=SessionState.ENDED.value)
+    return frozenset(open_.values_list("device_id", flat=True))
 
 
 def visible_sessions(user: User) -> QuerySet[ServiceSession]:

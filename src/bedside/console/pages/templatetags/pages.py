@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 from bedside.console.accounts.queries import is_single_sign_on_offered
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages import words
+from bedside.console.relays.queries import DeviceSeen
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.language import Language, country_name, ending_sentence, state_sentence
 from bedside.policy.facts import DeviceState
 from bedside.site.hours import hours_words
-from bedside.vocabulary import AccessKind, Ending, Mode, SessionState
+from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionState
 
 __all__ = ["register"]
 
@@ -81,6 +82,23 @@ def device_state(state_value: str, lock_reason: str = "") -> SafeString:
     """Return a device's state."""
     look, text = words.device_look(DeviceState(state_value), locked=bool(lock_reason))
     return state(look.tone, look.icon, text)
+
+
+@register.simple_tag
+def contact(seen: DeviceSeen | None, zone: str = "UTC") -> SafeString:
+    """Return whether a device polls, and since when or until when that is known."""
+    reached = seen.contact if seen else Contact.NEVER_SEEN
+    look, text = words.contact_look(reached)
+    shown = state(look.tone, look.icon, text)
+    if seen is None:
+        return shown
+    if reached is Contact.ONLINE:
+        return format_html('{} <span class="sub">{}</span>', shown, since(seen.at_ms, zone))
+    last_ms = seen.polled_ms
+    if reached is Contact.RELAY_LOST:
+        last_ms = max(last_ms, seen.relay_seen_ms)
+    last = format_html(_("last seen {}"), since(last_ms, zone))
+    return format_html('{} <span class="sub">{}</span>', shown, last)
 
 
 @register.simple_tag

@@ -9,13 +9,21 @@ import fcntl
 import os
 from typing import Any
 
-from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3 import base, features
 
 __all__ = ["DatabaseWrapper"]
 
 
+class DatabaseFeatures(features.DatabaseFeatures):
+    """Django counts with the 999 parameters of SQLite before 3.32; any newer one takes 32,766."""
+
+    max_query_params = 32_766
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection whose transactions hold `<database>.lock` from begin to end."""
+
+    features_class = DatabaseFeatures
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

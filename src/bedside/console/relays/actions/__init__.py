@@ -7,16 +7,19 @@ from bedside.console.relays.actions.messages import (
     do_withdraw_messages,
 )
 from bedside.console.relays.actions.presence import (
-    PresenceChange,
+    ContactChange,
+    Noted,
+    Sighting,
     do_expect_device,
-    do_note_absent,
-    do_note_presence,
+    do_note_sightings,
+    do_settle,
 )
 from bedside.console.relays.actions.records import (
     do_accept_batch,
     do_add_relay,
     do_begin_feed_anew,
     do_forget_old,
+    do_note_relays,
     do_use_assertion,
 )
 from bedside.console.relays.actions.refusals import (
@@ -31,7 +34,9 @@ from bedside.console.relays.actions.tunnels import (
 )
 
 __all__ = [
-    "PresenceChange",
+    "ContactChange",
+    "Noted",
+    "Sighting",
     "do_accept_batch",
     "do_add_relay",
     "do_begin_feed_anew",
@@ -39,15 +44,16 @@ __all__ = [
     "do_expect_device",
     "do_expire_messages",
     "do_forget_old",
-    "do_note_absent",
     "do_note_delivered",
-    "do_note_presence",
+    "do_note_relays",
+    "do_note_sightings",
     "do_note_tunnel_opened",
     "do_open_tunnel",
     "do_refuse_device",
     "do_restore_device",
     "do_revoke_certificates",
     "do_send_message",
+    "do_settle",
     "do_use_assertion",
     "do_withdraw_messages",
 ]

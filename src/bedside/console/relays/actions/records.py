@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from bedside.audit.entry import Actor, Thing
-from bedside.console.journal.actions import record
+from bedside.console.journal.actions import record, worker_actor
 from bedside.console.relays.models import (
     Assertion,
     Batch,
@@ -16,14 +16,16 @@ from bedside.console.relays.models import (
     RevokedCertificate,
     Tunnel,
 )
+from bedside.protocol.presence import CLOCK_OFF_MS, is_relay_lost
 from bedside.protocol.shapes import Relay as RelayAddress
-from bedside.vocabulary import JournalAction
+from bedside.vocabulary import JournalAction, RelayName
 
 __all__ = [
     "do_accept_batch",
     "do_add_relay",
     "do_begin_feed_anew",
     "do_forget_old",
+    "do_note_relays",
     "do_use_assertion",
 ]
 
@@ -89,15 +91,44 @@ def do_accept_batch(
     return True, sequence
 
 
-def do_use_assertion(relay: str, jti: str, *, expires_ms: int, now: int) -> bool:
-    """Return whether this assertion is used for the first time, and note that the relay lives."""
+def do_use_assertion(relay: str, jti: str, *, issued_ms: int, expires_ms: int, now: int) -> bool:
+    """Return whether this assertion is used for the first time; note that its relay lives.
+
+    The relay's clock said `issued_ms` when ours says `now`: what is between them is how far it is off.
+    """
     try:
         with transaction.atomic():
             Assertion.objects.create(relay=relay, jti=jti, expires_ms=expires_ms)
-            Relay.objects.filter(pk=relay).update(seen_ms=now)
+            Relay.objects.filter(pk=relay).update(seen_ms=now, offset_ms=issued_ms - now)
     except IntegrityError:
         return False
     return True
+
+
+def do_note_relays(*, now: int) -> list[RelayName]:
+    """Journal which relays are lost and which are back, and whose clock is wrong; return who is lost now.
+
+    Nothing is written for their devices: whether a relay is lost is asked where a device is shown.
+    """
+    lost = []
+    for row in Relay.objects.exclude(seen_ms=None):
+        gone, off = is_relay_lost(row.seen_ms, now=now), abs(row.offset_ms) >= CLOCK_OFF_MS
+        if gone and row.lost_ms is None:
+            lost.append(RelayName(row.name))
+            _tell(row, JournalAction.RELAY_CONTACT_LOST, {"seen_ms": row.seen_ms or 0}, now)
+        elif not gone and row.lost_ms is not None:
+            _tell(row, JournalAction.RELAY_CONTACT_RESTORED, {}, now)
+        if off != row.clock_off:
+            _tell(row, JournalAction.RELAY_CLOCK_CHANGED, {"clock_offset_s": row.offset_ms // 1000}, now)
+        if (gone, off) != (row.lost_ms is not None, row.clock_off):
+            lost_ms = (row.lost_ms or now) if gone else None
+            Relay.objects.filter(pk=row.pk).update(lost_ms=lost_ms, clock_off=off)
+    return lost
+
+
+def _tell(row: Relay, action: JournalAction, detail: dict[str, int], now: int) -> None:
+    thing = Thing("relay", row.name)
+    record(action, actor=worker_actor(), thing=thing, detail=detail, at_ms=now)
 
 
 def do_forget_old(*, now: int) -> None:

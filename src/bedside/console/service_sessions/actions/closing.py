@@ -1,6 +1,6 @@
 """What ends sessions from the console: a person, a lock, a device that is closed, and time."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,6 +16,7 @@ from bedside.console.accounts.queries import actor_of
 from bedside.console.devices import actions as devices
 from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms, worker_actor
+from bedside.console.relays.queries import devices_at
 from bedside.console.service_sessions.actions.life import end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import covered_by
@@ -44,7 +45,8 @@ __all__ = [
     "do_end_due_sessions",
     "do_end_glass",
     "do_end_session",
-    "do_end_sessions_of_lost_device",
+    "do_end_sessions_at_lost_relay",
+    "do_end_sessions_of_lost_devices",
     "do_mark_cloned",
     "do_revoke_device",
     "do_set_lock",
@@ -59,6 +61,7 @@ _AT_THE_DEVICE = [
     SessionState.AUTHENTICATING.value,
     *(state.value for state in LIVE),
 ]
+_WAITING = ~Q(state__in=_AT_THE_DEVICE)
 
 
 def do_end_session(session: ServiceSession, *, acting_user: User) -> bool:
@@ -116,18 +119,27 @@ def do_mark_cloned(device_id: str, *, now: int) -> None:
         _end_all(Q(device_id=device_id), worker_actor(), Gate.DEVICE_CLONED)
 
 
-def do_end_sessions_of_lost_device(device_id: str, *, now: int) -> int:
-    """End what is open on a device that polls no relay any more; return how many sessions.
+def do_end_sessions_of_lost_devices(lost: Collection[str], *, now: int) -> int:
+    """End what is open on devices that poll no relay any more; return how many sessions.
 
     A session that is live is left to its signed expiry: the device may be working all the same, and
-    its journal will say how it ended (N7).
+    its journal will say how it ended (N7). What is asked grows with what is open, not with the devices.
     """
-    waiting = Q(device_id=device_id) & ~Q(state__in=_AT_THE_DEVICE)
+    if not lost:
+        return 0
     with transaction.atomic():
         return sum(
             end(session, Ending.DEVICE_LOST, at_ms=now, actor=worker_actor())
-            for session in _locked(waiting)
+            for session in _locked(_WAITING)
+            if session.device_id in lost
         )
+
+
+def do_end_sessions_at_lost_relay(relay: str, *, now: int) -> int:
+    """End what waits for devices whose relay is lost, as above; return how many sessions."""
+    waiting = ServiceSession.objects.filter(_WAITING, state__in=_ONGOING)
+    asked = set(waiting.values_list("device_id", flat=True))
+    return do_end_sessions_of_lost_devices(devices_at(relay, asked), now=now)
 
 
 def do_close_window(window: SiteWindow, *, acting_user: User) -> bool:
