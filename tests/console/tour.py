@@ -152,7 +152,7 @@ OPERATIONS = [
     Stop("/break-glass/{glass_id}", "Alex", 6),
     Stop("/browsers", "Marie", 3),
     Stop("/cases", "Marie", 3),
-    Stop("/relays", "Marie", 2),
+    Stop("/relays", "Marie", 3),
     Stop("/cases/{number}", "Marie", 3),
     Stop("/contracts", "Marie", 3),
     Stop("/devices", "Marie", 4),

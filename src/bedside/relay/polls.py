@@ -116,7 +116,9 @@ class Polls:
         self._silences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
         self._started_ms = now_ms
-        self._settles_ms: int | None = now_ms + max(map(self._offline_after, PollMode))
+        # A device that waits as long as we dictate before it tries again is not gone for it.
+        patience = max(limits.spans.lost_ms, limits.spans.retry_most_ms)
+        self._settles_ms: int | None = now_ms + patience + max(map(self._offline_after, PollMode))
 
     @property
     def counts(self) -> dict[str, int]:

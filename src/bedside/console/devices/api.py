@@ -141,7 +141,7 @@ def list_devices(request: HttpRequest, query: Query[DevicesQuery]) -> dict[str, 
     return {"items": rows, "next": page.next}
 
 
-@router.get("/relays", response=list[RelayAnswer], operation_id="listRelays")
+@router.get("/relays", response=list[RelayAnswer], operation_id="getRelays")
 def list_relays(request: HttpRequest) -> list[RelayHeard]:
     """Return every relay: when it was last heard, and how far its clock is off."""
     check_permission(caller(request), Permission.DEVICES_DEVICE_READ)

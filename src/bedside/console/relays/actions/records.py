@@ -119,7 +119,12 @@ def do_note_relays(*, now: int) -> list[RelayName]:
         elif not gone and row.lost_ms is not None:
             _tell(row, JournalAction.RELAY_CONTACT_RESTORED, {}, now)
         if off != row.clock_off:
-            _tell(row, JournalAction.RELAY_CLOCK_CHANGED, {"clock_offset_s": row.offset_ms // 1000}, now)
+            _tell(
+                row,
+                JournalAction.RELAY_CLOCK_CHANGED,
+                {"clock_offset_s": row.offset_ms // 1000},
+                now,
+            )
         if (gone, off) != (row.lost_ms is not None, row.clock_off):
             lost_ms = (row.lost_ms or now) if gone else None
             Relay.objects.filter(pk=row.pk).update(lost_ms=lost_ms, clock_off=off)
