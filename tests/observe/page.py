@@ -11,7 +11,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 def row(family: Metric) -> str:
     """Return the row of one family: its name as it is asked for, kind, labels, meaning."""
     name = family.name + ("_total" if family.type == "counter" else "")
-    labels = ", ".join(f"`{label}`" for label in getattr(family, "_labelnames", ()))
+    names = getattr(family, "_labelnames", None)
+    if names is None:  # one that counts by itself: it has been used once
+        names = (
+            [name for name in family.samples[0].labels if name != "le"] if family.samples else []
+        )
+    labels = ", ".join(f"`{label}`" for label in names)
     return f"| `{name}` | {family.type} | {labels} | {family.documentation} |"
 
 

@@ -28,6 +28,7 @@ WORDS = (
     ("restore FILE", N_("bring the console back from a backup")),
     ("review EMAIL", N_("a person's rights are still needed; opens a closed account")),
     ("set-password EMAIL", N_("a new password for a person; asks for it, or reads it")),
+    ("status [--json]", N_("how everything is; exit 1 where something needs a person")),
     ("unlock EMAIL", N_("let a locked account sign in again")),
     ("web", N_("serve pages and the REST API")),
     ("worker", N_("seal the journal, end what is due")),

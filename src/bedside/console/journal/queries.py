@@ -27,11 +27,13 @@ __all__ = [
     "count_since",
     "device_entries",
     "device_witness",
+    "devices_in_conflict",
     "devices_known",
     "leaf",
     "log_status",
     "newest_note",
     "newest_row",
+    "oldest_unsealed_ms",
     "page",
     "rows_after",
 ]
@@ -174,6 +176,17 @@ def log_status() -> LogStatus:
     if newest is None:
         return LogStatus(0, "", "", None, unsealed)
     return LogStatus(newest.size, newest.root, newest.note, newest.at_ms, unsealed)
+
+
+def oldest_unsealed_ms() -> int | None:
+    """Return when the oldest entry was written that has no place in the log yet, None for none."""
+    waiting = JournalRow.objects.filter(sequence__isnull=True).order_by("id")
+    return waiting.values_list("at_ms", flat=True).first()
+
+
+def devices_in_conflict() -> int:
+    """Return how many devices have contradicted what the console had of their journals."""
+    return DeviceHead.objects.filter(conflict=True).count()
 
 
 def newest_note() -> str:

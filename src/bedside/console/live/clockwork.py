@@ -45,6 +45,12 @@ class Duty:
     every_ms: int
     act: Callable[[int], Any]
     due_ms: int = field(default=0)
+    done: int = 0
+    failed: int = 0
+    done_ms: int = 0
+    """When it was last done, Unix milliseconds."""
+    seconds: float = 0.0
+    """How long it has taken in all."""
 
 
 class Clockwork:
@@ -64,6 +70,11 @@ class Clockwork:
             Duty("forget", 600_000, _forget),
             Duty("reviews", 3_600_000, lambda now: do_review_duty(now=now)),
         ]
+
+    @property
+    def duties(self) -> tuple[Duty, ...]:
+        """Every duty, with how it went so far."""
+        return tuple(self._duties)
 
     def stop(self, *_: object) -> None:
         """Stop after the duty under way."""
@@ -93,14 +104,19 @@ class Clockwork:
             if now < duty.due_ms or self._stopped:
                 continue
             duty.due_ms = now + duty.every_ms
+            started = time.perf_counter()
             try:
                 duty.act(now)
+                duty.done += 1
+                duty.done_ms = now
             except Exception:  # noqa: BLE001 - see the head of this module
                 _log.exception(
                     "the duty %s failed and will be tried again",
                     duty.name,
                     extra=told("duty_failed", duty=duty.name),
                 )
+                duty.failed += 1
+            duty.seconds += time.perf_counter() - started
 
     def _seal(self, now: int) -> None:
         try:

@@ -8,6 +8,10 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.management.base import CommandError
+
+from bedside.console.health.beat import Beat
+from bedside.console.health.words import taken
 from bedside.console.live.database import Database
 from bedside.console.live.people_routes import PeopleRoutes
 from bedside.console.live.relay_routes import RelayRoutes
@@ -15,6 +19,7 @@ from bedside.console.live.server import HttpServer, ServerLimits
 from bedside.console.live.watch import Watch
 from bedside.console.log import announce
 from bedside.console.wake import listen
+from bedside.observe.admin import AdminAddress, AdminServer
 from bedside.pki.contexts import console_server_context
 from bedside.protocol.batch import MAX_BATCH
 from bedside.protocol.http import HttpLimits
@@ -33,6 +38,7 @@ class LiveConfig:
     certificate: Path
     key: Path
     server_name: str
+    admin: AdminAddress | None = None
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS context of the relays' listener."""
@@ -44,7 +50,7 @@ _PEOPLE_LIMITS = ServerLimits(http=HttpLimits(body=1024), connections=1024)
 
 
 async def serve(config: LiveConfig) -> None:
-    """Serve until SIGTERM or SIGINT, then end every connection and return."""
+    """Serve until SIGTERM or SIGINT, then end every connection and return. Raises CommandError."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,11 +60,15 @@ async def serve(config: LiveConfig) -> None:
     watch = Watch(database, waker)
     relays = HttpServer(RelayRoutes(database, watch), _RELAY_LIMITS)
     people = HttpServer(PeopleRoutes(database, watch), _PEOPLE_LIMITS)
+    beat, admin = Beat("live"), None
     try:
+        if config.admin is not None:
+            admin = await _open_admin(config.admin, {"relays": relays, "people": people}, watch)
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(watch.run())
             relay_port = await relays.start(*config.relays, tls=config.context())
             people_port = await people.start(*config.people)
+            beat.start()
             announce(
                 "listening",
                 f"live: relays on {relay_port}, people on {people_port}",
@@ -68,7 +78,29 @@ async def serve(config: LiveConfig) -> None:
             await stop.wait()
             looking.cancel()
     finally:
+        if admin is not None:
+            admin.close()
+        if beat.is_alive():
+            beat.stop()
         await relays.close()
         await people.close()
         waker.close()
         database.close()
+
+
+async def _open_admin(
+    address: AdminAddress, servers: dict[str, HttpServer], watch: Watch
+) -> AdminServer:
+    # Loaded here, so that a process without an admin address carries none of it.
+    from bedside.console.health.admin import admin_server
+    from bedside.console.health.metrics import watch_database
+    from bedside.console.live.tallies import listeners
+
+    watch_database()
+    server = admin_server("live", tally=lambda: listeners(servers, watch))
+    try:
+        host, port = await server.start(address)
+    except OSError as error:
+        raise CommandError(taken(address)) from error
+    announce("admin_listening", f"live: admin on {host}:{port}", host=host, port=port)
+    return server

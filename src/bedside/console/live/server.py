@@ -61,6 +61,24 @@ class HttpServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._from: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
+        self.answered = 0
+        self.failed = 0
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._tasks)
+
+    async def _answer(self, request: Request, address: str) -> Reply:
+        try:
+            reply = await self._handler(request, address)
+        except OSError:
+            raise
+        except Exception:
+            self.failed += 1
+            raise
+        self.answered += 1
+        return reply
 
     async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> int:
         """Listen, and return the port: the one asked for, or a free one for 0."""
@@ -94,7 +112,7 @@ class HttpServer:
                 len(self._tasks) <= self._limits.connections
                 and self._from[address] <= self._limits.connections_from_one
             ):
-                await _Connection(self._handler, self._limits, reader, writer, address).serve()
+                await _Connection(self._answer, self._limits, reader, writer, address).serve()
         except (OSError, TimeoutError, asyncio.CancelledError):
             pass
         finally:

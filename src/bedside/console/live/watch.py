@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,6 +68,23 @@ class Watch:
         self._newest = 0
         self._feed: set[asyncio.Event] = set()
         self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
+        self.looked_s = time.monotonic()
+        """When the database last answered a look (monotonic seconds)."""
+
+    @property
+    def cursor(self) -> int:
+        """The newest cursor of the feed that was seen."""
+        return self._cursor
+
+    @property
+    def feeds_waiting(self) -> int:
+        """Relays that wait for news."""
+        return len(self._feed)
+
+    @property
+    def bells_waiting(self) -> int:
+        """Bells that wait for news, each counted once for each subject."""
+        return sum(map(len, self._bells.values()))
 
     async def run(self) -> None:
         """Look, ring, wait for a nudge; a database that is away is asked again."""
@@ -77,6 +95,7 @@ class Watch:
             while True:
                 try:
                     self._tell(await self._database.run(_look, self._newest))
+                    self.looked_s = time.monotonic()
                 except DatabaseError:
                     _log.exception("the database could not be asked", extra=told("database_lost"))
                 with contextlib.suppress(TimeoutError):

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "bedside.console.enrolment",
     "bedside.console.live",
     "bedside.console.backup",
+    "bedside.console.health",
     "bedside.console.accounts",
     "bedside.console.devices",
     "bedside.console.cases",
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "bedside.console.project.middleware.trace_request",
     "bedside.console.project.log.log_request",
+    "bedside.console.health.requests.measure_request",
     "bedside.console.project.middleware.set_security_headers",
     "bedside.console.project.calls.limit_calls",
     "bedside.console.project.calls.repeat_once",

@@ -11,9 +11,12 @@
    a turn without end (`WAIT_S`).
 """
 
+import time
 from typing import Any
 
 from django.db.backends.postgresql import base
+
+from bedside.console.waits import waited
 
 __all__ = ["IDLE_S", "WAIT_S", "DatabaseWrapper"]
 
@@ -33,8 +36,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if autocommit:
             return
         try:
+            started = time.perf_counter()
             with self.wrap_database_errors, self.connection.cursor() as cursor:
                 cursor.execute(_TURN)
+            waited(time.perf_counter() - started)
         except BaseException:
             if not self.connection.closed:
                 self.connection.rollback()

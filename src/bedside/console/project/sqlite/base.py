@@ -7,9 +7,12 @@ A statement outside a transaction does not queue: it waits for SQLite's busy tim
 
 import fcntl
 import os
+import time
 from typing import Any
 
 from django.db.backends.sqlite3 import base, features
+
+from bedside.console.waits import waited
 
 __all__ = ["DatabaseWrapper"]
 
@@ -65,7 +68,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._lock is None:
             name = f"{self.settings_dict['NAME']}.lock"
             self._lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        started = time.perf_counter()
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        waited(time.perf_counter() - started)
         self._locked = True
 
     def _release_lock(self) -> None:

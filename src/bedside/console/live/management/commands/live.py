@@ -35,6 +35,7 @@ class Command(HouseCommand):
             certificate=certificate,
             key=key,
             server_name=relay_server_name(),
+            admin=settings.CONFIG.admin.address("live"),
         )
         asyncio.run(serve(config))
 

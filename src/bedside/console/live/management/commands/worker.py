@@ -3,11 +3,17 @@
 import os
 from typing import Any
 
+from django.conf import settings
+from django.core.management.base import CommandError
+
 from bedside.console.commands import HouseCommand
+from bedside.console.health.beat import Beat
+from bedside.console.health.words import taken
 from bedside.console.live.clockwork import Clockwork
 from bedside.console.log import announce, name_process
 from bedside.console.wake import listen
 from bedside.language import N_
+from bedside.observe.admin import AdminThread
 
 
 class Command(HouseCommand):
@@ -22,7 +28,35 @@ class Command(HouseCommand):
         name_process("worker")
         waker = listen(f"worker-{os.getpid()}")
         announce("at_work", "worker: at work")
+        clockwork, beat = Clockwork(waker), Beat("worker")
+        admin = None
         try:
-            Clockwork(waker).run()
+            admin = _admin(clockwork)
+            beat.start()
+            clockwork.run()
         finally:
+            if beat.is_alive():
+                beat.stop()
+            if admin is not None:
+                admin.stop()
             waker.close()
+
+
+def _admin(clockwork: Clockwork) -> AdminThread | None:
+    address = settings.CONFIG.admin.address("worker")
+    if address is None:
+        return None
+    # Loaded here, so that a worker without an admin address carries none of it.
+    from bedside.console.health.admin import admin_server
+    from bedside.console.health.metrics import watch_database
+    from bedside.console.live.tallies import duties
+
+    watch_database()
+    server = admin_server("worker", tally=lambda: duties(clockwork), tells_state=True)
+    thread = AdminThread(server, address)
+    try:
+        host, port = thread.start()
+    except OSError as error:
+        raise CommandError(taken(address)) from error
+    announce("admin_listening", f"worker: admin on {host}:{port}", host=host, port=port)
+    return thread

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from bedside.console.commands import HouseCommand
+from bedside.console.health.sidecar import Sidecar
 from bedside.console.log import name_process
 from bedside.language import N_
 
@@ -18,17 +19,30 @@ class Command(HouseCommand):
     def handle(self, **options: Any) -> None:
         """Serve with granian: `listen` and `web_workers` of the configuration."""
         del options
-        from granian import Granian
-        from granian.constants import Interfaces
-
         name_process("web")
-        host, _, port = settings.CONFIG.listen.rpartition(":")
-        Granian(
-            "bedside.console.project.wsgi:application",
-            address=host.strip("[]"),
-            port=int(port),
-            interface=Interfaces.WSGI,
-            workers=settings.CONFIG.web_workers,
-            log_access=False,
-            log_dictconfig=settings.LOGGING if settings.CONFIG.log.format == "json" else None,
-        ).serve()
+        address = settings.CONFIG.admin.address("web")
+        if address is None:
+            _serve()
+            return
+        sidecar = Sidecar(address)
+        try:
+            sidecar.start()
+            _serve()
+        finally:
+            sidecar.stop()
+
+
+def _serve() -> None:
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    host, _, port = settings.CONFIG.listen.rpartition(":")
+    Granian(
+        "bedside.console.project.wsgi:application",
+        address=host.strip("[]"),
+        port=int(port),
+        interface=Interfaces.WSGI,
+        workers=settings.CONFIG.web_workers,
+        log_access=False,
+        log_dictconfig=settings.LOGGING if settings.CONFIG.log.format == "json" else None,
+    ).serve()

@@ -1,0 +1,174 @@
+"""What of a reading is well and what needs a person: a pure judgement in plain sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bedside.console.health.queries import Reading, RelaySeen
+from bedside.language import N_
+from bedside.protocol.states import LIVE
+
+__all__ = ["Ago", "Finding", "judge"]
+
+_SECOND_MS = 1000
+_DAY_MS = 24 * 3600 * _SECOND_MS
+_PROCESS_MS = 60 * _SECOND_MS
+# A relay asks every 25 seconds: three of these missed.
+_RELAY_MS = 75 * _SECOND_MS
+_SEAL_MS = 60 * _SECOND_MS
+_OUTBOX_MS = 3600 * _SECOND_MS
+_CERTIFICATE_DAYS = 7
+_ROOT_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Ago:
+    """A stretch of time that is said in the reader's language."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: a marked sentence with its values; not `good` needs a person."""
+
+    area: str
+    good: bool
+    sentence: str
+    values: dict[str, str | int | Ago] = field(default_factory=dict)
+
+
+def judge(reading: Reading, *, now_ms: int) -> tuple[Finding, ...]:
+    """Return what is found at a moment (Unix milliseconds), in the order in which one looks."""
+    return (
+        Finding("database", True, N_("It answers: {database}."), {"database": reading.database}),
+        _migrations(reading),
+        _keys(reading),
+        *_certificates(reading, now_ms),
+        *_processes(reading, now_ms),
+        *_relays(reading, now_ms),
+        _journal(reading, now_ms),
+        _outbox(reading, now_ms),
+        _dead(reading),
+        _sessions(reading),
+        *_devices(reading),
+    )
+
+
+def _migrations(reading: Reading) -> Finding:
+    if not reading.unapplied:
+        return Finding("migrations", True, N_("The database is at this version."))
+    words = N_("Not at this version: {count} to apply. Run: bedside console migrate")
+    return Finding("migrations", False, words, {"count": len(reading.unapplied)})
+
+
+def _keys(reading: Reading) -> Finding:
+    if not reading.missing_keys:
+        return Finding("keys", True, N_("All keys can be read."))
+    words = N_("Cannot be read: {names}. Restore them from the backup.")
+    return Finding("keys", False, words, {"names": ", ".join(reading.missing_keys)})
+
+
+def _certificates(reading: Reading, now_ms: int) -> Iterator[Finding]:
+    for name, ends_ms in reading.certificates.items():
+        days = (ends_ms - now_ms) // _DAY_MS
+        values: dict[str, str | int | Ago] = {"name": name, "days": max(days, 0)}
+        if not ends_ms:
+            yield Finding("certificates", False, N_("{name}: cannot be read."), values)
+        elif days >= (_ROOT_DAYS if name == "root" else _CERTIFICATE_DAYS):
+            yield Finding("certificates", True, N_("{name}: days left: {days}."), values)
+        elif name.startswith("relay "):
+            words = N_("{name}: days left: {days}. Renew it: bedside console add-relay")
+            yield Finding("certificates", False, words, values)
+        elif name == "live":
+            words = N_("{name}: days left: {days}. Restart live, which renews it.")
+            yield Finding("certificates", False, words, values)
+        else:
+            words = N_("{name}: days left: {days}. Plan its successor now.")
+            yield Finding("certificates", False, words, values)
+
+
+def _processes(reading: Reading, now_ms: int) -> Iterator[Finding]:
+    for kind, seen_ms in reading.processes.items():
+        values: dict[str, str | int | Ago] = {"kind": kind}
+        if seen_ms is None:
+            words = N_("{kind} does not run: start it.")
+            yield Finding("processes", False, words, values)
+            continue
+        values["ago"] = Ago(max(0, now_ms - seen_ms))
+        if now_ms - seen_ms > _PROCESS_MS:
+            words = N_("{kind} has been silent for {ago}: see whether it runs.")
+            yield Finding("processes", False, words, values)
+        else:
+            yield Finding("processes", True, N_("{kind} runs, seen {ago} ago."), values)
+
+
+def _relays(reading: Reading, now_ms: int) -> Iterator[Finding]:
+    if not reading.relays:
+        words = N_("None is known yet: bedside console add-relay makes one known.")
+        yield Finding("relays", False, words)
+    for relay in reading.relays:
+        yield _relay(relay, now_ms)
+
+
+def _relay(relay: RelaySeen, now_ms: int) -> Finding:
+    values: dict[str, str | int | Ago] = {"name": relay.name, "devices": relay.devices}
+    if relay.seen_ms is None:
+        return Finding("relays", False, N_("{name} has never asked: start it."), values)
+    values["ago"] = Ago(max(0, now_ms - relay.seen_ms))
+    if now_ms - relay.seen_ms > _RELAY_MS:
+        words = N_("{name} has been silent for {ago}: see whether it runs and reaches the console.")
+        return Finding("relays", False, words, values)
+    words = N_("{name} asked {ago} ago; devices that poll there: {devices}.")
+    return Finding("relays", True, words, values)
+
+
+def _journal(reading: Reading, now_ms: int) -> Finding:
+    values: dict[str, str | int | Ago] = {"sealed": reading.sealed, "unsealed": reading.unsealed}
+    since = reading.unsealed_since_ms
+    if since is not None and now_ms - since > _SEAL_MS:
+        values["ago"] = Ago(now_ms - since)
+        words = N_("Entries have waited for their seal for {ago}: see whether worker runs.")
+        return Finding("journal", False, words, values)
+    if reading.sealed_ms is None:
+        return Finding("journal", True, N_("Nothing is sealed yet."), values)
+    values["ago"] = Ago(max(0, now_ms - reading.sealed_ms))
+    words = N_("Sealed: {sealed}; waiting: {unsealed}; last checkpoint {ago} ago.")
+    return Finding("journal", True, words, values)
+
+
+def _outbox(reading: Reading, now_ms: int) -> Finding:
+    outbox = reading.outbox
+    values: dict[str, str | int | Ago] = {"waiting": outbox.waiting}
+    if outbox.oldest_ms is not None and now_ms - outbox.oldest_ms > _OUTBOX_MS:
+        values["ago"] = Ago(now_ms - outbox.oldest_ms)
+        words = N_("Notices have waited for {ago}: see [mail] in the configuration.")
+        return Finding("outbox", False, words, values)
+    return Finding("outbox", True, N_("Notices that wait: {waiting}."), values)
+
+
+def _dead(reading: Reading) -> Finding:
+    dead = reading.outbox.dead
+    if not dead:
+        return Finding("outbox", True, N_("No notice was given up."), {"dead": 0})
+    words = N_("Notices that were given up: {dead}. See the page of notices.")
+    return Finding("outbox", False, words, {"dead": dead})
+
+
+def _sessions(reading: Reading) -> Finding:
+    live = sum(count for state, count in reading.sessions.items() if state in LIVE)
+    values: dict[str, str | int | Ago] = {"open": sum(reading.sessions.values()), "live": live}
+    return Finding("sessions", True, N_("Open: {open}; somebody is in: {live}."), values)
+
+
+def _devices(reading: Reading) -> Iterator[Finding]:
+    values: dict[str, str | int | Ago] = {
+        "online": reading.online,
+        "silent": reading.silent,
+        "unseen": reading.unseen,
+    }
+    # A device that is off is a hospital's own business: it needs nobody by itself.
+    words = N_("Polling: {online}; silent: {silent}; never seen: {unseen}.")
+    yield Finding("devices", True, words, values)
+    if reading.conflicts:
+        words = N_("Journals that contradict what the console has of them: {count}.")
+        yield Finding("devices", False, words, {"count": reading.conflicts})

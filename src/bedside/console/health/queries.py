@@ -1,0 +1,181 @@
+"""What can be read of the console's state, in few and bounded questions."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count, Max, Min
+
+from bedside.console.enrolment.authority import root_certificate_path
+from bedside.console.health.models import ProcessSeen
+from bedside.console.journal.queries import devices_in_conflict, log_status, oldest_unsealed_ms
+from bedside.console.keys import key_store
+from bedside.console.notices.models import Notice
+from bedside.console.relays.models import DevicePresence, Relay, UnseenDevice
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.pki.keystore import KeyName, KeyStoreError
+from bedside.protocol.states import OPEN
+
+__all__ = [
+    "PROCESSES",
+    "Outbox",
+    "Reading",
+    "RelaySeen",
+    "certificate_ends",
+    "check_database",
+    "missing_keys",
+    "read",
+    "unapplied_migrations",
+]
+
+PROCESSES = ("web", "live", "worker")
+"""Which processes a console has."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySeen:
+    """A relay: when it last asked (Unix milliseconds), and how many devices poll there."""
+
+    name: str
+    seen_ms: int | None
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """How many notices wait and since when, and how many were given up."""
+
+    waiting: int
+    oldest_ms: int | None
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that status and metrics are made of, as it was at one moment."""
+
+    database: str
+    unapplied: tuple[str, ...]
+    missing_keys: tuple[str, ...]
+    certificates: dict[str, int]
+    """When each runs out (Unix milliseconds), by what it is."""
+    processes: dict[str, int | None]
+    """When a process of each kind last said that it runs; None for never."""
+    relays: tuple[RelaySeen, ...]
+    sealed: int
+    sealed_ms: int | None
+    unsealed: int
+    unsealed_since_ms: int | None
+    outbox: Outbox
+    sessions: dict[str, int] = field(default_factory=dict)
+    """Open sessions by their state."""
+    online: int = 0
+    silent: int = 0
+    """Devices that polled once and do not now."""
+    unseen: int = 0
+    """Devices that are expected and have never polled."""
+    conflicts: int = 0
+    """Devices whose journal contradicted what the console had of it."""
+
+
+def check_database() -> str:
+    """Ask the database something; return its name. Raises DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(
+        connection.vendor, connection.vendor
+    )
+
+
+def unapplied_migrations() -> tuple[str, ...]:
+    """Return the migrations of this version that the database does not have."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return tuple(f"{each.app_label}.{each.name}" for each, _ in plan)
+
+
+def missing_keys() -> tuple[str, ...]:
+    """Return the keys that cannot be read."""
+    store, missing = key_store(), []
+    for name in KeyName:
+        try:
+            # One that was read before is remembered: whether it is still there is asked besides.
+            there = store.has(name) and store.public_key(name) is not None
+        except (KeyStoreError, OSError):
+            there = False
+        if not there:
+            missing.append(name.value)
+    return tuple(missing)
+
+
+def certificate_ends() -> dict[str, int]:
+    """Return when the root, `live`'s and the relays' certificates run out (Unix milliseconds).
+
+    A relay's is known where its folder is still at the console. What cannot be read runs out at 0.
+    """
+    folder = Path(settings.BEDSIDE_DATA_DIR)
+    files = {"root": root_certificate_path(), "live": folder / "live" / "certificate.pem"}
+    for relay in sorted((folder / "relays").glob("*/certificate.pem")):
+        files[f"relay {relay.parent.name}"] = relay
+    return {name: _ends(file) for name, file in files.items()}
+
+
+def read() -> Reading:
+    """Read everything at once. Raises DatabaseError."""
+    log = log_status()
+    return Reading(
+        database=check_database(),
+        unapplied=unapplied_migrations(),
+        missing_keys=missing_keys(),
+        certificates=certificate_ends(),
+        processes=_processes(),
+        relays=_relays(),
+        sealed=log.size,
+        sealed_ms=log.sealed_ms,
+        unsealed=log.unsealed,
+        unsealed_since_ms=oldest_unsealed_ms(),
+        outbox=_outbox(),
+        sessions=_sessions(),
+        online=DevicePresence.objects.filter(online=True).count(),
+        silent=DevicePresence.objects.filter(online=False).count(),
+        unseen=UnseenDevice.objects.count(),
+        conflicts=devices_in_conflict(),
+    )
+
+
+def _ends(file: Path) -> int:
+    try:
+        certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    except (OSError, ValueError):
+        return 0
+    return int(certificate.not_valid_after_utc.timestamp() * 1000)
+
+
+def _processes() -> dict[str, int | None]:
+    newest = ProcessSeen.objects.values("kind").annotate(seen=Max("seen_ms"))
+    seen = {row["kind"]: row["seen"] for row in newest}
+    return {kind: seen.get(kind) for kind in PROCESSES}
+
+
+def _relays() -> tuple[RelaySeen, ...]:
+    there = DevicePresence.objects.filter(online=True).values("relay").annotate(n=Count("device"))
+    devices = {row["relay"]: row["n"] for row in there}
+    rows = Relay.objects.order_by("name").values_list("name", "seen_ms")
+    return tuple(RelaySeen(name, seen, devices.get(name, 0)) for name, seen in rows)
+
+
+def _outbox() -> Outbox:
+    waiting = Notice.objects.filter(state=Notice.State.WAITING).aggregate(
+        n=Count("pk"), oldest=Min("created_ms")
+    )
+    dead = Notice.objects.filter(state=Notice.State.DEAD).count()
+    return Outbox(waiting["n"], waiting["oldest"], dead)
+
+
+def _sessions() -> dict[str, int]:
+    found = ServiceSession.objects.filter(state__in=sorted(OPEN)).order_by()
+    counted = {row["state"]: row["n"] for row in found.values("state").annotate(n=Count("pk"))}
+    return {state.value: counted.get(state.value, 0) for state in sorted(OPEN)}

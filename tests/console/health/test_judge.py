@@ -1,0 +1,80 @@
+import pytest
+from django.utils import translation
+
+from bedside.console.health.judge import judge
+from bedside.console.health.queries import Outbox, RelaySeen
+from bedside.console.health.words import area_name, say, span
+from tests.console.health.readings import DAY_MS, MINUTE_MS, NOW, reading
+
+
+def bad(**changes):
+    return [
+        (each.area, say(each)) for each in judge(reading(**changes), now_ms=NOW) if not each.good
+    ]
+
+
+def test_where_all_is_well_nothing_needs_a_person():
+    assert bad() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "area", "words"),
+    [
+        (
+            {"unapplied": ("a.0002", "b.0001")},
+            "migrations",
+            "2 to apply. Run: bedside console migr",
+        ),
+        ({"missing_keys": ("order", "report")}, "keys", "Cannot be read: order, report."),
+        ({"certificates": {"root": NOW + 89 * DAY_MS}}, "certificates", "the root: days left: 89."),
+        ({"certificates": {"live": NOW + 6 * DAY_MS}}, "certificates", "Restart live"),
+        ({"certificates": {"relay b": NOW - 1}}, "certificates", "relay b: days left: 0. Renew it"),
+        ({"certificates": {"live": 0}}, "certificates", "live: cannot be read."),
+        ({"processes": {"worker": None}}, "processes", "worker does not run: start it."),
+        ({"processes": {"web": NOW - 2 * MINUTE_MS}}, "processes", "silent for 2 min"),
+        ({"relays": ()}, "relays", "add-relay"),
+        ({"relays": (RelaySeen("a", None, 0),)}, "relays", "a has never asked: start it."),
+        ({"relays": (RelaySeen("a", NOW - 3 * MINUTE_MS, 9),)}, "relays", "silent for 3 min"),
+        ({"unsealed_since_ms": NOW - 5 * MINUTE_MS}, "journal", "waited for their seal for 5 min"),
+        ({"outbox": Outbox(4, NOW - 120 * MINUTE_MS, 0)}, "outbox", "have waited for 2 h"),
+        ({"outbox": Outbox(0, None, 7)}, "outbox", "given up: 7. See the page of notices."),
+        ({"conflicts": 1}, "devices", "contradict what the console has of them: 1."),
+    ],
+)
+def test_one_thing_that_is_not_well_is_named_with_what_to_do(changes, area, words):
+    ((found, said),) = bad(**changes)
+    assert found == area
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"certificates": {"root": NOW + 90 * DAY_MS, "live": NOW + 7 * DAY_MS}},
+        {"processes": {"web": NOW - MINUTE_MS}},
+        {"relays": (RelaySeen("a", NOW - 75_000, 0),)},
+        {"unsealed": 12, "unsealed_since_ms": NOW - MINUTE_MS},
+        {"sealed_ms": None, "sealed": 0},
+        {"outbox": Outbox(3, NOW - 60 * MINUTE_MS, 0)},
+        {"online": 0, "silent": 900, "unseen": 900},
+    ],
+)
+def test_at_the_limit_all_is_still_well(changes):
+    assert bad(**changes) == []
+
+
+def test_what_is_well_is_said_with_its_figures():
+    said = {each.area: say(each) for each in judge(reading(), now_ms=NOW)}
+    assert said["journal"] == "Sealed: 100; waiting: 0; last checkpoint 1 h ago."
+    assert said["sessions"] == "Open: 3; somebody is in: 2."
+    assert said["devices"] == "Polling: 12; silent: 3; never seen: 1."
+    assert said["relays"] == "a asked 20 s ago; devices that poll there: 12."
+
+
+def test_it_is_said_in_french_too():
+    with translation.override("fr"):
+        said = {each.area: say(each) for each in judge(reading(), now_ms=NOW)}
+        assert area_name("relays") == "relais"
+        assert said["devices"] == "En ligne : 12; silencieux : 3; jamais vus : 1."
+        assert span(3 * DAY_MS) == "3 j"
+    assert (span(3 * DAY_MS), span(61_000), span(0)) == ("3 d", "1 min", "0 s")

@@ -1,0 +1,70 @@
+"""The reading of a real database, and what a process says of itself."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bedside.console.health.beat import Beat
+from bedside.console.health.checks import readiness
+from bedside.console.health.models import ProcessSeen
+from bedside.console.health.queries import missing_keys, read
+from bedside.console.journal.actions import now_ms
+from bedside.console.notices.models import Notice
+from bedside.pki.keystore import KeyName
+
+
+def test_the_reading_of_a_small_fleet(fleet):
+    Notice.objects.create(key="a", channel="mail", address="x", event="e", body="b", next_ms=1)
+    Notice.objects.create(
+        key="b", channel="mail", address="x", event="e", body="b", next_ms=1, state="dead"
+    )
+    found = read()
+    assert found.unapplied == ()
+    assert found.missing_keys == ()
+    assert found.certificates["root"] > now_ms()
+    assert (found.online, found.silent) == (1, 0)
+    assert {relay.name: relay.devices for relay in found.relays}["a"] == 1
+    assert (found.outbox.waiting, found.outbox.dead) == (1, 1)
+    assert found.processes == {"web": None, "live": None, "worker": None}
+    assert found.unsealed > 0
+    assert found.unsealed_since_ms <= now_ms()
+    assert set(found.sessions.values()) == {0}
+
+
+def test_a_key_that_is_gone_is_named_and_makes_a_process_unready(fleet, settings):
+    assert readiness().good
+    keys = settings.BEDSIDE_DATA_DIR / "keys"
+    (found,) = [path for path in keys.iterdir() if path.stem == KeyName.ORDER.value]
+    found.unlink()
+    assert missing_keys() == ("order",)
+    health = readiness()
+    assert health.status == 503
+    assert "BAD keys: cannot be read: order" in health.text()
+
+
+@pytest.mark.django_db
+def test_a_reading_asks_no_more_of_a_database_than_a_page():
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        read()
+    assert len(asked) < 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_says_that_it_runs_and_when_it_leaves():
+    beat = Beat("live")
+    beat._say(now_ms())
+    beat._say(now_ms() + 1)
+    (row,) = ProcessSeen.objects.all()
+    assert (row.kind, row.version) == ("live", "0.1.0")
+    assert read().processes["live"] == row.seen_ms
+    beat._leave()
+    assert read().processes["live"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_was_killed_is_forgotten_after_a_day():
+    Beat("web")._say(now_ms() - 25 * 3600 * 1000)
+    Beat("live")._say(now_ms())
+    assert [row.kind for row in ProcessSeen.objects.all()] == ["live"]
