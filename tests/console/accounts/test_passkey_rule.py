@@ -9,7 +9,7 @@ from bedside.console.accounts.actions import do_save_organisation
 from bedside.console.accounts.models import Organisation
 from bedside.console.accounts.queries import user_from_cookies
 from bedside.console.project.config import SignInLimits
-from tests.console.pages.reader import Reader, confirm
+from tests.console.pages.reader import Reader, confirm, words
 from tests.console.world import Api, person
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -39,6 +39,7 @@ def test_by_default_administrators_and_site_approvers_need_one():
 def test_an_administrator_with_a_code_reaches_only_the_page_that_makes_a_passkey(strict):
     reader = Reader("Alex")
     assert reader.get("/")["Location"] == "/account/second-factor/"
+    assert "Your role signs in with a passkey" in words(reader.get("/account/second-factor/"))
     assert reader.get("/account/second-factor/webauthn/add/").status_code in (200, 302)
     assert Reader("Marie").get("/").status_code == 200
 

@@ -60,6 +60,28 @@ def test_from_the_enrolled_workstation_everything_opens_and_from_another_nothing
     assert other.get("/account/second-factor/").status_code == 200
 
 
+def test_from_a_computer_that_is_not_enrolled_one_adds_the_passkey_that_enrols_it(governed):
+    elsewhere = at(passkey_of("Marie"))
+    asked = elsewhere.get("/account/second-factor/webauthn/add/")
+    while asked.status_code == 302:
+        asked = elsewhere.get(asked["Location"])
+    assert asked.status_code == 200, words(asked)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "Your role signs in from an enrolled workstation"),
+        ("fr", "Votre rôle se connecte depuis un poste de travail inscrit"),
+    ],
+)
+def test_without_any_passkey_one_is_told_what_is_lacking(governed, language, sentence):
+    reader = Reader("Marie", language)
+    answer = reader.get("/")
+    assert answer["Location"] == "/account/second-factor/"
+    assert sentence in words(reader.get(answer["Location"]))
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_the_refusal_is_journalled_once_with_its_gate(governed, language):
     reader = at(passkey_of("Marie"), language=language)

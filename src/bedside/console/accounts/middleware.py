@@ -102,12 +102,15 @@ def require_second_factor(get_response: Handler) -> Handler:
 def require_workstation(get_response: Handler) -> Handler:
     """Refuse a sign-in from a computer that is not enrolled, where the role asks for one (S49).
 
-    One's passkeys stay reachable: a workstation begins as a passkey that is made on it.
+    One's passkeys stay reachable, and the page that asks for a fresh proof before one is made: a
+    workstation begins as a passkey that is made on it.
     """
 
     def handle(request: HttpRequest) -> HttpResponse:
         user = request.user
-        if not isinstance(user, User) or request.path.startswith(_ALWAYS_OPEN + _OPEN_PREFIXES):
+        if not isinstance(user, User) or request.path.startswith(_ALWAYS_OPEN):
+            return get_response(request)
+        if _is_open(request.path):
             return get_response(request)
         if signed_in_at_workstation(request, user):
             return get_response(request)

@@ -11,7 +11,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import is_single_sign_on_offered
+from bedside.console.accounts.second_factor import (
+    has_passkey,
+    must_use_passkey,
+    must_use_workstation,
+)
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages import words
 from bedside.console.relays.queries import DeviceSeen
@@ -220,6 +226,14 @@ def control(field: BoundField) -> SafeString:
     if type(field.form).__module__.startswith("allauth"):
         widget.attrs.pop("placeholder", None)  # it repeats the label in other words
     return field.as_widget(attrs={"class": kind})
+
+
+@register.simple_tag
+def lacking_factor(user: User) -> str:
+    """Return what somebody's role signs in with and they do not have: `workstation`, `passkey` or ``."""
+    if not must_use_passkey(user) or has_passkey(user):
+        return ""
+    return "workstation" if must_use_workstation(user) else "passkey"
 
 
 @register.simple_tag(name="kind")
