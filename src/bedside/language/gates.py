@@ -44,7 +44,8 @@ GATES: dict[Gate, str] = {
     Gate.DEVICE_LOCKED: N_("Remote service is locked for this device."),
     Gate.DEVICE_BUSY: N_("Another session is open on this device."),
     Gate.JOIN: N_(
-        "The session to join is not live, is of another access, or somebody has joined it already."
+        "The session to join is not live, is of another access or for observation only, "
+        "or somebody has joined it already."
     ),
     Gate.EXAM_RUNNING: N_("An examination is in progress on the device."),
     Gate.SAFE_STATE_UNKNOWN: N_("The device cannot tell whether an examination is in progress."),
@@ -93,7 +94,7 @@ ADVICE: dict[Gate, str] = {
     Gate.PATIENT_DATA: N_("Ask for another access, or ask your manager for this right."),
     Gate.SITE_POLICY: N_("Ask the site, or ask for what its policy allows."),
     Gate.SITE_WINDOW: N_("Wait for the next window, or ask the site to open one."),
-    Gate.CHANGE_TICKET: N_("Ask the site for its change ticket, or ask for view."),
+    Gate.CHANGE_TICKET: N_("Ask the site for its change ticket, and name it in the request."),
     Gate.SITE_APPROVAL: N_("Ask the site's contact why, then ask again."),
     Gate.SITE_SILENCE: N_("Telephone the site's contact, then ask again."),
     Gate.APPROVAL_SIGNATURE: _CALL_SECURITY,

@@ -6,6 +6,7 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -48,6 +49,14 @@ from bedside.specialist.waiting import AT_THE_SITE, News, session_over, wait_unt
 from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionId, SessionState
 
 __all__ = ["main"]
+
+
+class Files(StrEnum):
+    """Which way files go."""
+
+    IN = "in"
+    OUT = "out"
+
 
 CONFIG = SpecialistConfig.from_environment()
 _ = translator(CONFIG.language, "bedside-cli")
@@ -164,6 +173,12 @@ def request(
     mode: Annotated[Mode, typer.Option(help=_(N_("Look, or act.")))] = Mode.VIEW,
     minutes: Annotated[int, typer.Option(help=_(N_("How long at the most.")))] = 30,
     ticket: Annotated[str | None, typer.Option(help=_(N_("The change ticket.")))] = None,
+    files: Annotated[
+        list[Files] | None,
+        typer.Option(
+            help=_(N_("Files to the device, or from it, where the site must approve them."))
+        ),
+    ] = None,
     join: Annotated[
         str | None, typer.Option(help=_(N_("Watch this live session of somebody else.")))
     ] = None,
@@ -181,6 +196,8 @@ def request(
     }
     if ticket:
         wanted["ticket"] = ticket
+    if files:
+        wanted["files"] = sorted({f"files_{way}" for way in files})
     if join:
         try:
             wanted |= opening.joining(console, join)

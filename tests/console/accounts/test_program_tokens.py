@@ -28,7 +28,14 @@ def program(name: str, *scope: Permission, days: int = 10) -> Api:
 def test_a_token_does_what_it_is_scoped_to_and_nothing_else():
     api = program("Marie", READ)
     assert api.get("/devices").status_code == 200
-    assert api.get("/journal").status_code == 403
+    narrow = api.get("/journal")
+    assert narrow.status_code == 403
+    assert (
+        narrow.json()["title"] == "Your role includes this, and the scope of this token does not."
+    )
+    assert (
+        "Your role does not include this" in program("Marie", READ).get("/people").json()["title"]
+    )
     assert api.get("/sessions").status_code == 403
     assert api.post("/sessions", asking()).status_code == 403
     assert api.get("/me").json()["permissions"] == [READ]

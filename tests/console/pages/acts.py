@@ -42,6 +42,13 @@ def count_sessions(case: str) -> str:
     return str(ServiceSession.objects.filter(case=case).count())
 
 
+def files_asked(case: str) -> str:
+    """Print which files the last session of this case was asked with."""
+    from bedside.console.service_sessions.models import ServiceSession
+
+    return " ".join(ServiceSession.objects.filter(case=case).latest("id").actions)
+
+
 def answer(session: str) -> str:
     """The operator allows it, and the device reports so."""
     from bedside.console.journal.actions import now_ms
@@ -163,6 +170,7 @@ ACTS = {
     "asking": asking,
     "begin": begin,
     "count-sessions": count_sessions,
+    "files-asked": files_asked,
     "go-abroad": go_abroad,
     "invite": invite,
     "join": join,

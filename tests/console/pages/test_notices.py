@@ -77,7 +77,7 @@ def test_dead_letters_are_seen_and_sent_again(dead):
     reader = Reader("Alex", "fr")
     said = reader.text("/notices/", state="dead")
     assert "1 avis n’a pas pu être remis." in said
-    assert "answered 550" in said
+    assert "l’autre côté a répondu 550" in said
     reader.post(f"/notices/{dead.pk}/again/")
     dead.refresh_from_db()
     assert dead.state == "waiting"
@@ -99,3 +99,27 @@ def test_notices_are_not_everybody_s(dead):
     assert Reader("Marie").get("/notices/").status_code == 403
     assert Reader("Julie").get("/notices/").status_code == 403
     assert "Lost" in Reader("Julie").text(PATH)
+
+
+FAILURES = ["answered 500", "recipient refused (550)", "refused (451)", "TimeoutError",
+            "ConnectionRefusedError", "no mail server is configured", "the name resolves to an address that is not public",
+            "not an https URL", "the secret is not whsec_ and 24 to 64 bytes in base64"]  # fmt: skip
+
+
+def test_what_was_told_and_why_it_was_not_taken_is_said_in_the_readers_language():
+    for number, error in enumerate(FAILURES):
+        Notice.objects.create(
+            key=f"k{number}", channel="webhook", organisation="notre-dame", state="dead",
+            address="https://siem.nd.example/x", event="session.ended", error=error, next_ms=0,
+        )  # fmt: skip
+    for name in ("Julie", "Alex"):
+        said = (
+            Reader(name, "fr").text("/notices/")
+            if name == "Alex"
+            else Reader(name, "fr").text(PATH)
+        )
+        assert "Une séance est terminée" in said
+        assert "session.ended" not in said
+        for english in ("answered", "refused", "resolves", "https URL", "whsec"):
+            assert english not in said
+        assert "a répondu 500" in said

@@ -194,6 +194,21 @@ def test_files_are_in_the_grant_only_where_the_site_leaves_them_to_the_device(si
     assert requested().actions == ["files_in"]
 
 
+def test_files_that_the_site_decides_about_are_asked_for_by_name(site, julie):
+    rules = {SiteAction.FILES_OUT: SiteRule.ASK_SITE, SiteAction.FILES_IN: SiteRule.DENY}
+    site.publish(rules=rules, approvers=(julie.passkey.approver,))
+    waits = requested(files=["files_out"])
+    assert (waits.state, waits.actions) == ("awaiting_site", ["files_out"])
+    assert julie.approve(waits)
+    waits.refresh_from_db()
+    assert waits.state == "routed"
+    denied = Api("Marie").post("/sessions", {**asking(), "files": ["files_in"]})
+    assert denied.status_code == 403
+    assert [each["gate"] for each in denied.json()["reasons"]] == ["site_policy"]
+    wrong = Api("Marie").post("/sessions", {**asking(), "files": ["everything"]})
+    assert wrong.status_code == 422
+
+
 def test_without_the_ticket_that_the_site_asks_for_a_request_is_refused(site):
     site.publish(ticket=(CONTROL,))
     answer = Api("Marie").post("/sessions", asking())

@@ -41,7 +41,8 @@ _REFUSALS = {
         "Request control to run this one."
     ),
     Refusal.FILES_NOT_ORDERED: N_(
-        "refused by the device: files are not part of this session. Request a session with files in or files out."
+        "refused by the device: files are not part of this session: the site's policy denies them, "
+        "or its approvers were not asked. Request a session with --files in or --files out."
     ),
     Refusal.FORWARD: N_(
         "refused by the device: a forward reaches only what the product names on the device itself ({endpoints}). "
@@ -104,10 +105,12 @@ _FILE_REFUSALS = {
         "Nothing is renamed or removed, and no folder is made: pack a folder into one file."
     ),
     FileRefusal.FILES_IN: N_(
-        "refused by the device: files to the device are not part of this session. Request a session with files in."
+        "refused by the device: files to the device are not part of this session: the site's policy denies them, "
+        "or its approvers were not asked. Request a session with --files in."
     ),
     FileRefusal.FILES_OUT: N_(
-        "refused by the device: files from the device are not part of this session. Request a session with files out."
+        "refused by the device: files from the device are not part of this session: the site's policy denies them, "
+        "or its approvers were not asked. Request a session with --files out."
     ),
     FileRefusal.INBOX_IN_VIEW: N_(
         "refused by the device: in observation the inbox is closed. Request control to send a file."

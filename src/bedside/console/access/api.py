@@ -113,6 +113,8 @@ def save_contract(request: HttpRequest, body: schemas.ContractBody) -> Status[di
 
 
 def _who(user: User, body: schemas.SimulationBody) -> User | Supposed:
+    if body.person is not None and body.supposed is not None:
+        raise _invalid("supposed", _("Name a person, or suppose one: not both."))
     if body.person is None:
         supposed = body.supposed or schemas.SupposedBody(level=Level.THREE.value, country=None)
         return supposed.person()

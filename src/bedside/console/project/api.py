@@ -18,6 +18,8 @@ from bedside.console.access.api import router as access
 from bedside.console.accounts.api import router as accounts
 from bedside.console.accounts.api_own import router as own
 from bedside.console.accounts.bearer import BearerAuth
+from bedside.console.accounts.models import User
+from bedside.console.accounts.queries import role_of
 from bedside.console.cases.api import router as cases
 from bedside.console.devices.api import router as devices
 from bedside.console.people.api import router as people
@@ -33,6 +35,7 @@ from bedside.console.rest.faults import fault_sentence
 from bedside.console.rest.problems import ProblemError, problem
 from bedside.console.service_sessions.api import router as service_sessions
 from bedside.console.service_sessions.api_locks import router as locks
+from bedside.policy.rights import permissions
 
 __all__ = ["api"]
 
@@ -86,6 +89,9 @@ def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 @api.exception_handler(PermissionDenied)
 def _forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
     title = _("Your role does not include this. An administrator can change it.")
+    user = getattr(request, "auth", None)
+    if isinstance(user, User) and str(error) in permissions(role_of(user)):
+        title = _("Your role includes this, and the scope of this token does not.")
     more = {"permission": str(error)} if str(error) else {}
     return problem(request, ProblemError(403, "forbidden", title, **more))
 

@@ -1,7 +1,7 @@
 """REST: asking for a session, watching it, connecting and ending; closing a device or opening it."""
 
 import base64
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from django.utils.translation import get_language
@@ -26,7 +26,15 @@ from bedside.console.service_sessions.queries import (
 from bedside.console.service_sessions.requests import RequestError, SessionRequest
 from bedside.language import Language, parse_language
 from bedside.policy.facts import LockScope
-from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState
+from bedside.vocabulary import (
+    AccessKind,
+    Ending,
+    Gate,
+    Mode,
+    Permission,
+    SessionState,
+    SiteAction,
+)
 
 router = Router(tags=["sessions"])
 
@@ -160,6 +168,13 @@ class SessionBody(Body):
     reason: str = Field(max_length=500, examples=["Pressure fault E12 after power cut"])
     public_key: str = Field(max_length=300, description="an OpenSSH ecdsa-sha2-nistp256 line")
     ticket: str | None = Field(None, max_length=64)
+    files: list[Literal["files_in", "files_out"]] | None = Field(
+        None,
+        max_length=2,
+        description="files to and from the device, where the site's approvers decide about them; "
+        "without it, what the site leaves to the person at the device",
+        examples=[["files_out"]],
+    )
     joins: str | None = Field(
         None,
         max_length=26,
@@ -222,6 +237,7 @@ def request_session(request: HttpRequest, body: SessionBody) -> Status[dict[str,
             case=body.case.strip(),
             reason=body.reason.strip(),
             ticket=(body.ticket or "").strip(),
+            files=None if body.files is None else frozenset(map(SiteAction, body.files)),
             public_key=body.public_key.strip(),
             joins=body.joins,
         )

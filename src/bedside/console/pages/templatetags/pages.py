@@ -20,6 +20,7 @@ from bedside.console.accounts.second_factor import (
 )
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages import words
+from bedside.console.pages.notice_words import event_text, failure_text
 from bedside.console.relays.queries import DeviceSeen
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.language import Language, country_name, ending_sentence, state_sentence
@@ -226,6 +227,10 @@ def control(field: BoundField) -> SafeString:
     if type(field.form).__module__.startswith("allauth"):
         widget.attrs.pop("placeholder", None)  # it repeats the label in other words
     return field.as_widget(attrs={"class": kind})
+
+
+register.filter("event_text", event_text)
+register.filter("failure_text", failure_text)
 
 
 @register.simple_tag
