@@ -202,8 +202,43 @@ def test_a_relay_cannot_silence_a_device_for_ever():
 def test_a_configuration_extends_the_bundle_and_never_overwrites_it():
     moved = relay("a", 17002)
     new = relay("c")
-    assert merge((A, B), (new, moved)) == (new, moved, B)
-    assert {one.name for one in merge((A, B), ())} == {"a", "b"}
+    merged = merge("CI-20417", (A, B), (new, moved))
+    assert set(merged) == {new, moved, B}
+    assert merged[-1] == B
+    assert set(merge("CI-20417", (A, B), ())) == {A, B}
+
+
+def test_a_pin_puts_a_relay_first_and_leaves_none_out():
+    for name in "abc":
+        merged = merge("CI-20417", (A, B), (relay("c"), A, B), (RelayName(name),))
+        assert merged[0].name == name
+        assert len(merged) == 3
+
+
+def test_a_new_list_leaves_a_device_where_it_is():
+    rota = plan()
+    rota.answered(0, 30_000)
+    rota.follow((A, B, relay("c")), 5)
+    assert (where(rota), rota.attempt.at_ms) == (("a", 443), 30_000)
+
+
+def test_a_list_with_another_first_relay_moves_it_at_a_moment_of_the_span_of_homing():
+    rota = plan()
+    spans = Spans(home_spread_ms=20_000)
+    rota.answered(0, 30_000, spans)
+    rota.follow((B, A), 5)
+    assert (where(rota), rota.attempt.at_ms) == (("a", 443), 30_000)
+    rota.answered(10_004, 0, spans)
+    assert where(rota) == ("a", 443)
+    rota.answered(10_005, 0, spans)
+    assert where(rota) == ("b", 443)
+
+
+def test_a_list_without_its_relay_moves_it_within_the_span():
+    rota = plan()
+    rota.answered(0, 30_000)
+    rota.follow((B,), 5)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 5 + SPANS.lost_ms // 2)
 
 
 @given(st.lists(st.sampled_from(["answered", "failed", "turned_away"]), max_size=60), st.randoms())

@@ -150,6 +150,7 @@ CONFIGURATION = DeviceConfiguration(
     locked=False,
     lock_reason=None,
     contacts=(CONTACT,),
+    preferred=(RelayName("b"),),
 )
 LOCKED = replace(CONFIGURATION, serial=2, locked=True, lock_reason="Enquête en cours")
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"

@@ -21,7 +21,7 @@ from bedside.agent.hardware import hardware_fingerprint
 from bedside.agent.poll_plan import merge
 from bedside.pki.contexts import device_client_context
 from bedside.protocol.codec import Fields
-from bedside.protocol.shapes import Relay, Site, parse_relays
+from bedside.protocol.shapes import Relay, Site, parse_preferred, parse_relays
 from bedside.protocol.support import SupportContact, read_contacts
 from bedside.vocabulary import DeviceId, PollMode, parse_device_id
 
@@ -142,16 +142,17 @@ def load_settings(path: Path, identity: Identity) -> Settings:
             serial=0,
             display_name=identity.display_name,
             site=identity.site,
-            relays=identity.relays,
+            relays=merge(identity.device, identity.relays, ()),
             poll_mode=PollMode.HELD,
             locked=False,
         )
     fields = Fields(stored)
+    preferred = parse_preferred(fields) if fields.has("preferred") else ()
     return Settings(
         serial=fields.integer("serial", low=1, high=2**53 - 1),
         display_name=fields.text("display_name", max=120),
         site=Site.from_fields(fields.object("site")),
-        relays=merge(identity.relays, parse_relays(fields)),
+        relays=merge(identity.device, identity.relays, parse_relays(fields), preferred),
         poll_mode=fields.enum("poll_mode", PollMode),
         locked=fields.boolean("locked"),
         ssh_host_certificate=fields.text("ssh_host_certificate", max=4096),

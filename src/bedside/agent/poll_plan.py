@@ -16,12 +16,16 @@ Rules held here:
 6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
 7. Away from its first relay, the device tries it again at a moment of the dictated span.
-8. The bootstrap list is never shortened: a configuration's relays come first, the others after.
+8. The bootstrap list is never shortened: a configuration's relays come first, the others after, and
+   within both the device's own order (`rendezvous`).
+9. A new list moves a device only where its relay is no longer there, or is no longer its first: over
+   the spans of 2 and 7.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bedside.agent.rendezvous import in_order
 from bedside.protocol.poll import Spans
 from bedside.protocol.shapes import Relay
 
@@ -42,12 +46,20 @@ class Attempt:
     port: int
 
 
-def merge(bootstrap: Sequence[Relay], configured: Sequence[Relay]) -> tuple[Relay, ...]:
-    """Return the relays to use: the configured ones first, then what only the bundle names (8)."""
-    merged = {relay.name: relay for relay in bootstrap}
-    merged.update({relay.name: relay for relay in configured})
-    order = [relay.name for relay in configured] + [relay.name for relay in bootstrap]
-    return tuple(merged[name] for name in dict.fromkeys(order))
+def merge(
+    device: str,
+    bootstrap: Sequence[Relay],
+    configured: Sequence[Relay],
+    preferred: Sequence[str] = (),
+) -> tuple[Relay, ...]:
+    """Return the relays that this device uses, in its order (8).
+
+    The configured ones come first, then what only the bundle names; where both have a name, the
+    configuration says where that relay is.
+    """
+    names = {relay.name for relay in configured}
+    others = [relay for relay in bootstrap if relay.name not in names]
+    return in_order(device, configured, preferred) + in_order(device, others, preferred)
 
 
 class PollPlan:
@@ -80,6 +92,23 @@ class PollPlan:
         """The next dial."""
         relay = self._relays[self._place]
         return Attempt(self._at_ms, relay, relay.ports[self._ports[relay.name]])
+
+    def follow(self, relays: Sequence[Relay], now_ms: int) -> None:
+        """Go on with another list (9); the relay that is polled now stays, where it is in it."""
+        here = self._relays[self._place]
+        self._relays = tuple(relays)
+        self._ports = {relay.name: self._ports.get(relay.name, 0) for relay in relays}
+        for relay in relays:
+            self._ports[relay.name] %= len(relay.ports)
+        self._tried_ports = self._tried_relays = 0
+        if here in self._relays:
+            self._place = self._relays.index(here)
+            home_ms = now_ms + int(self._random() * self._spans.home_spread_ms)
+            self._home_at_ms = home_ms if self._place else None
+        else:
+            self._proven.discard(here.name)
+            self._place, self._home_at_ms, self._leave_by_ms = 0, None, None
+            self._at_ms = now_ms + int(self._random() * self._spans.lost_ms)
 
     def answered(self, now_ms: int, next_in_ms: int, spans: Spans | None = None) -> None:
         """Record that the poll was answered: the relay asks for a pause, and dictates its spans."""

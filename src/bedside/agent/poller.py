@@ -6,7 +6,7 @@ handled are acknowledged by the next poll; delivery is at least once until then.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bedside.agent.link import Link, Target
@@ -103,11 +103,13 @@ class Poller:
         """Poll as soon as the plan says."""
         self._schedule()
 
-    def use_plan(self, plan: PollPlan) -> None:
-        """Go on with another rota (the configuration changed); the open connection is dropped."""
-        self._plan = plan
-        self.hang_up()
-        self._schedule()
+    def use_relays(self, relays: Sequence[Relay]) -> None:
+        """Go on with another list of relays; a connection to one that is still there stays."""
+        before = self._plan.attempt.relay
+        self._plan.follow(relays, self._reactor.now_ms())
+        if self._plan.attempt.relay != before:
+            self.hang_up()
+            self._schedule()
 
     def hang_up(self) -> None:
         """Close the connection and stop; `start` begins again."""

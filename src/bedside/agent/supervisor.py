@@ -274,7 +274,7 @@ class Supervisor:
         before = self.board.settings
         self.board.settings = load_settings(self.settings_path, self.identity)
         if self.board.settings.relays != before.relays:
-            self.poller.use_plan(PollPlan(self.board.settings.relays, _any_share))
+            self.poller.use_relays(self.board.settings.relays)
         self._tell_panels()
 
     def _hello(self, _link: PanelLink) -> None:

@@ -10,6 +10,7 @@ from bedside import __version__
 from bedside.agent.poll_plan import PollPlan
 from bedside.agent.poller import Poller, PollEvents, PollState
 from bedside.agent.reactor import Reactor
+from bedside.agent.rendezvous import in_order
 from bedside.fleet.identities import Identity
 from bedside.fleet.plan import Storm, Tally
 from bedside.protocol.poll import Message
@@ -75,7 +76,7 @@ class Simulator:
     Args:
         reactor: the loop that drives all of them.
         identities: one for each device.
-        relays: which relays; each device begins with one of them at random.
+        relays: which relays; each device has its own order of them, as real ones have.
         mode: how they poll.
         span_s: within how many seconds devices come, at first and after a storm.
     """
@@ -101,7 +102,7 @@ class Simulator:
         )
         self._span_s = span_s
         self._devices = [
-            _Device(number, identity, self, relays=self.random.sample(relays, len(relays)))
+            _Device(number, identity, self, relays=in_order(identity.device, relays))
             for number, identity in enumerate(identities)
         ]
 

@@ -15,6 +15,7 @@ The clauses of `docs/protocol/documents.md`:
 2.14 A configuration names at most two support contacts (`protocol.support`).
 2.15 For control, the session that it names is a join of the same person with the same key: it lets
      that person be handed control, and opens no tunnel.
+2.16 A configuration prefers relays by name, each once; a name that is in no list counts for nothing.
 """
 
 import re
@@ -34,6 +35,7 @@ from bedside.protocol.shapes import (
     Relay,
     Site,
     parse_actions,
+    parse_preferred,
     parse_relays,
     parse_time,
 )
@@ -46,6 +48,7 @@ from bedside.vocabulary import (
     Gate,
     Mode,
     PollMode,
+    RelayName,
     SessionId,
     SiteAction,
     parse_device_id,
@@ -272,6 +275,8 @@ class DeviceConfiguration(Document):
     lock_reason: str | None
     contacts: tuple[SupportContact, ...] = ()
     """Whom people at the device call, whether or not anything answers (S55)."""
+    preferred: tuple[RelayName, ...] = ()
+    """The relays that this device is pinned to, the most preferred first (R6, 2.16)."""
 
     @classmethod
     def _read(cls, fields: Fields) -> "DeviceConfiguration":
@@ -290,6 +295,7 @@ class DeviceConfiguration(Document):
             locked=fields.boolean("locked"),
             lock_reason=fields.optional("lock_reason", fields.text, max=200),
             contacts=read_contacts(fields),  # 2.14
+            preferred=parse_preferred(fields),  # 2.16
         )
         if configuration.locked is (configuration.lock_reason is None):  # 2.6
             raise MalformedError("mismatch", "lock_reason")

@@ -22,6 +22,7 @@ __all__ = [
     "check_time_zone",
     "parse_actions",
     "parse_message_id",
+    "parse_preferred",
     "parse_relays",
     "parse_time",
 ]
@@ -181,6 +182,18 @@ def parse_relays(fields: Fields, name: str = "relays") -> tuple[Relay, ...]:
     if len({relay.name for relay in relays}) != len(relays):
         raise MalformedError("repeated", name)
     return relays
+
+
+def parse_preferred(fields: Fields, name: str = "preferred") -> tuple[RelayName, ...]:
+    """Return up to sixteen names of relays, each once, the most preferred first."""
+    texts = fields.texts(name, max=16, each=32)
+    try:
+        names = tuple(parse_relay_name(text) for text in texts)
+    except ValueError:
+        raise MalformedError("value", name) from None
+    if len(set(names)) != len(names):
+        raise MalformedError("repeated", name)
+    return names
 
 
 def _port(value: object) -> int:

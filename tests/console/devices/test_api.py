@@ -3,7 +3,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bedside.audit.entry import SYSTEM
-from bedside.console.devices.actions import DeviceDetails, do_save_device
+from bedside.console.devices.actions import (
+    DeviceDetails,
+    do_save_device,
+    do_send_due_configurations,
+)
+from bedside.console.devices.queries import device_facts
 from bedside.console.journal.actions import now_ms
 from bedside.console.relays.actions import do_note_sightings
 from bedside.console.relays.models import DeviceMessage, Relay
@@ -47,6 +52,61 @@ def test_a_device_says_who_it_is_and_where_it_was_seen():
 def test_the_fleet_is_searched(query, found):
     items = Api("Marie").get("/devices", **query).json()["items"]
     assert [item["id"] for item in items] == found
+
+
+def configured(device: str) -> tuple[str, ...]:
+    return device_facts(device).preferred
+
+
+def test_the_narrowest_pin_applies_and_its_devices_are_told():
+    do_send_due_configurations(now=now_ms())
+    wide, site, narrow = (
+        {"scope": "country", "subject": "CA", "relays": ["b", "a"]},
+        {"scope": "site", "subject": "notre-dame", "relays": ["b"]},
+        {"scope": "device", "subject": DEVICE, "relays": ["a"]},
+    )
+    for body, preferred in ((wide, ("b", "a")), (site, ("b",)), (narrow, ("a",))):
+        assert Api("Alex").post("/relay-pins", body).status_code == 200
+        assert configured(DEVICE) == preferred
+        assert do_send_due_configurations(now=now_ms()) > 0
+    assert Api("Marie").get("/relay-pins").json()["items"] == [wide, site, narrow]
+    assert len(actions_of(action="relay:pin:changed")) == 3
+    assert Api("Alex").post("/relay-pins", {**narrow, "relays": []}).status_code == 200
+    assert Api("Marie").get("/relay-pins").json()["items"] == [wide, site]
+    assert configured(DEVICE) == ("b",)
+
+
+def test_a_pin_said_again_tells_nobody():
+    body = {"scope": "device", "subject": DEVICE, "relays": ["a"]}
+    Api("Alex").post("/relay-pins", body)
+    do_send_due_configurations(now=now_ms())
+    assert Api("Alex").post("/relay-pins", body).status_code == 200
+    assert do_send_due_configurations(now=now_ms()) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"relays": ["z"]},
+        {"relays": ["a", "a"]},
+        {"subject": "CI-99999"},
+        {"scope": "site", "subject": "nowhere"},
+        {"scope": "country", "subject": "FR"},
+    ],
+)
+def test_what_cannot_be_pinned_is_refused(changes):
+    body = {"scope": "device", "subject": DEVICE, "relays": ["a"]}
+    assert Api("Alex").post("/relay-pins", body).status_code == 200
+    assert Api("Alex").post("/relay-pins", body | changes).status_code == 422
+    assert configured(DEVICE) == ("a",)
+
+
+def test_only_who_enrols_devices_pins_them():
+    body = {"scope": "device", "subject": DEVICE, "relays": ["a"]}
+    assert Api("Marie").post("/relay-pins", body).status_code == 403
+    assert Api("Julie").post("/relay-pins", body).status_code == 403
+    assert Api("Julie").get("/relay-pins").json()["items"] == []
+    assert configured(DEVICE) == ()
 
 
 def test_pages_follow_one_another_and_never_repeat():

@@ -1,12 +1,15 @@
+import tomllib
+
 import pytest
 
 from bedside.audit.entry import SYSTEM
 from bedside.console.access.models import Entitlement, ProductRight, StartRule
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.devices.models import Device
+from bedside.console.devices.queries import device_facts
 from bedside.console.journal.models import JournalRow
 from bedside.console.project.world import WorldError, apply_world
-from tests.console.world import WORLD, person
+from tests.console.world import DEVICE, WORLD, person
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -23,6 +26,7 @@ def test_a_world_applied_again_changes_nothing_and_journals_nothing():
         "organisations": 3,
         "people": 4,
         "devices": 2,
+        "relay_pins": 0,
         "entitlements": 1,
         "start_rules": 0,
     }
@@ -79,3 +83,17 @@ password = "{password}"
         )
         with pytest.raises(WorldError):
             apply_world(text.encode(), acting_user=SYSTEM)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_pin_names_one_of_its_scopes_and_relays_that_are_there():
+    pin = '\n[[relay_pins]]\nsite = "notre-dame"\nrelays = {}\n'
+    for relays in ('["a"]', '["a"]', "[]"):
+        apply_world((WORLD + pin.format(relays)).encode(), acting_user=SYSTEM)
+        assert device_facts(DEVICE).preferred == tuple(tomllib.loads(f"x = {relays}")["x"])
+    for wrong in (pin.format('["z"]'), pin.replace("site", "device").format('["a"]')):
+        with pytest.raises(WorldError):
+            apply_world((WORLD + wrong).encode(), acting_user=SYSTEM)
+    both = pin.replace("relays", 'country = "CA"\nrelays').format('["a"]')
+    with pytest.raises(WorldError):
+        apply_world((WORLD + both).encode(), acting_user=SYSTEM)

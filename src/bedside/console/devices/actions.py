@@ -1,5 +1,6 @@
 """Every change to products and devices, each with its journal entry."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -9,12 +10,13 @@ from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
 from bedside.console.accounts.queries import Acting, actor_of
-from bedside.console.devices.models import Device, Product
+from bedside.console.devices.models import Device, Product, RelayPin
 from bedside.console.devices.queries import device_facts
 from bedside.console.enrolment import actions as enrolment
 from bedside.console.enrolment.facts import EnrolmentOffer
 from bedside.console.journal.actions import now_ms, record
 from bedside.console.relays.actions import do_expect_device
+from bedside.console.relays.queries import relays as known_relays
 from bedside.policy.facts import DeviceState
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.profile import ProductProfile, parse_profile
@@ -28,6 +30,7 @@ __all__ = [
     "do_note_lock",
     "do_note_outdated",
     "do_offer_enrolment",
+    "do_pin_to_relays",
     "do_revoke_device",
     "do_save_device",
     "do_send_due_configurations",
@@ -176,6 +179,51 @@ def do_note_outdated(devices: Q) -> None:
     """Note that what the configurations of these devices hold has changed: a fleet is told in turn."""
     enrolled = Device.objects.filter(devices, state=DeviceState.ENROLLED.value)
     enrolled.update(configuration_due=True)
+
+
+def do_pin_to_relays(
+    scope: RelayPin.Scope, subject: str, relays: Sequence[str], *, acting_user: Acting
+) -> None:
+    """Have a device, a site's or a country's devices prefer these relays; none lets them choose.
+
+    Raises:
+        ValidationError: there is no such device, site or country here, or no such relay.
+    """
+    devices = _PINNED[scope](subject)
+    names = {relay.name for relay in known_relays()}
+    if not Device.objects.filter(devices).exists():
+        raise ValidationError({"subject": _("No device here is meant by this.")})
+    if unknown := [name for name in relays if name not in names]:
+        message = _("There is no relay %(name)s.") % {"name": unknown[0]}
+        raise ValidationError({"relays": message})
+    if len(set(relays)) != len(relays):
+        raise ValidationError({"relays": _("A relay is named twice.")})
+    with transaction.atomic():
+        pins = RelayPin.objects.select_for_update().filter(scope=scope.value, subject=subject)
+        pin = pins.first()
+        if (list(pin.relays) if pin else []) == list(relays):
+            return
+        if relays:
+            RelayPin.objects.update_or_create(
+                scope=scope.value, subject=subject, defaults={"relays": list(relays)}
+            )
+        else:
+            pins.delete()
+        record(
+            JournalAction.RELAY_PIN_CHANGED,
+            actor=actor_of(acting_user),
+            thing=Thing(scope.value, subject),
+            device=subject if scope is RelayPin.Scope.DEVICE else "",
+            detail={"relay": ", ".join(relays)},
+        )
+        do_note_outdated(devices)
+
+
+_PINNED: dict[RelayPin.Scope, Callable[[str], Q]] = {
+    RelayPin.Scope.DEVICE: lambda subject: Q(pk=subject),
+    RelayPin.Scope.SITE: lambda subject: Q(site=subject),
+    RelayPin.Scope.COUNTRY: lambda subject: Q(site__country=subject),
+}
 
 
 def do_send_due_configurations(*, now: int) -> int:

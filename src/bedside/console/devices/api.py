@@ -1,17 +1,23 @@
 """REST: the fleet, one device, and its enrolment."""
 
 import base64
-from typing import Any
+from typing import Annotated, Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from bedside.console.accounts.bearer import caller
 from bedside.console.accounts.queries import check_permission
-from bedside.console.devices.actions import DeviceDetails, do_offer_enrolment, do_save_device
-from bedside.console.devices.models import Device
-from bedside.console.devices.queries import access_device, find_devices
+from bedside.console.devices.actions import (
+    DeviceDetails,
+    do_offer_enrolment,
+    do_pin_to_relays,
+    do_save_device,
+)
+from bedside.console.devices.models import Device, RelayPin
+from bedside.console.devices.queries import access_device, find_devices, pins
 from bedside.console.enrolment.actions import NoRelayError
 from bedside.console.relays.queries import (
     DeviceSeen,
@@ -115,6 +121,29 @@ class DeviceBody(Body):
     poll_mode: PollMode = Field(PollMode.HELD, strict=False)
 
 
+class RelayPinAnswer(Schema):
+    """What prefers which relays: the narrowest pin applies to a device."""
+
+    scope: RelayPin.Scope
+    subject: str = Field(description="a device's name, a site's key, or a country's two letters")
+    relays: list[str] = Field(description="the most preferred first")
+
+
+class RelayPinsPage(Schema):
+    """Some pins, and the cursor of the next; null at the end."""
+
+    items: list[RelayPinAnswer]
+    next: str | None
+
+
+class RelayPinBody(Body):
+    """A device, a site or a country, and its relays; none lets its devices choose by themselves."""
+
+    scope: RelayPin.Scope = Field(strict=False, examples=["site"])
+    subject: str = Field(min_length=1, max_length=64, examples=["notre-dame"])
+    relays: list[Annotated[str, Field(max_length=32)]] = Field(max_length=16, examples=[["a"]])
+
+
 class EnrolmentAnswer(Schema):
     """What is carried to the device: the code is told once."""
 
@@ -185,6 +214,26 @@ def offer_enrolment(request: HttpRequest, device_id: str) -> dict[str, Any]:
         raise ProblemError(409, "no_relay", _("There is no relay yet: add one first.")) from error
     bundle = base64.b64encode(offer.bundle).decode("ascii")
     return {"code": offer.code, "bundle": bundle, "expires_ms": offer.expires_ms}
+
+
+@router.get("/relay-pins", response=RelayPinsPage, operation_id="listRelayPins")
+def list_relay_pins(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
+    """Return which devices, sites and countries prefer which relays, in the order of their pinning."""
+    user = caller(request)
+    check_permission(user, Permission.DEVICES_DEVICE_READ)
+    page = page_after(pins(user), query.cursor, limit=query.limit)
+    return {"items": page.rows, "next": page.next}
+
+
+@router.post("/relay-pins", response=RelayPinAnswer, operation_id="saveRelayPin")
+def save_relay_pin(request: HttpRequest, body: RelayPinBody) -> dict[str, Any]:
+    """Pin a device, a site or a country to relays, or let its devices choose again."""
+    user = caller(request)
+    check_permission(user, Permission.DEVICES_DEVICE_ENROL)
+    if user.site:
+        raise PermissionDenied
+    do_pin_to_relays(body.scope, body.subject, body.relays, acting_user=user)
+    return {"scope": body.scope, "subject": body.subject, "relays": body.relays}
 
 
 def _device(device: Device, seen: DeviceSeen | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.policy.facts import DeviceState
 from bedside.vocabulary import PollMode
 
-__all__ = ["Device", "Product"]
+__all__ = ["Device", "Product", "RelayPin"]
 
 _STATE_NAMES = {
     DeviceState.REGISTERED: _("registered"),
@@ -83,3 +83,28 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class RelayPin(models.Model):
+    """The relays that a device, a site or a country prefers; the narrowest pin applies (R6)."""
+
+    class Scope(models.TextChoices):
+        """What is pinned, the narrowest first."""
+
+        DEVICE = "device", _("device")
+        SITE = "site", _("site")
+        COUNTRY = "country", _("country")
+
+    scope = models.CharField(max_length=8, choices=Scope.choices)
+    subject = models.CharField(max_length=64)
+    """A device's name, a site's key, or a country's two letters."""
+    relays = models.JSONField()
+    """Names of relays, the most preferred first."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["scope", "subject"], name="one_pin_for_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.subject}: {', '.join(self.relays)}"

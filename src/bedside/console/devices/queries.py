@@ -15,7 +15,7 @@ from bedside.console.accounts.queries import (
     has_permission,
     organisations_named,
 )
-from bedside.console.devices.models import Device, Product
+from bedside.console.devices.models import Device, Product, RelayPin
 from bedside.console.enrolment.facts import DeviceFacts
 from bedside.console.relays.models import DevicePresence, UnseenDevice
 from bedside.console.relays.queries import devices_in_contact
@@ -23,9 +23,17 @@ from bedside.language import Language
 from bedside.policy.facts import DeviceState
 from bedside.protocol.profile import ProductProfile, parse_profile
 from bedside.protocol.shapes import Site
-from bedside.vocabulary import Contact, DeviceId, Permission, PollMode
+from bedside.vocabulary import Contact, DeviceId, Permission, PollMode, RelayName
 
-__all__ = ["access_device", "device_facts", "find_devices", "profile_of", "visible_devices"]
+__all__ = [
+    "access_device",
+    "device_facts",
+    "find_devices",
+    "pin_of",
+    "pins",
+    "profile_of",
+    "visible_devices",
+]
 
 _NAME_OF_A_DEVICE = re.compile(r"[A-Z][A-Z0-9]{0,7}-[A-Z0-9]{0,20}\Z")
 
@@ -129,4 +137,27 @@ def device_facts(device_id: str) -> DeviceFacts:
         locked=bool(device.lock_reason),
         lock_reason=device.lock_reason or None,
         contacts=contacts_carried(site.country),
+        preferred=tuple(map(RelayName, pin.relays)) if (pin := pin_of(device)) else (),
     )
+
+
+def pin_of(device: Device) -> RelayPin | None:
+    """Return the pin that applies to a device, None where it chooses by itself."""
+    scope = RelayPin.Scope
+    mine = {
+        scope.DEVICE: device.pk,
+        scope.SITE: device.site_id,
+        scope.COUNTRY: device.site.country,
+    }
+    asked = Q()
+    for each, subject in mine.items():
+        asked |= Q(scope=each.value, subject=subject)
+    found = {pin.scope: pin for pin in RelayPin.objects.filter(asked)}
+    return next((found[each] for each in mine if each in found), None)
+
+
+def pins(user: User) -> QuerySet[RelayPin]:
+    """Return every pin for the manufacturer's people, none for a site's own."""
+    if user.site or not has_permission(user, Permission.DEVICES_DEVICE_READ):
+        return RelayPin.objects.none()
+    return RelayPin.objects.all()

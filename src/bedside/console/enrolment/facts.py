@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bedside.protocol.shapes import Site
 from bedside.protocol.support import SupportContact
-from bedside.vocabulary import DeviceId, PollMode
+from bedside.vocabulary import DeviceId, PollMode, RelayName
 
 __all__ = ["DeviceFacts", "EnrolmentOffer", "SessionCredentials"]
 
@@ -23,6 +23,8 @@ class DeviceFacts:
     """Why the device is locked; None when it is not."""
     contacts: tuple[SupportContact, ...] = ()
     """Whom people at the device call."""
+    preferred: tuple[RelayName, ...] = ()
+    """The relays that it is pinned to."""
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from bedside.console.accounts.actions import (
     do_note_second_factor,
 )
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.devices.actions import DeviceDetails, do_save_device
-from bedside.console.devices.models import Device, Product
+from bedside.console.devices.actions import DeviceDetails, do_pin_to_relays, do_save_device
+from bedside.console.devices.models import Device, Product, RelayPin
 from bedside.console.people.actions import do_save_organisation
 from bedside.policy.facts import DEFAULT_START_RULES, Interval, StartRule
 from bedside.protocol.errors import ProtocolError
@@ -39,7 +39,7 @@ from bedside.vocabulary import Level, Mode, PollMode, Role
 
 __all__ = ["WorldError", "apply_world"]
 
-_SECTIONS = ("organisations", "people", "devices", "entitlements", "start_rules")
+_SECTIONS = ("organisations", "people", "devices", "relay_pins", "entitlements", "start_rules")
 _MOST = 10_000
 _MOST_CONTACTS = 60
 
@@ -171,6 +171,19 @@ def _devices(rows: tuple[Fields, ...], actor: Actor) -> None:
         do_save_device(device_id, details, acting_user=actor)
 
 
+def _relay_pins(rows: tuple[Fields, ...], actor: Actor) -> None:
+    for row in rows:
+        named = {
+            scope: row.text(scope.value, max=64) for scope in RelayPin.Scope if row.has(scope.value)
+        }
+        relays = row.texts("relays", max=16, each=32)
+        row.end()
+        if len(named) != 1:
+            raise WorldError("a relay pin names a device, a site or a country")
+        for scope, subject in named.items():
+            do_pin_to_relays(scope, subject, relays, acting_user=actor)
+
+
 def _entitlements(rows: tuple[Fields, ...], actor: Actor) -> None:
     for row in rows:
         device = row.optional("device", row.text, max=30)
@@ -207,6 +220,7 @@ _APPLY = {
     "organisations": _organisations,
     "people": _people,
     "devices": _devices,
+    "relay_pins": _relay_pins,
     "entitlements": _entitlements,
     "start_rules": _start_rules,
 }

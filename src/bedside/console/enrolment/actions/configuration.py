@@ -59,6 +59,7 @@ def do_send_configuration(facts: DeviceFacts, *, now: int) -> str | None:
         locked=facts.locked,
         lock_reason=facts.lock_reason,
         contacts=facts.contacts,
+        preferred=facts.preferred,
     )
     return send_document(
         document,

@@ -10,7 +10,7 @@ from bedside.console.access.queries import open_locks
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.actions import do_offer_enrolment
-from bedside.console.devices.queries import access_device
+from bedside.console.devices.queries import access_device, pin_of
 from bedside.console.enrolment.queries import identity, offered
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.queries import device_witness
@@ -43,6 +43,7 @@ def device(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
         "seen": seen,
         "activity": ACTIVITIES[seen.activity] if seen else "",
         "identity": known,
+        "pin": pin_of(found),
         "certificate_due": known is not None and known.not_after_ms - moment < _RENEWAL_DUE_MS,
         "code_waiting": offered(found.pk, now=moment),
         "witness": device_witness(found.pk),
