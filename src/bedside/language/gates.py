@@ -24,7 +24,7 @@ GATES: dict[Gate, str] = {
     Gate.CASE: N_("A request needs the number of its case."),
     Gate.REASON: N_("A request needs a reason that the operator can read."),
     Gate.DEVICE_STATE: N_("The device is not in service: not enrolled, revoked or copied."),
-    Gate.LOCK: N_("A lock is set on this person, device, site or product."),
+    Gate.LOCK: N_("A lock is set on this person, device, site or product, or on everything."),
     Gate.WORKSTATION: N_("This sign-in did not come from an enrolled workstation."),
     Gate.PATIENT_DATA: N_("This access can show patient data, and this person has no right to it."),
     Gate.SITE_POLICY: N_("The site's policy does not allow this."),
@@ -87,7 +87,7 @@ ADVICE: dict[Gate, str] = {
     Gate.CASE: N_("Give the case number."),
     Gate.REASON: N_("Say in one sentence why you ask."),
     Gate.DEVICE_STATE: _ASK_ADMINISTRATOR,
-    Gate.LOCK: N_("Ask who set the lock to clear it."),
+    Gate.LOCK: N_("Ask who set the lock to clear it: the page of locks names them."),
     Gate.WORKSTATION: N_(
         "Sign in from an enrolled workstation, or ask an administrator to enrol this computer."
     ),

@@ -234,6 +234,7 @@ def test_an_administrator_sets_it_up_and_the_secret_is_kept_sealed(hospital):
 @pytest.mark.parametrize(
     "changed",
     [{"domains": ""}, {"domains": "-x"}, {"domains": "a b"}, {"domains": "notre-dame.example"},
+     {"domains": "st-mary.example bayard.example"},
      {"domains": "é.example"}, {"server_url": "http://login.st-mary.example"},
      {"server_url": "javascript:alert(1)"}, {"server_url": "x" * 400}, {"client_id": "a\u202eb"},
      {"client_id": ""}, {"client_secret": ""}, {"client_secret": "x" * 600}],

@@ -129,3 +129,20 @@ def test_somebody_leaves_by_the_page(visit, people):
     page.get_by_role("button", name="Remove everything").click()
     expect(page.get_by_text("has left: everything is removed")).to_be_visible()
     assert visitor.faults() == []
+
+
+def test_rules_are_shown_and_made_as_a_browser_sends_them(visit):
+    visitor = visit("Alex", language="en")
+    page = visitor.open("/policy/")
+    show = page.get_by_role("button", name="Show what this does")
+    show.click()
+    expect(page.locator("#preview-block")).to_contain_text("Nobody loses access")
+    was = page.locator("[name=rule-0-join_view]").is_checked()
+    for wanted in (not was, was):
+        page.locator("[name=rule-0-join_view]").set_checked(wanted)
+        show.click()
+        expect(page.locator("#preview-block")).to_be_visible()
+        page.get_by_role("button", name="Apply these rules").click()
+        expect(page.get_by_text("The rules apply from now on.")).to_be_visible()
+        expect(page.locator("[name=rule-0-join_view]")).to_be_checked(checked=wanted)
+    assert visitor.faults() == []

@@ -21,7 +21,8 @@ class RuleForm(forms.Form):
 
     level = forms.TypedChoiceField(
         label=_("Level"),
-        choices=[(str(level.value), str(level.value)) for level in Level],
+        # The empty one first: a browser sends what a new row shows, and an empty row is no rule.
+        choices=[("", "–"), *((str(level.value), str(level.value)) for level in Level)],
         coerce=int,
     )
     country = forms.RegexField(

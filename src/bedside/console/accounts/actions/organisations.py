@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
-from bedside.console.accounts.models import Organisation, SingleSignOn, SupportContact
+from bedside.console.accounts.models import Organisation, SingleSignOn, SupportContact, User
 from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.accounts.second_factor import seal_secret
 from bedside.console.accounts.texts import check_domain
@@ -88,10 +88,16 @@ def do_save_single_sign_on(row: SingleSignOn, *, secret: str, acting_user: Actin
     """Let an organisation's people sign in by its own provider; an empty `secret` keeps the old one.
 
     Raises:
-        ValidationError: a value is refused, or another organisation has one of the domains.
+        ValidationError: a value is refused, or another organisation has one of the domains, or
+            people with addresses of it: they would be sent to a provider that is not theirs.
     """
     for domain in row.domains:
         _check_domain(domain)
+        strangers = User.objects.filter(email__iendswith=f"@{domain}", left_ms__isnull=True)
+        if strangers.exclude(organisation_id=row.organisation_id).exists():
+            text = _("People of another organisation have addresses of %(domain)s.")
+            theirs = ValidationError(text, code="domain", params={"domain": domain})
+            raise ValidationError({"domains": [theirs]})
     if secret:
         row.client_secret = seal_secret(secret)
     row.full_clean(validate_unique=False)
