@@ -1,11 +1,13 @@
 """A real console is backed up while it works, lost, and brought back."""
 
-import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import threading
+from contextlib import closing
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -31,19 +33,21 @@ for number in range({count}):
                detail={{"count": number}})
         do_refuse_device(f"CI-{{number + 1}}", Gate.LIMIT, now=now_ms())
 """
-STATE = """
-import json
-from bedside.console.journal.models import JournalRow
-from bedside.console.journal.queries import log_status
-from bedside.console.relays.models import RefusedDevice
-actions = list(JournalRow.objects.order_by("pk").values_list("action", flat=True))
-print(json.dumps({"actions": actions, "sealed": log_status().size,
-                  "refused": RefusedDevice.objects.count()}))
-"""
+ASK = {
+    "actions": "SELECT action FROM journal_journalrow ORDER BY id",
+    "sealed": "SELECT max(size) FROM journal_checkpoint",
+    "refused": "SELECT count(*) FROM relays_refuseddevice",
+}
 
 
 def state(console):
-    return json.loads(console.script(STATE))
+    with closing(sqlite3.connect(console.folder / "data" / "console.sqlite3")) as database:
+        return told(database.execute)
+
+
+def told(ask):
+    found = {name: [row[0] for row in ask(words).fetchall()] for name, words in ASK.items()}
+    return {"actions": found["actions"], **{n: found[n][0] for n in ("sealed", "refused")}}
 
 
 def refused(console, *words, text="", language="C.UTF-8"):
@@ -177,7 +181,8 @@ def test_on_postgresql_to_a_public_key(tmp_path):
         )
         words = ("restore", str(tmp_path / "b"), "--key", str(tmp_path / "private.pem"))
         new.run(*words)
-        found = state(new)
+        with psycopg.connect(address) as connection:
+            found = told(connection.execute)
         assert found["refused"] == 3
         assert found["sealed"] == len(found["actions"])
         assert "not empty" in refused(new, *words)

@@ -10,7 +10,6 @@ from bedside.audit.tiles import decode_bundle
 from bedside.console.journal.actions import record
 from bedside.console.journal.models import Checkpoint, JournalRow, LogHead
 from bedside.console.journal.queries import MOST_UNSEALED, leaf, log_status
-from bedside.console.journal.rebuild import rebuild_tiles
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import LogSigner
 from bedside.vocabulary import JournalAction
@@ -178,7 +177,9 @@ def test_the_note_is_the_standard_form(tmp_path):
 def test_tiles_that_are_lost_are_made_anew_from_the_rows(tmp_path, count):
     write(count)
     seal(tmp_path / "old")
-    assert rebuild_tiles(tmp_path / "new", tell=lambda *_: None) == count
+    told = []
+    Sequencer(tmp_path / "new", SIGNER, tell=lambda *done: told.append(done)).close()
+    assert told[-1:] == ([(count, count)] if count else [])
     for file in (tmp_path / "old").rglob("*"):
         if file.is_file() and file.name != "lock":
             again = tmp_path / "new" / file.relative_to(tmp_path / "old")
@@ -195,4 +196,39 @@ def test_rows_that_are_not_what_was_signed_make_no_tiles_to_go_on_from(tmp_path)
     row.entry = bytes(row.entry).replace(b"CI-1", b"CI-9")
     row.save()
     with pytest.raises(JournalDamagedError):
-        rebuild_tiles(tmp_path / "new", tell=lambda *_: None)
+        Sequencer(tmp_path / "new", SIGNER)
+
+
+def test_a_host_follows_what_another_one_seals_and_takes_over_from_there(tmp_path):
+    write(3)
+    seal(tmp_path / "a")
+    follower = Sequencer(tmp_path / "b", SIGNER)
+    for count in (1, 300, 0):
+        write(count)
+        seal(tmp_path / "a")
+        follower.follow()
+        size, _ = signed_root()
+        assert (tmp_path / "b" / "checkpoint").read_text() == log_status().note
+        assert follower._tree.size == size
+    write(2)
+    assert follower.seal(now=NOW) == 2
+    follower.close()
+    # The first one was away meanwhile: it is behind, and not damaged.
+    assert seal(tmp_path / "a") == 0
+    assert signed_root() == expected_root()
+    for file in (tmp_path / "b").rglob("tile/**/*"):
+        if file.is_file():
+            again = tmp_path / "a" / file.relative_to(tmp_path / "b")
+            assert again.read_bytes() == file.read_bytes()
+
+
+def test_a_follower_signs_nothing_that_the_rows_do_not_lead_to(tmp_path):
+    write(3)
+    seal(tmp_path / "a")
+    follower = Sequencer(tmp_path / "b", SIGNER)
+    write(3)
+    seal(tmp_path / "a")
+    JournalRow.objects.filter(sequence=4).delete()
+    with pytest.raises(JournalDamagedError, match="place 4"):
+        follower.follow()
+    follower.close()

@@ -81,10 +81,19 @@ class Console:
         """Run Python with Django set up over this console's database."""
         return self.run("manage", "shell", "--no-imports", "--command", textwrap.dedent(code))
 
+    def log(self, word: str) -> Path:
+        """Where the processes of this word write what they say."""
+        return self.folder / f"{word}.log"
+
     def start(self, word: str) -> subprocess.Popen:
-        process = subprocess.Popen(
-            self.command(word), stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
+        with self.log(word).open("ab") as log:
+            process = subprocess.Popen(
+                self.command(word),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
         self.started.append(process)
         return process
 

@@ -36,7 +36,6 @@ from bedside.console.devices.actions import do_note_outdated
 from bedside.console.enrolment.actions import do_pass_configurations
 from bedside.console.journal.actions import record
 from bedside.console.journal.export import log_folder, verify_own_log
-from bedside.console.journal.rebuild import rebuild_tiles
 from bedside.console.journal.sealing import Sequencer
 from bedside.console.journal.signer import log_signer
 from bedside.console.relays.actions import do_begin_feed_anew
@@ -197,7 +196,10 @@ def _bring_up(
     manifest: Manifest, moved: Path | None, actor: Actor, now: int, tell: Progress
 ) -> Restored:
     call_command("migrate", interactive=False, verbosity=0)
-    rebuild_tiles(log_folder(), tell=lambda done, all_: tell("journal", done, all_))
+    # Before anything is entered: the rows must lead to the root that was signed.
+    Sequencer(
+        log_folder(), log_signer(), tell=lambda done, all_: tell("journal", done, all_)
+    ).close()
     with transaction.atomic():
         do_begin_feed_anew()
         do_pass_configurations()

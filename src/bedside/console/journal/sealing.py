@@ -10,11 +10,16 @@ The order in which it works, so that a kill at any moment loses and doubles noth
 
 What is already signed is checked against the tiles at the start; where they disagree, nothing more
 is signed, because a second history under the same key is what the log exists to exclude.
+
+Where the console has several hosts, one of them seals and the others follow: each writes the tiles of
+what was signed from the rows, which must lead to the signed root. So does a host whose folder is new,
+or was away: it is behind, not damaged. Two that sealed at once would still be of one mind, because
+places are given by the database.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,8 +37,6 @@ __all__ = [
     "JournalDamagedError",
     "Sequencer",
     "SequencerBusyError",
-    "drop_partials",
-    "write_file",
 ]
 
 BATCH = 2048
@@ -49,18 +52,31 @@ class SequencerBusyError(RuntimeError):
 
 
 class Sequencer:
-    """The one process that seals the log in `folder`; `close` lets another one take over.
+    """The one process that writes the log in `folder`; `close` lets another one take over.
+
+    Args:
+        folder: the log's.
+        signer: signs checkpoints.
+        tell: is told how many of how many entries a folder that is behind has.
 
     Raises SequencerBusyError, JournalDamagedError.
     """
 
-    def __init__(self, folder: Path, signer: LogSigner) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        signer: LogSigner,
+        *,
+        tell: Callable[[int, int], None] = lambda _done, _of: None,
+    ) -> None:
         self._folder = folder
         self._signer = signer
+        self._tell = tell
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _take_lock(folder / "lock")
         try:
             self._tree = self._load()
+            self.follow()
         except BaseException:
             self._lock.close()
             raise
@@ -75,6 +91,7 @@ class Sequencer:
         The first time, an empty log is signed too, so that there is always a checkpoint. After an
         error (a full disk, say), close this sequencer and make another: it repairs what is half done.
         """
+        self.follow()
         before = self._tree.size
         self._give_places()
         for line in self._unwritten():
@@ -82,11 +99,30 @@ class Sequencer:
         if self._tree.size > before or not self._signed:
             files = self._write_tiles()
             self._sign(now)
-            # Only now: until then a restart would take up the log at the old checkpoint's widths.
-            for tile in files:
-                if tile.width == TILE_WIDTH:
-                    drop_partials(self._folder / f"{tile.path}.p")
+            self._drop_partials(files)
         return self._tree.size - before
+
+    def follow(self) -> None:
+        """Write the tiles of what another host has signed since; nothing where there is none."""
+        newest = Checkpoint.objects.order_by("-size").first()
+        if newest is None or newest.size == self._tree.size:
+            return
+        while self._tree.size < newest.size:
+            for line in self._unwritten(min(newest.size, self._tree.size + BATCH)):
+                self._tree.append(line)
+            files = self._write_tiles()
+            self._tell(self._tree.size, newest.size)
+        if self._tree.root().hex() != newest.root:
+            raise JournalDamagedError(f"the rows do not lead to the root signed at {newest.size}")
+        _write(self._folder / "checkpoint", newest.note.encode())
+        self._signed = True
+        self._drop_partials(files)
+
+    def _drop_partials(self, files: list[Tile]) -> None:
+        # Only now: until then a restart would take up the log at the old checkpoint's widths.
+        for tile in files:
+            if tile.width == TILE_WIDTH:
+                _remove_partials(self._folder / f"{tile.path}.p")
 
     def _give_places(self) -> None:
         with transaction.atomic():
@@ -100,17 +136,23 @@ class Sequencer:
                 head.size += len(rows)
                 head.save(update_fields=["size"])
 
-    def _unwritten(self) -> Iterator[bytes]:
+    def _unwritten(self, end: int | None = None) -> Iterator[bytes]:
         rows = JournalRow.objects.filter(sequence__gte=self._tree.size).order_by("sequence")
-        for place, row in enumerate(rows.iterator(BATCH), self._tree.size):
+        if end is not None:
+            rows = rows.filter(sequence__lt=end)
+        place = self._tree.size
+        for row in rows.iterator(BATCH):
             if row.sequence != place:
                 raise JournalDamagedError(f"the entry at place {place} is missing")
             yield leaf(row)
+            place += 1
+        if end is not None and place < end:
+            raise JournalDamagedError(f"the entry at place {place} is missing")
 
     def _write_tiles(self) -> list[Tile]:
         files = self._tree.changed()
         for tile, data in files:
-            write_file(self._folder / tile.path, data)
+            _write(self._folder / tile.path, data)
         return [tile for tile, _ in files]
 
     def _sign(self, now: int) -> None:
@@ -118,11 +160,11 @@ class Sequencer:
         head = Head(key.name, self._tree.size, self._tree.root())
         note = sign_checkpoint(head, key, self._signer.sign)
         Checkpoint.objects.create(size=head.size, root=head.root.hex(), note=note, at_ms=now)
-        write_file(self._folder / "checkpoint", note.encode())
+        _write(self._folder / "checkpoint", note.encode())
         self._signed = True
 
     def _load(self) -> GrowingTree:
-        newest = Checkpoint.objects.order_by("-size").first()
+        newest = self._written()
         self._signed = newest is not None
         size = newest.size if newest else 0
         try:
@@ -134,8 +176,23 @@ class Sequencer:
         if newest and tree.root().hex() != newest.root:
             raise JournalDamagedError(f"the tiles do not lead to the root signed at {size} entries")
         if newest:
-            write_file(self._folder / "checkpoint", newest.note.encode())
+            _write(self._folder / "checkpoint", newest.note.encode())
         return tree
+
+    def _written(self) -> Checkpoint | None:
+        """Return the signed checkpoint that this folder's tiles are for; None for a new folder.
+
+        That is the newest, unless the folder itself names an older one that was signed.
+        """
+        signed = Checkpoint.objects.order_by("-size")
+        if not (self._folder / "tile").exists():
+            return signed.filter(size=0).first()
+        try:
+            note = (self._folder / "checkpoint").read_text(encoding="utf-8")
+            known = signed.filter(note=note).first()
+        except (OSError, UnicodeDecodeError):
+            known = None
+        return known or signed.first()
 
 
 def _take_lock(path: Path) -> IO[str]:
@@ -148,8 +205,7 @@ def _take_lock(path: Path) -> IO[str]:
     return lock
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file of the log: it is on the disk, whole, before it has its name."""
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f"{path.name}.new")
     with beside.open("wb") as file:
@@ -164,8 +220,7 @@ def write_file(path: Path, data: bytes) -> None:
         os.close(folder)
 
 
-def drop_partials(folder: Path) -> None:
-    """Remove the partial tiles in `folder`, once the whole one is on the disk."""
+def _remove_partials(folder: Path) -> None:
     # The whole tile holds all that they held, and every checkpoint can be proved from it.
     if folder.is_dir():
         for file in folder.iterdir():

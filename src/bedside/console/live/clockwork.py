@@ -1,7 +1,8 @@
 """The `worker` process: seals the journal, and does what is due.
 
 Every duty stands by itself: one that fails is logged and tried again at its next turn, and keeps no
-other from its work. Only one worker seals at a time; another one waits to take over.
+other from its work. Of several workers one does what is done once (`console.wake.turn`); the others
+follow its seal, send what waits in the outbox, and wait to take over.
 """
 
 import logging
@@ -21,6 +22,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer
+from bedside.console.live.absence import AWAY, Absence
 from bedside.console.live.postman import Postman
 from bedside.console.log import told
 from bedside.console.notices.actions import do_forget_sent
@@ -30,11 +32,14 @@ from bedside.console.service_sessions.actions import (
     do_end_due_sessions,
     do_end_sessions_at_lost_relay,
 )
+from bedside.console.wake.turn import Turn
 
 __all__ = ["Clockwork", "Duty"]
 
 _log = logging.getLogger("bedside.worker")
 _SEAL_MS = 100
+_FOLLOW_MS = 1_000
+_AWAY_S = 1.0
 
 
 @dataclass
@@ -59,7 +64,10 @@ class Clockwork:
     def __init__(self, waker: socket.socket) -> None:
         self._waker = waker
         self._sequencer: Sequencer | None = None
+        self._turn = Turn()
+        self._leads = True
         self._standing_by = False
+        self._absence = Absence(_log)
         self._stopped = False
         self._duties = [
             Duty("seal", _SEAL_MS, self._seal),
@@ -90,25 +98,35 @@ class Clockwork:
             while not self._stopped:
                 started = time.monotonic()
                 close_old_connections()
-                self.turn(now_ms())
+                if not self.turn(now_ms()):
+                    time.sleep(_AWAY_S)
                 # A nudge ends the wait, but one seal covers all that was written in a tenth of a second.
                 self._wait(max(_SEAL_MS / 1000 - (time.monotonic() - started), 0.01))
         finally:
             postman.stop()
-            if self._sequencer is not None:
-                self._sequencer.close()
+            self._drop()
+            self._turn.close()
 
-    def turn(self, now: int) -> None:
-        """Do each duty whose time has come."""
-        for duty in self._duties:
-            if now < duty.due_ms or self._stopped:
+    def turn(self, now: int) -> bool:
+        """Do each duty whose time has come; return False where the database is away.
+
+        The first duty decides whether this worker has the turn for all others.
+        """
+        for number, duty in enumerate(self._duties):
+            if now < duty.due_ms or self._stopped or (number and not self._leads):
                 continue
-            duty.due_ms = now + duty.every_ms
+            due_ms, duty.due_ms = duty.due_ms, now + duty.every_ms
             started = time.perf_counter()
             try:
                 duty.act(now)
                 duty.done += 1
                 duty.done_ms = now
+                self._absence.back()
+            except AWAY as error:
+                duty.due_ms = due_ms
+                duty.failed += 1
+                self._absence.lost(error)
+                return False
             except Exception:  # noqa: BLE001 - see the head of this module
                 _log.exception(
                     "the duty %s failed and will be tried again",
@@ -117,15 +135,23 @@ class Clockwork:
                 )
                 duty.failed += 1
             duty.seconds += time.perf_counter() - started
+        return True
 
     def _seal(self, now: int) -> None:
+        self._leads = self._turn.mine()
         try:
             if self._sequencer is None:
                 self._sequencer = Sequencer(log_folder(), log_signer())
                 self._standing_by = False
-            while self._sequencer.seal(now=now) and not self._stopped:
+            if not self._leads:
+                self._duties[0].due_ms = now + _FOLLOW_MS
+                self._sequencer.follow()
+            while self._leads and self._sequencer.seal(now=now) and not self._stopped:
                 pass
         except SequencerBusyError:
+            # It is the other worker of this host that seals here, or follows.
+            self._turn.close()
+            self._leads = False
             if not self._standing_by:
                 _log.info(
                     "another worker seals the journal; standing by", extra=told("standing_by")

@@ -6,6 +6,7 @@ import threading
 from django.db import close_old_connections, connection
 
 from bedside.console.journal.actions import now_ms
+from bedside.console.live.absence import AWAY, Absence
 from bedside.console.log import told
 from bedside.console.notices.actions import do_send_due
 
@@ -25,11 +26,15 @@ class Postman(threading.Thread):
 
     def run(self) -> None:
         """Send what is due; a failure of our own is logged, and tried again at the next turn."""
+        absence = Absence(_log)
         while not self._over.wait(_EVERY_S):
             close_old_connections()
             try:
                 while do_send_due(now=now_ms()) and not self._over.is_set():
                     pass
+                absence.back()
+            except AWAY as error:
+                absence.lost(error)
             except Exception:  # noqa: BLE001 - a turn that failed must not be the last
                 _log.exception(
                     "the outbox failed and will be tried again", extra=told("outbox_failed")

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from bedside.console.health.beat import Beat
 from bedside.console.health.words import taken
+from bedside.console.live.answering import answering
 from bedside.console.live.database import Database
 from bedside.console.live.people_routes import PeopleRoutes
 from bedside.console.live.relay_routes import RelayRoutes
@@ -19,6 +20,7 @@ from bedside.console.live.server import HttpServer, ServerLimits
 from bedside.console.live.watch import Watch
 from bedside.console.log import announce
 from bedside.console.wake import listen
+from bedside.console.wake.bell import Bell
 from bedside.observe.admin import AdminAddress, AdminServer
 from bedside.pki.contexts import console_server_context
 from bedside.protocol.batch import MAX_BATCH
@@ -56,10 +58,12 @@ async def serve(config: LiveConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     database = Database()
-    waker = listen(f"live-{os.getpid()}")
-    watch = Watch(database, waker)
-    relays = HttpServer(RelayRoutes(database, watch), _RELAY_LIMITS)
-    people = HttpServer(PeopleRoutes(database, watch), _PEOPLE_LIMITS)
+    name = f"live-{os.getpid()}"
+    waker, bell = listen(name), Bell(name)
+    bell.ring_here()
+    watch = Watch(database, waker, heard=lambda: bell.heard)
+    relays = HttpServer(answering(RelayRoutes(database, watch)), _RELAY_LIMITS)
+    people = HttpServer(answering(PeopleRoutes(database, watch)), _PEOPLE_LIMITS)
     beat, admin = Beat("live"), None
     try:
         if config.admin is not None:
@@ -82,6 +86,7 @@ async def serve(config: LiveConfig) -> None:
             admin.close()
         if beat.is_alive():
             beat.stop()
+        bell.stop()
         await relays.close()
         await people.close()
         waker.close()

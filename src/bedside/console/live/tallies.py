@@ -41,7 +41,7 @@ def listeners(servers: dict[str, HttpServer], watch: Watch) -> Iterator[Metric]:
         ("live_feed_cursor", "The newest cursor of the feed that was seen.", watch.cursor),
         (
             "live_look_age_seconds",
-            "Seconds since the database was last looked at (it is every 0.25 s).",
+            "Seconds since the database was last looked at (it is every 5 s, or every 0.25 s without the bell).",
             time.monotonic() - watch.looked_s,
         ),
     ):

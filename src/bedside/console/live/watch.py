@@ -1,7 +1,7 @@
 """One look at the database for all who wait: relays at the feed, people at a stream.
 
-The look comes at once when a writer on this host nudges (`bedside.console.wake`), and every quarter
-of a second otherwise, for writers elsewhere.
+The look comes at once when a writer nudges (`bedside.console.wake`), and every so often otherwise: a
+nudge may be lost.
 """
 
 import asyncio
@@ -10,12 +10,13 @@ import logging
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.db import DatabaseError
 
 from bedside.console.journal.queries import newest_row, rows_after
+from bedside.console.live.absence import AWAY, Absence
 from bedside.console.live.database import Database
 from bedside.console.log import told
 from bedside.console.relays.queries import feed_head
@@ -24,6 +25,8 @@ __all__ = ["Bell", "Watch"]
 
 _log = logging.getLogger("bedside.live")
 _LOOK_S = 0.25
+_LOOK_HEARD_S = 5.0
+"""Where the bell of another host is heard."""
 
 
 class Bell:
@@ -60,9 +63,14 @@ class Watch:
     ANY_DEVICE = "device:"
     """The subject of whoever waits for news of the whole fleet; rung with each device's own."""
 
-    def __init__(self, database: Database, waker: socket.socket) -> None:
+    def __init__(
+        self, database: Database, waker: socket.socket, *, heard: Callable[[], bool] = bool
+    ) -> None:
         self._database = database
         self._waker = waker
+        self._heard = heard
+        self._absence = Absence(_log)
+        self._begun = False
         self._nudged = asyncio.Event()
         self._cursor = 0
         self._newest = 0
@@ -90,20 +98,28 @@ class Watch:
         """Look, ring, wait for a nudge; a database that is away is asked again."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._waker.fileno(), self._drain)
-        self._newest = await self._database.run(newest_row)
         try:
             while True:
-                try:
-                    self._tell(await self._database.run(_look, self._newest))
-                    self.looked_s = time.monotonic()
-                except DatabaseError:
-                    _log.exception("the database could not be asked", extra=told("database_lost"))
+                await self._look()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_S):
+                    async with asyncio.timeout(_LOOK_HEARD_S if self._heard() else _LOOK_S):
                         await self._nudged.wait()
                 self._nudged.clear()
         finally:
             loop.remove_reader(self._waker.fileno())
+
+    async def _look(self) -> None:
+        try:
+            if not self._begun:
+                self._newest = await self._database.run(newest_row)
+                self._begun = True
+            self._tell(await self._database.run(_look, self._newest))
+            self.looked_s = time.monotonic()
+            self._absence.back()
+        except AWAY as error:
+            self._absence.lost(error)
+        except DatabaseError:
+            _log.exception("the database could not be asked", extra=told("database_failed"))
 
     def nudge(self) -> None:
         """Look now: this process has written."""

@@ -2,6 +2,7 @@
 
 It carries nothing and may be lost: a waiter looks at the database every so often anyway. It saves
 the wait for the next look, so that an order is on its way within a millisecond of its commit.
+On PostgreSQL the commit rings for other hosts too (`bell`).
 """
 
 import contextlib
@@ -13,13 +14,25 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-__all__ = ["awake", "listen", "wake_on_commit"]
+__all__ = ["CHANNEL", "awake", "listen", "poke", "wake_on_commit"]
+
+CHANNEL = "bedside_wake"
+"""Where PostgreSQL is told that something was written."""
 
 
 def wake_on_commit() -> None:
-    """Wake every `live` process of this host once the current transaction has committed."""
-    if not any(_wake in hook for hook in connection.run_on_commit):
-        transaction.on_commit(_wake)
+    """Wake every process that waits, on this host and on others, once the transaction has committed."""
+    if any(_wake in hook for hook in connection.run_on_commit):
+        return
+    transaction.on_commit(_wake)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+
+
+def poke(name: str) -> None:
+    """Wake one process of this host by its name."""
+    _send(_folder() / f"{name}.sock")
 
 
 def listen(name: str) -> socket.socket:
@@ -64,16 +77,19 @@ def _folder() -> Path:
 
 
 def _wake() -> None:
-    folder = _folder()
-    for path in folder.glob("*.sock"):
-        with (
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
-            _address(folder) as short,
-        ):
-            sender.setblocking(False)
-            try:
-                sender.sendto(b"\n", f"{short}/{path.name}")
-            except ConnectionRefusedError:
-                path.unlink(missing_ok=True)  # its process was killed
-            except OSError:
-                continue  # full: whoever waits there has been woken already
+    for path in _folder().glob("*.sock"):
+        _send(path)
+
+
+def _send(path: Path) -> None:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+        _address(path.parent) as short,
+    ):
+        sender.setblocking(False)
+        try:
+            sender.sendto(b"\n", f"{short}/{path.name}")
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)  # its process was killed
+        except OSError:
+            return  # full: whoever waits there has been woken already
