@@ -41,6 +41,8 @@ spool = "spool-{port}"
 [limits]
 connections_count = 19800
 connections_per_source_count = 1000000
+handshakes_per_source_count = 10000
+polls_per_minute_count = 60000
 {limits}
 [console]
 host = "127.0.0.1"

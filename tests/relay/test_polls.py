@@ -297,3 +297,45 @@ def test_a_console_that_may_have_forgotten_is_told_of_every_device_once_more():
     talk.polls.tell_anew()
     assert len(told(talk.asks(), Presence)) == 1
     assert told(talk.asks(), Presence) == []
+
+
+# ---- more than its share (rule 6) ----
+
+
+def busy(mode, limit=6):
+    at = Dialogue(polls_per_minute=limit)
+    return at, poll(FIRST, mode=mode)
+
+
+def test_so_many_polls_are_answered_at_once_and_then_one_at_each_turn():
+    at, request = busy(PollMode.INTERVAL)
+    assert [len(answers(at.asks(request=request))) for _ in range(8)] == [1] * 7 + [0]
+    assert at.polls.delayed == 1
+    assert answers(at.later(9_000)) == []
+    assert len(answers(at.later(1_100))) == 1
+    assert answers(at.asks(request=request)) == []
+    assert len(answers(at.later(10_100))) == 1
+
+
+def test_after_a_pause_a_device_has_its_share_again():
+    at, request = busy(PollMode.INTERVAL)
+    for _ in range(20):
+        at.asks(request=request)
+    at.later(200_000)
+    assert [len(answers(at.asks(request=request))) for _ in range(6)] == [1] * 6
+
+
+def test_a_device_that_overtakes_itself_beyond_its_share_loses_the_poll_before():
+    at, request = busy(PollMode.HELD)
+    overtaken = [at.asks(key, request) for key in range(9)]
+    assert [type(each) for commands in overtaken[2:7] for each in commands] == [Answer] * 5
+    (refused,) = overtaken[8]
+    assert (refused.key, refused.gate) == (7, Gate.LIMIT)
+
+
+def test_a_fleet_that_keeps_its_period_is_never_delayed():
+    at, request = busy(PollMode.INTERVAL, limit=4)
+    for _ in range(50):
+        assert len(answers(at.asks(request=request))) == 1
+        at.later(PERIOD)
+    assert at.polls.delayed == 0

@@ -74,6 +74,9 @@ class Limits:
     connections_per_source_count: int = _limit(
         512, 1, 1_000_000, "Open connections from one address; a hospital may be one address."
     )
+    handshakes_per_source_count: int = _limit(
+        64, 1, 10_000, "Handshakes at once from one address; its further ones stand aside."
+    )
     connections_per_device_count: int = _limit(
         80, 1, 1_000, "Open connections with one certificate name: polls, reports and tunnel legs."
     )
@@ -121,6 +124,12 @@ class Limits:
     messages_per_device_count: int = _limit(
         64, 1, 1_000, "Messages waiting for one device; the oldest goes when one more comes."
     )
+    polls_per_minute_count: int = _limit(
+        120,
+        4,
+        60_000,
+        "Polls of one device in a minute, as many at once; further ones wait for their turn.",
+    )
     unpaired_ms: int = _limit(
         30_000, 100, 300_000, "How long a tunnel's leg waits for its partner; 504 after it."
     )
@@ -152,6 +161,7 @@ class Limits:
             self.handshakes_waiting_count,
             self.connections_count,
             self.connections_per_source_count,
+            self.handshakes_per_source_count,
         )
 
     def polls(self) -> PollLimits:
@@ -163,6 +173,7 @@ class Limits:
             self.resend_ms,
             self.refused_retry_ms,
             self.messages_per_device_count,
+            self.polls_per_minute_count,
             self.spans(),
         )
 

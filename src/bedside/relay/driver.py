@@ -50,6 +50,7 @@ class DoorLimits:
     waiting: int = 1_024
     connections: int = 18_000
     connections_per_source: int = 512
+    handshakes_per_source: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,9 @@ class Door:
         self._siblings = siblings
         self._welcome, self._gone, self._refusal = welcome, gone, refusal
         self._newcomers: set[_Newcomer] = set()
-        self._turns: Turns[_Newcomer] = Turns(limits.handshakes, limits.waiting)
+        self._turns: Turns[_Newcomer] = Turns(
+            limits.handshakes, limits.waiting, limits.handshakes_per_source
+        )
         self._calling = False
         self._sources: Counter[str] = Counter()
         self._listeners: list[socket.socket] = []
@@ -315,7 +318,7 @@ class Door:
         if kept and len(self.links) >= self._limits.connections - kept:
             self.turn_away(newcomer)
             return
-        if not self._turns.arrive(newcomer, leg=ALPN_TUNNEL in hello.protocols):
+        if not self._turns.arrive(newcomer, newcomer.address, leg=ALPN_TUNNEL in hello.protocols):
             self.turn_away(newcomer)
             return
         # Who stood in line for half of a handshake's time has too little patience left to begin.
@@ -333,7 +336,7 @@ class Door:
             if newcomer is None:
                 return
             if newcomer.hello is None or _has_gone(newcomer.sock):
-                self._turns.over()
+                self._turns.over(newcomer.address)
                 self.dismiss(newcomer, "gone_in_line")
             else:
                 self._begin(newcomer, newcomer.hello)
@@ -358,7 +361,7 @@ class Door:
         try:
             tls = admission.open(newcomer.sock, hello)
         except OSError:
-            self._turns.over()
+            self._turns.over(newcomer.address)
             self.dismiss(newcomer, "gone_before_hello")
             return
         self._newcomers.discard(newcomer)
@@ -396,7 +399,7 @@ class Door:
 
     def established(self, link: Link, tls: Tls) -> None:
         """Read the verified certificate; a shape that names nobody closes the link (S23)."""
-        self._turns.over()
+        self._turns.over(link.address)
         self._call_soon()
         try:
             link.peer = _describe(tls.getpeercert() or {})
@@ -411,7 +414,7 @@ class Door:
 
     def refused(self, link: Link, error: OSError) -> None:
         """A handshake failed."""
-        self._turns.over()
+        self._turns.over(link.address)
         self._call_soon()
         timed_out = isinstance(error, TimeoutError)
         self.counts["handshake_timeout" if timed_out else "handshake_failed"] += 1

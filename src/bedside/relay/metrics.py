@@ -70,6 +70,11 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
 )
 _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
     ("polls_answered", "Polls answered.", lambda r: r.polls_answered),
+    (
+        "polls_delayed",
+        "Polls that waited because their device had more than its share.",
+        lambda r: r.polls.delayed,
+    ),
     ("connections_accepted", "Connections accepted.", lambda r: r.door.counts["accepted"]),
     (
         "connections_taken_over",

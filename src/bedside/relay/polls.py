@@ -12,6 +12,8 @@ Rules (docs/protocol/poll.md):
    whoever it has not told of does not poll here.
 5. An instance that was superseded by another and comes back proves two live copies: it is told, and
    the device is refused until the console restores it.
+6. A device has so many polls a minute, as many at once: one more is answered when its turn comes, and
+   the one that it overtakes is refused.
 """
 
 from collections.abc import Hashable
@@ -49,6 +51,7 @@ class PollLimits:
     resend_ms: int = 5_000
     refused_retry_ms: int = 60_000
     messages_per_device: int = 64
+    polls_per_minute: int = 120
     spans: Spans = field(default_factory=Spans)
 
 
@@ -101,6 +104,8 @@ class _Device:
     held: Hashable = None
     past: tuple[str, ...] = ()
     contact: Contact = Contact.ONLINE
+    pace_ms: int = 0
+    """When all polls so far would have come at the even pace of rule 6."""
 
 
 class Polls:
@@ -112,6 +117,8 @@ class Polls:
         self._devices: dict[DeviceId, _Device] = {}
         self._messages: dict[DeviceId, dict[str, _Waiting]] = {}
         self._refused: dict[DeviceId, Gate] = {}
+        self.delayed = 0
+        """Polls that had to wait for their turn (rule 6)."""
         self._holds: Wheel[DeviceId] = Wheel(20)
         self._silences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
@@ -202,6 +209,7 @@ class Polls:
         if known is not None and request.instance in known.past:
             return self._find_copy(key, device, request, now_ms)
         commands = self._acknowledge(device, request, now_ms) if request.acks else []
+        wait_ms = 0
         fresh = (
             known is None or known.contact is Contact.OFFLINE or known.instance != request.instance
         )
@@ -211,11 +219,15 @@ class Polls:
             self._devices[device] = known
             commands.append(_presence(device, request, address=address, at_ms=now_ms))
         else:
+            wait_ms = self._pace(known, now_ms)
             if known.held is not None:
-                commands += self._let_go(device, known, now_ms)
+                commands += self._let_go(device, known, now_ms, early=wait_ms > 0)
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
         self._silences.set(device, now_ms + self._overdue_after(request.mode))
-        if request.mode is PollMode.INTERVAL or self._next(device, key, now_ms):
+        if wait_ms:
+            known.held = key
+            self._holds.set(device, now_ms + wait_ms)
+        elif request.mode is PollMode.INTERVAL or self._next(device, key, now_ms):
             commands.append(self._answer(device, known, key, now_ms, fresh=fresh))
         else:
             hold = self._limits.hold_ms
@@ -289,12 +301,27 @@ class Polls:
                 commands.append(Tell(Delivered(device=device, id=message, at_ms=now_ms)))
         return commands
 
-    def _let_go(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
+    def _pace(self, known: _Device, now_ms: int) -> int:
+        """Rule 6: how long this poll must wait for its turn, in milliseconds."""
+        gap_ms = 60_000 // self._limits.polls_per_minute
+        known.pace_ms = max(known.pace_ms, now_ms) + gap_ms
+        wait_ms = max(0, known.pace_ms - now_ms - 60_000)
+        if wait_ms:
+            # Polls that are refused for being too many do not push the next turn away.
+            known.pace_ms = now_ms + 60_000 + min(wait_ms, gap_ms)
+            self.delayed += 1
+        return min(wait_ms, gap_ms)
+
+    def _let_go(
+        self, device: DeviceId, known: _Device, now_ms: int, *, early: bool = False
+    ) -> list[Command]:
         """A device polls once at a time: the poll that was held is answered with nothing."""
         if known.held is None:
             return []
         key, known.held = known.held, None
         self._holds.cancel(device)
+        if early:
+            return [RefusePoll(key, Gate.LIMIT, self.refused_retry())]
         return [self._reply(key, known, (), now_ms=now_ms)]
 
     def _end_hold(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:

@@ -124,7 +124,8 @@ class PeerRoutes:
                     connection.answer(200, command.reply.to_json())
                 case RefusePoll(key=HttpConnection() as connection):
                     self._guard.note(connection.link, command.gate)
-                    connection.refuse(403, command.gate, command.retry_in_ms)
+                    status = 429 if command.gate is Gate.LIMIT else 403
+                    connection.refuse(status, command.gate, command.retry_in_ms)
                 case Tell():
                     self._tell(command.event)
 
