@@ -98,6 +98,7 @@ class HttpConnection:
 
     def fault(self, status: int, code: str) -> None:
         """Answer that the request was wrong, and close."""
+        self._owner.counts[f"fault_{status}"] += 1
         body = to_json({"v": 1, "error": code})
         self.link.write(response(status, _JSON_LAST, body))
         self.link.close()

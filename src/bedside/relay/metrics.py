@@ -18,7 +18,7 @@ __all__ = ["RelayMetrics"]
 
 _Value = Callable[[Relay], float]
 _Values = Callable[[Relay], Mapping[str, float]]
-# The rest of what the door counts are connections that it did not serve.
+# The rest of what the door counts are connections that it ended.
 _NOT_REFUSALS = {"accepted", "established", "taken_over", "handed_over"}
 
 _GAUGES: tuple[tuple[str, str, _Value], ...] = (
@@ -96,7 +96,7 @@ _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
 _LABELLED: tuple[tuple[str, str, str, _Values], ...] = (
     (
         "connections_refused",
-        "Connections that ended before they were served.",
+        "Connections that the relay ended: not served, or for a request that was none (fault).",
         "reason",
         lambda r: {k: v for k, v in r.door.counts.items() if k not in _NOT_REFUSALS},
     ),

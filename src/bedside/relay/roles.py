@@ -1,6 +1,7 @@
 """Who speaks to a link: the handler above it, the driver that owns it, whatever has a deadline."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -116,6 +117,8 @@ class Owner(Protocol):
     arrivals: Sockets
     """For handshakes, which take long: a few, then whoever is served has its turn."""
     timers: Wheel[Timed]
+    counts: Counter[str]
+    """What was refused, cut off or served, by a word for each."""
     record: memoryview
     """Room for one record, shared by all links: nothing in it outlives a callback."""
 

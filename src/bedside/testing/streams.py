@@ -84,12 +84,22 @@ class Stream(asyncio.Protocol):
 
 
 async def connect(
-    host: str, port: int, context: ssl.SSLContext | None = None, server_name: str | None = None
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+    *,
+    source: str | None = None,
 ) -> Stream:
-    """Return a connection; raises OSError and ssl.SSLError as they come."""
+    """Return a connection, from the address `source`; raises OSError and ssl.SSLError as they come."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(_WAIT_S):
         _, stream = await loop.create_connection(
-            Stream, host, port, ssl=context, server_hostname=server_name
+            Stream,
+            host,
+            port,
+            ssl=context,
+            server_hostname=server_name,
+            local_addr=None if source is None else (source, 0),
         )
     return stream
