@@ -2,11 +2,12 @@ import pytest
 
 from bedside.language import Language
 from bedside.language.config_error import ConfigError
-from bedside.protocol.batch import Report
+from bedside.protocol.batch import _RELAY_EVENTS, Report
 from bedside.relay.cli import main
 from bedside.relay.spool import Entry, SpoolLimits
 from bedside.relay.spool_files import SpoolFiles
 from bedside.relay.spool_words import check_folder, spool_words
+from tests.protocol.test_batch import RELAY_EVENTS
 from tests.relay.program import configure
 from tests.relay.test_spool import DEVICE, NOW, opened, presence
 from tests.relay.world import World
@@ -42,6 +43,16 @@ def test_what_waits_is_counted_by_kind_beside_the_relay_that_owns_it(tmp_path):
     ]
     assert "CI-20417" not in words
     files.close()
+
+
+def test_every_kind_of_event_has_words(tmp_path):
+    files = SpoolFiles(tmp_path, 2**20)
+    files.open()
+    files.write([Entry(n, NOW, event) for n, event in enumerate(RELAY_EVENTS, 1)], 0, sync=True)
+    files.close()
+    lines = spool_words(tmp_path, SpoolLimits(), Language.ENGLISH).splitlines()
+    assert sum(int(line.split()[-1]) for line in lines[3:]) == len(RELAY_EVENTS)
+    assert {event.FIXED["kind"] for event in RELAY_EVENTS} == set(_RELAY_EVENTS)
 
 
 def test_where_nothing_waits_that_is_said_in_french_too(tmp_path):

@@ -15,11 +15,13 @@ __all__ = ["check_folder", "spool_words"]
 _KINDS = {
     "report": N_("Reports of devices"),
     "presence": N_("Devices that polled"),
+    "overdue": N_("Devices whose poll is late"),
     "absent": N_("Devices that stopped polling"),
     "delivered": N_("Messages delivered"),
     "tunnel_opened": N_("Tunnels opened"),
     "tunnel_closed": N_("Tunnels closed"),
     "refused": N_("Refusals"),
+    "settled": N_("Starts of the relay"),
     "superseded_instance_returned": N_("Copies of a device"),
 }
 _KIB = 1024
