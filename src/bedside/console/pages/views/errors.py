@@ -7,7 +7,9 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from bedside.console.pages.words import PERMISSIONS
 from bedside.console.rest.problems import ProblemError, problem
+from bedside.vocabulary import Permission
 
 __all__ = [
     "bad_request",
@@ -22,6 +24,7 @@ __all__ = [
 
 
 _WRONG_METHOD = 405
+_RIGHTS = frozenset(each.value for each in PERMISSIONS)
 _CODES = {400: "malformed", 403: "forbidden", 404: "not_found", 429: "too_many", 500: "failed"}
 
 
@@ -67,10 +70,10 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403: the person may see this, and may not do it."""
-    permission = str(exception)
     sentence = _("Your role does not include this.")
-    if ":" in permission:
-        sentence = _("Your role does not include this right: %(right)s.") % {"right": permission}
+    if str(exception) in _RIGHTS:
+        right = PERMISSIONS[Permission(str(exception))]
+        sentence = _("Your role does not include this right: %(right)s.") % {"right": right}
     return refused(
         request,
         403,
