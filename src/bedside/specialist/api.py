@@ -148,7 +148,7 @@ class Console:
     def _refusal(self, answer: httpx.Response) -> CliError:
         problem = self._object(answer)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            if problem.get("code") == "account_closed":
+            if problem.get("code") in ("account_closed", "second_factor"):
                 return NotLoggedInError(str(problem.get("title")))
             return NotLoggedInError(
                 self._say(N_("You are not logged in. Run: bedside login CONSOLE"))

@@ -68,7 +68,9 @@ def test_a_password_confirms_nothing_for_whoever_needs_a_passkey(strict):
 
 
 def test_tokens_and_streams_are_closed_with_the_pages(strict):
-    assert Api("Alex").get("/me").status_code == 401
+    refused = Api("Alex").get("/me")
+    assert (refused.status_code, refused.json()["code"]) == (401, "second_factor")
+    assert "asks for a passkey" in refused.json()["title"]
     reader = Reader("Alex")
     cookies = {name: morsel.value for name, morsel in reader.client.cookies.items()}
     assert user_from_cookies(cookies) is None

@@ -4,7 +4,7 @@ import pytest
 
 from bedside.console.access.models import Lock
 from bedside.console.service_sessions.models import ServiceSession
-from tests.console.pages.reader import Reader, words
+from tests.console.pages.reader import Reader, confirm, words
 from tests.console.service_sessions.news import live, requested
 from tests.console.world import DEVICE, FOREIGN, person
 
@@ -53,6 +53,21 @@ def test_a_site_is_offered_its_own_and_nothing_wider():
     assert not Lock.objects.exists()
     assert reader.post("/locks/", **asked("site", apply="1")).status_code == 302
     assert Lock.objects.get().set_by == person("Julie")
+
+
+def test_clearing_a_lock_asks_who_one_is_and_setting_one_does_not():
+    reader = Reader("Alex")
+    confirm(reader.client, "Alex", at=0)
+    assert reader.post("/locks/", **asked("device", apply="1"))["Location"] == "/locks/"
+    lock = Lock.objects.get()
+    for path in (f"/locks/{lock.pk}/clear/", f"/devices/{DEVICE}/unlock/"):
+        assert reader.post(path)["Location"].startswith("/account/reauthenticate/")
+    lock.refresh_from_db()
+    assert lock.end_ms is None
+    confirm(reader.client, "Alex")
+    assert reader.post(f"/locks/{lock.pk}/clear/")["Location"] == "/locks/"
+    lock.refresh_from_db()
+    assert lock.end_ms is not None
 
 
 def test_a_lock_of_the_hospital_is_not_the_manufacturers_to_clear():

@@ -6,7 +6,12 @@ from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import check_permission, is_of_closed_account, token_of
+from bedside.console.accounts.queries import (
+    check_permission,
+    is_of_closed_account,
+    lacks_a_factor,
+    token_of,
+)
 from bedside.console.journal.actions import now_ms
 from bedside.console.rest.problems import ProblemError
 from bedside.vocabulary import Permission
@@ -21,13 +26,16 @@ class BearerAuth(HttpBearer):
         """Return the person, whose own language is spoken unless the request names one.
 
         Raises:
-            ProblemError: `account_closed`; whoever holds the token may know why it ended.
+            ProblemError: `account_closed` or `second_factor`; whoever holds the token may know why.
         """
         found = token_of(token, at_ms=now_ms())
         if found is None:
             if is_of_closed_account(token):
                 title = _("Your account is closed. An administrator can open it.")
                 raise ProblemError(401, "account_closed", title)
+            if lacks_a_factor(token, at_ms=now_ms()):
+                title = _("Your role asks for a passkey: add one on the console's pages.")
+                raise ProblemError(401, "second_factor", title)
             return None
         if "Accept-Language" not in request.headers:
             translation.activate(found.person.language)

@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec
 
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -18,7 +18,7 @@ from bedside.console.accounts.queries import check_permission
 from bedside.console.accounts.second_factor import has_passkey, must_use_passkey
 from bedside.vocabulary import Permission
 
-__all__ = ["confirmed_recently", "must_confirm"]
+__all__ = ["ask_to_confirm", "confirmed_recently", "must_confirm"]
 
 _P = ParamSpec("_P")
 _View = Callable[Concatenate[HttpRequest, _P], HttpResponseBase]
@@ -36,6 +36,12 @@ def confirmed_recently(request: HttpRequest, user: User) -> bool:
         and 0 <= time.time() - float(record.get("at", 0)) < limit_s
         for record in get_authentication_records(request, user)
     )
+
+
+def ask_to_confirm(user: User, *, back: str) -> HttpResponseRedirect:
+    """Send a person to the page that asks who they are, and to `back` from there."""
+    way = "mfa_reauthenticate_webauthn" if has_passkey(user) else "account_reauthenticate"
+    return redirect(f"{reverse(way)}?{urlencode({'next': back})}")
 
 
 def must_confirm(
@@ -63,8 +69,7 @@ def must_confirm(
                 check_permission(user, needed)
             if confirmed_recently(request, user):
                 return view(request, *args, **kwargs)
-            way = "mfa_reauthenticate_webauthn" if has_passkey(user) else "account_reauthenticate"
-            return redirect(f"{reverse(way)}?{urlencode({'next': request.get_full_path()})}")
+            return ask_to_confirm(user, back=request.get_full_path())
 
         return handle  # type: ignore[return-value]
 

@@ -41,6 +41,7 @@ __all__ = [
     "has_permission",
     "is_of_closed_account",
     "is_single_sign_on_offered",
+    "lacks_a_factor",
     "open_invitation",
     "organisations",
     "organisations_named",
@@ -210,6 +211,16 @@ def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
         token.person.narrowed_to = frozenset(Permission) & frozenset(token.scope)
     _note_use(token, at_ms)
     return token
+
+
+def lacks_a_factor(bearer: str, *, at_ms: int) -> bool:
+    """Whether a bearer text is a token that holds, of somebody whose role asks for more than they have."""
+    if not bearer or len(bearer) > _MOST_BEARER:
+        return False
+    found = ApiToken.objects.filter(
+        digest=digest(bearer), expires_ms__gt=at_ms, revoked_ms=None, person__is_active=True
+    )
+    return any(not meets_sign_in_rule(token.person) for token in found.select_related("person"))
 
 
 def is_of_closed_account(bearer: str) -> bool:

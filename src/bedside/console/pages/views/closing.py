@@ -41,6 +41,7 @@ def lock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@must_confirm(Permission.DEVICES_DEVICE_LOCK)
 def unlock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     """Clear the lock of one's own organisation on a device."""
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_LOCK)
