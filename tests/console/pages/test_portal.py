@@ -9,7 +9,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import DeviceMessage
 from bedside.console.service_sessions.actions import question_of
 from bedside.console.service_sessions.models import ServiceSession
-from bedside.console.sites.models import BreakGlass, SitePolicyVersion, SiteWindow
+from bedside.console.sites.models import AppliedPolicy, BreakGlass, SitePolicyVersion, SiteWindow
 from bedside.pki.fingerprints import fingerprint_words
 from bedside.pki.signing import load_public_key
 from bedside.vocabulary import SiteAction, SiteRule
@@ -160,6 +160,39 @@ def test_a_policy_is_published_and_shown_in_words(hand):
     large = SimpleUploadedFile("policy.signed", b"x" * 100_000)
     assert reader.post("/sites/notre-dame/policy/", publish="1", policy=large).status_code == 400
     assert SitePolicyVersion.objects.count() == 1
+
+
+def test_a_new_key_is_taken_with_its_hand_over_and_the_next_policy_is_published(hand):
+    hand.publish()
+    julie, path = Reader("Julie"), "/sites/notre-dame/policy/"
+    statement = hand.renew()
+    assert "hand-over" in julie.text(path)
+    refused = julie.post(path, public_key=hand.public_key)
+    assert refused.status_code == 400
+    assert "Add the statement that the present key signs" in words(refused)
+    signed = hand.sign(hand.policy())
+    early = julie.post(path, publish="1", policy=SimpleUploadedFile("next.signed", signed))
+    assert early.status_code == 400
+    assert "register that one first" in words(early)
+    file = SimpleUploadedFile("hand-over.signed", statement)
+    taken = julie.post(path, public_key=hand.public_key, statement=file)
+    assert taken.status_code == 302, words(taken)
+    assert "Publish the next policy, signed with the new key." in julie.text(path)
+    done = julie.post(path, publish="1", policy=SimpleUploadedFile("next.signed", signed))
+    assert done.status_code == 302, words(done)
+    said = julie.text(path)
+    assert "Policy 2" in said
+    assert "The key has changed since the last policy" not in said
+
+
+def test_a_device_that_applies_another_policy_is_named_on_the_portal(hand):
+    hand.publish()
+    AppliedPolicy.objects.create(device_id=DEVICE, serial=7, at_ms=now_ms())
+    for reader, path in (("Julie", "/sites/notre-dame/"), ("Alex", "/sites/notre-dame/policy/")):
+        said = Reader(reader).text(path)
+        assert "Here the newest is policy 1. By their own journals:" in said
+        assert f"{DEVICE} applies policy 7" in said
+    assert "applique la politique 7" in Reader("Julie", "fr").text("/sites/notre-dame/")
 
 
 def test_the_maker_reads_a_policy_and_publishes_none(hand):

@@ -77,6 +77,26 @@ def test_a_policy_that_the_site_did_not_sign_is_refused():
     assert SitePolicyVersion.objects.count() == 1
 
 
+def test_a_new_key_is_taken_with_its_hand_over_and_what_devices_apply_is_told():
+    hand, julie = SiteHand(), Api("Julie")
+    hand.register()
+    hand.publish()
+    statement = hand.renew().decode()
+    bare = {"public_key": hand.public_key}
+    refused = julie.post(f"{SITE}/key", bare)
+    assert refused.status_code == 422
+    assert "statement" in refused.content.decode()
+    assert julie.post(f"{SITE}/key", {**bare, "statement": "{}"}).status_code == 422
+    taken = julie.post(f"{SITE}/key", {**bare, "statement": statement})
+    assert taken.status_code == 200, taken.content
+    assert taken.json()["policy"]["serial"] == 1
+    envelope = hand.sign(hand.policy()).decode()
+    made = julie.post(f"{SITE}/policy", {"envelope": envelope})
+    assert made.status_code == 201, made.content
+    (device,) = made.json()["lagging"]
+    assert device == {"device": DEVICE, "serial": 0, "refused": None, "at_ms": None}
+
+
 def test_a_site_says_when_it_is_served():
     for kind in ("scheduled", "on_request", "standing"):
         answer = Api("Julie").post(f"{SITE}/arrangement", {"kind": kind})

@@ -4,9 +4,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bedside.console.accounts.models import Organisation
 from bedside.console.journal.actions import now_ms
-from bedside.console.sites.actions import do_publish_policy, do_register_key
+from bedside.console.sites.policies import NewKey, do_publish_policy, do_register_key
 from bedside.pki.signing import SITE_POLICY, KeySigner, public_key_pem, sign_envelope
 from bedside.protocol.site import SitePolicy
+from bedside.site.signing import hand_over
 from bedside.vocabulary import SiteAction, SiteRule
 from tests.console.world import person
 
@@ -26,7 +27,7 @@ class SiteHand:
         return public_key_pem(self._key.public_key())
 
     def register(self) -> None:
-        do_register_key(self.site, self.public_key, acting_user=person("Julie"))
+        do_register_key(self.site, NewKey(public_key=self.public_key), acting_user=person("Julie"))
 
     def policy(self, *, rules=None, **changes) -> SitePolicy:
         """Return the next policy: everything asked at the device, but for `rules`."""
@@ -48,6 +49,11 @@ class SiteHand:
 
     def sign(self, policy: SitePolicy) -> bytes:
         return sign_envelope(policy.to_bytes(), SITE_POLICY, KeySigner(self._key))
+
+    def renew(self) -> bytes:
+        """Take a new key, and return the old one's statement for it; numbers go on."""
+        before, self._key = self._key, ec.generate_private_key(ec.SECP256R1())
+        return hand_over(self.site.pk, self._key.public_key(), KeySigner(before), now_ms())
 
     def publish(self, **changes) -> SitePolicy:
         policy = self.policy(**changes)

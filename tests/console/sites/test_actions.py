@@ -1,17 +1,29 @@
+import json
+from hashlib import sha256
+
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
 
+from bedside.audit.entry import SYSTEM, Entry, Thing
 from bedside.console.accounts.models import Organisation
 from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms
+from bedside.console.journal.models import JournalRow
 from bedside.console.relays.models import DeviceMessage
 from bedside.console.sites import actions
 from bedside.console.sites.actions import Window
-from bedside.console.sites.models import SiteArrangement, SitePolicyVersion
+from bedside.console.sites.models import SiteArrangement, SiteKey, SitePolicyVersion
+from bedside.console.sites.policies import (
+    NewKey,
+    do_follow_device,
+    do_publish_policy,
+    do_register_key,
+)
 from bedside.console.sites.queries import (
     access_site,
     broken_glass,
+    lagging,
     policy_of,
     site_say,
     unreviewed_glass,
@@ -20,7 +32,15 @@ from bedside.pki.signing import SITE_POLICY, open_envelope
 from bedside.policy.facts import HOUSE_SITE
 from bedside.protocol.windows import SingleWindow
 from bedside.site.cli import main as site_command
-from bedside.vocabulary import Permission, SiteAction, SiteRule
+from bedside.vocabulary import (
+    ClockState,
+    Gate,
+    JournalAction,
+    Outcome,
+    Permission,
+    SiteAction,
+    SiteRule,
+)
 from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, FOREIGN, actions_of, person
 
@@ -68,17 +88,16 @@ def test_what_the_hospital_s_own_commands_sign_is_its_policy(tmp_path, monkeypat
     ):
         assert site_command(command.split()) == 0
     site = Organisation.objects.get(pk="notre-dame")
-    actions.do_register_key(
-        site, (tmp_path / "site.key.pub").read_text(), acting_user=person("Julie")
-    )
+    new = NewKey(public_key=(tmp_path / "site.key.pub").read_text())
+    do_register_key(site, new, acting_user=person("Julie"))
     signed = (tmp_path / "policy.signed").read_bytes()
-    assert actions.do_publish_policy(site, signed, acting_user=person("Julie")).serial == 1
+    assert do_publish_policy(site, signed, acting_user=person("Julie")).serial == 1
     assert set(policy_of("notre-dame").rules.values()) == {SiteRule.ASK_DEVICE}
 
 
 def test_what_the_site_did_not_sign_is_no_policy_of_it(hand):
     other = SiteHand()
-    publish = actions.do_publish_policy
+    publish = do_publish_policy
     julie = person("Julie")
     assert refused(publish, hand.site, other.sign(other.policy()), acting_user=julie) == "key"
     signed = hand.sign(hand.policy())
@@ -96,13 +115,94 @@ def test_without_a_key_nothing_is_published_and_a_key_in_use_stays():
     hand = SiteHand()
     julie = person("Julie")
     sign = hand.sign(hand.policy())
-    assert refused(actions.do_publish_policy, hand.site, sign, acting_user=julie) == "no_key"
-    assert refused(actions.do_register_key, hand.site, "no key", acting_user=julie) == "key"
+    assert refused(do_publish_policy, hand.site, sign, acting_user=julie) == "no_key"
+    no_key = NewKey(public_key="no key")
+    assert refused(do_register_key, hand.site, no_key, acting_user=julie) == "key"
     hand.register()
     hand.publish()
-    other = SiteHand()
-    code = refused(actions.do_register_key, hand.site, other.public_key, acting_user=julie)
-    assert code == "key_in_use"
+    other = NewKey(public_key=SiteHand().public_key)
+    assert refused(do_register_key, hand.site, other, acting_user=julie) == "statement_missing"
+
+
+def test_a_new_key_follows_by_the_old_ones_statement_and_its_policy_is_sent(hand):
+    """As `docs/howto/site-policy.md` says; what the old key signed applies until then."""
+    julie = person("Julie")
+    first = hand.publish(rules={CONTROL: SiteRule.ASK_SITE})
+    statement = hand.renew()
+    do_register_key(
+        hand.site, NewKey(public_key=hand.public_key, statement=statement), acting_user=julie
+    )
+    assert policy_of("notre-dame") == first
+    second = hand.publish()
+    assert policy_of("notre-dame") == second
+    message = DeviceMessage.objects.get(kind="site_policy", closed_ms=None)
+    assert message.device == DEVICE
+    changed = JournalRow.objects.filter(action="site:key:trusted").latest("id")
+    assert json.loads(changed.entry)["detail"]["change"] == "handed_over"
+
+
+def test_a_statement_that_the_present_key_did_not_sign_for_this_key_moves_nothing(hand):
+    julie, thief = person("Julie"), SiteHand()
+    hand.publish()
+    forged = thief.renew()
+    foreign = SiteHand("st-mary")
+    for new, statement in (
+        (thief.public_key, forged),
+        (SiteHand().public_key, None),
+        (thief.public_key, b"{}"),
+        (foreign.public_key, hand.sign(hand.policy())),
+    ):
+        before = NewKey(public_key=new, statement=statement)
+        code = refused(do_register_key, hand.site, before, acting_user=julie)
+        assert code in ("statement", "statement_missing")
+    held = hand.public_key
+    other = hand.renew()
+    wrong = NewKey(public_key=thief.public_key, statement=other)
+    assert refused(do_register_key, hand.site, wrong, acting_user=julie) == "statement"
+    assert SiteKey.objects.get().public_key == held
+
+
+def test_a_lost_key_is_replaced_in_so_many_words(hand):
+    julie = person("Julie")
+    hand.publish()
+    hand.renew()
+    new = NewKey(public_key=hand.public_key, lost=True)
+    do_register_key(hand.site, new, acting_user=julie)
+    assert hand.publish().serial == 2
+    changed = JournalRow.objects.filter(action="site:key:trusted").latest("id")
+    assert json.loads(changed.entry)["detail"]["change"] == "lost"
+
+
+def told(action, *, gate=None, **detail):
+    outcome = Outcome.REFUSED if gate else Outcome.SUCCESS
+    entry = Entry(
+        seq=1, prev=None, time="2026-11-26T12:00:00.000Z", clock=ClockState.SYNCHRONISED, actor=SYSTEM, action=action,
+        object=Thing("device", DEVICE), outcome=outcome, gate=gate, detail=detail,
+    )  # fmt: skip
+    do_follow_device(DEVICE, entry, now=now_ms())
+
+
+def test_what_a_device_says_of_its_policy_is_seen_where_it_differs(hand):
+    assert lagging("notre-dame", None, limit=9) == []
+    first, second = hand.publish(), hand.publish()
+    (silent,) = lagging("notre-dame", second, limit=9)
+    assert (silent.device, silent.serial, silent.at_ms) == (DEVICE, 0, None)
+    applied = JournalAction.SITE_POLICY_APPLIED
+
+    def digest(policy):
+        return sha256(policy.to_bytes()).hexdigest()
+
+    told(applied, serial=1, sha256=digest(first))
+    assert [each.serial for each in lagging("notre-dame", second, limit=9)] == [1]
+    told(JournalAction.SITE_POLICY_REFUSED, gate=Gate.SITE_POLICY_SIGNATURE)
+    (refusing,) = lagging("notre-dame", second, limit=9)
+    assert (refusing.serial, refusing.refused) == (1, Gate.SITE_POLICY_SIGNATURE)
+    told(applied, serial=2, sha256=digest(second))
+    assert lagging("notre-dame", second, limit=9) == []
+    told(applied, serial=2, sha256="0" * 64)
+    assert [each.serial for each in lagging("notre-dame", second, limit=9)] == [2]
+    told(JournalAction.SITE_KEY_TRUSTED, key_id="ab" * 8)
+    assert [each.serial for each in lagging("notre-dame", second, limit=9)] == [0]
 
 
 def test_the_console_cannot_sign_for_the_site(hand):

@@ -24,7 +24,7 @@ from bedside.console.journal.device_journals import (
 from bedside.console.keys import key_store
 from bedside.console.log import told
 from bedside.console.service_sessions.actions import do_apply_device_entry
-from bedside.console.sites.actions import do_follow_trust
+from bedside.console.sites.policies import do_follow_device
 from bedside.pki.keystore import KeyName
 from bedside.pki.sealing import SealError, report_info
 from bedside.pki.signing import (
@@ -113,7 +113,7 @@ def _apply(device: DeviceId, lines: tuple[bytes, ...], now: int) -> bool:
             with transaction.atomic():
                 do_apply_device_entry(device, entry, now=now)
                 do_apply_help(device, entry, now=now)
-                do_follow_trust(device, entry, now=now)
+                do_follow_device(device, entry, now=now)
         except Exception:  # noqa: BLE001 - the entry is kept whatever the session makes of it
             _log.exception(
                 "entry %s of %s could not be applied",

@@ -164,7 +164,10 @@ _CHANNELS = {
 _CHANGES = {
     "added": _("added"),
     "changed": _("changed"),
+    "handed_over": _("handed over by the key before"),
+    "lost": _("the key before is lost or stolen"),
     "removed": _("removed"),
+    "replaced": _("replaced; no policy was signed with the key before"),
     "reset": _("reset"),
     "saved": _("saved"),
 }

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import get_language
+
 from bedside.console.access.simulation import simulate
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
@@ -14,8 +16,11 @@ from bedside.console.records.queries import clearance_of, journal_page
 from bedside.console.relays.queries import DeviceSeen, presence, presences
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import visible_sessions
+from bedside.console.sites.queries import Lagging, lagging
+from bedside.language import gate_sentence, parse_language
 from bedside.policy.decide import Decision
 from bedside.policy.facts import RequestFacts
+from bedside.protocol.site import SitePolicy
 from bedside.vocabulary import DeviceId, Permission, SessionState
 
 __all__ = [
@@ -23,10 +28,12 @@ __all__ = [
     "Told",
     "fleet_rows",
     "journal_of_session",
+    "lagging_shown",
     "preview",
 ]
 
 ENTRIES_OF_A_SESSION = 200
+_MOST_LAGGING = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +86,12 @@ def journal_of_session(user: User, session: ServiceSession) -> Told | None:
         session.device_id, session.pk, limit=ENTRIES_OF_A_SESSION, clearance=clearance_of(user)
     )
     return Told(tuple(reversed(page.entries)), device)
+
+
+def lagging_shown(site_id: str, policy: SitePolicy | None) -> list[tuple[Lagging, str]]:
+    """Return the site's devices that do not apply its newest policy, and the refusal in words."""
+    language = parse_language(get_language() or "en")
+    return [
+        (each, gate_sentence(each.refused, language) if each.refused else "")
+        for each in lagging(site_id, policy, limit=_MOST_LAGGING)
+    ]

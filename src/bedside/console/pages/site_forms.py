@@ -13,6 +13,7 @@ from bedside.console.accounts.models import Organisation
 from bedside.console.devices.models import Device
 from bedside.console.sites.actions import Window
 from bedside.console.sites.models import SiteArrangement, SiteContact
+from bedside.console.sites.policies import NewKey
 from bedside.protocol.codec import Fields, parse_json
 from bedside.protocol.document import MAX_DOCUMENT
 from bedside.protocol.errors import ProtocolError
@@ -51,6 +52,13 @@ def _line(label: Any, limit: int, **more: Any) -> forms.CharField:
     return forms.CharField(
         label=label, max_length=limit, widget=widget, validators=[check_plain], **more
     )
+
+
+def _read_file(file: Any) -> bytes:
+    if file.size > _MAX_ENVELOPE:
+        raise ValidationError(_("The file is too large for this."), code="size")
+    data: bytes = file.read()
+    return data.strip()
 
 
 class ApprovalForm(forms.Form):
@@ -129,13 +137,46 @@ class WindowForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    """The site's public key."""
+    """The site's public key; where another one is registered, why it may follow that one."""
 
     public_key = forms.CharField(
         label=_("Public key of the site (PEM)"),
         max_length=1024,
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}),
     )
+    statement = forms.FileField(
+        label=_("Statement of the present key"),
+        max_length=200,
+        required=False,
+        help_text=_("The file of bedside site key hand-over, signed with the present key."),
+    )
+    lost = forms.BooleanField(
+        label=_("The present key is lost or stolen"),
+        required=False,
+        help_text=_(
+            "Each device must then be told to replace its key, by somebody who stands there."
+        ),
+    )
+
+    def __init__(self, data: Any, files: Any, *, follows: bool) -> None:
+        super().__init__(data, files)
+        if not follows:
+            del self.fields["statement"], self.fields["lost"]
+
+    def clean_statement(self) -> bytes | None:
+        """Return the envelope's bytes, None where no file was given."""
+        file = self.cleaned_data["statement"]
+        return _read_file(file) if file else None
+
+    @property
+    def key(self) -> NewKey:
+        """The key; the form is valid."""
+        given = self.cleaned_data
+        return NewKey(
+            public_key=given["public_key"],
+            statement=given.get("statement"),
+            lost=given.get("lost", False),
+        )
 
 
 class PolicyForm(forms.Form):
@@ -145,11 +186,7 @@ class PolicyForm(forms.Form):
 
     def clean_policy(self) -> bytes:
         """Return the envelope's bytes."""
-        file = self.cleaned_data["policy"]
-        if file.size > _MAX_ENVELOPE:
-            raise ValidationError(_("The file is too large for a policy."), code="size")
-        data: bytes = file.read()
-        return data.strip()
+        return _read_file(self.cleaned_data["policy"])
 
 
 class ContactForm(forms.ModelForm[SiteContact]):

@@ -1,5 +1,6 @@
 """REST: a site's own say: its signed policy, when it is served, whom it has told."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,12 +21,14 @@ from bedside.console.service_sessions import actions as sessions
 from bedside.console.service_sessions.queries import visible_sessions
 from bedside.console.sites import actions
 from bedside.console.sites.models import SiteContact, SiteKey, SitePolicyVersion, SiteWindow
+from bedside.console.sites.policies import NewKey, do_publish_policy, do_register_key
 from bedside.console.sites.queries import (
     access_contact,
     access_hook,
     access_site,
     access_window,
     arrangement,
+    lagging,
     policy_of,
     unreviewed_glass,
     visible_sites,
@@ -37,6 +40,7 @@ from bedside.vocabulary import Permission, SessionState
 router = Router(tags=["sites"])
 
 _LAST = 20
+_MOST = 50
 _MANAGE = Permission.SITES_WINDOW_MANAGE
 _PUBLISH = Permission.SITES_POLICY_PUBLISH
 
@@ -75,10 +79,14 @@ def get_policy(request: HttpRequest, site_id: str) -> dict[str, Any]:
 
 @router.post("/sites/{site_id}/key", response=schemas.PolicyAnswer, operation_id="registerSiteKey")
 def register_key(request: HttpRequest, body: schemas.KeyBody, site_id: str) -> dict[str, Any]:
-    """Note the site's public key, to verify what the site publishes."""
+    """Note the site's public key, to verify what the site publishes.
+
+    Another key follows by the present one's statement, or because that one is lost.
+    """
     user, site = _access(request, site_id, _PUBLISH)
-    pem = body.public_key.replace("\r\n", "\n").strip() + "\n"
-    actions.do_register_key(site, pem, acting_user=user)
+    statement = body.statement.strip().encode() or None
+    new = NewKey(public_key=body.public_key, statement=statement, lost=body.lost)
+    do_register_key(site, new, acting_user=user)
     return _policy(site)
 
 
@@ -92,7 +100,7 @@ def publish_policy(
 ) -> Status[dict[str, Any]]:
     """Receive a policy that the site signed, and send it to each device of the site."""
     user, site = _access(request, site_id, _PUBLISH)
-    actions.do_publish_policy(site, body.envelope.strip().encode(), acting_user=user)
+    do_publish_policy(site, body.envelope.strip().encode(), acting_user=user)
     return Status(201, _policy(site))
 
 
@@ -252,4 +260,5 @@ def _policy(site: Organisation) -> dict[str, Any]:
             }
             for row in versions[:_LAST]
         ],
+        "lagging": [asdict(each) for each in lagging(site.pk, applying, limit=_MOST)],
     }

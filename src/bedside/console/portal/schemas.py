@@ -8,7 +8,7 @@ from bedside.console.accounts.models import Organisation
 from bedside.console.rest.bodies import Body, PageQuery, Plain
 from bedside.console.sites.models import SiteArrangement, SiteContact, SiteHook, SiteWindow
 from bedside.protocol.site import SitePolicy
-from bedside.vocabulary import SiteAction, SiteRule
+from bedside.vocabulary import Gate, SiteAction, SiteRule
 
 __all__ = [
     "ApproverAnswer",
@@ -35,6 +35,14 @@ __all__ = [
     "site_row",
     "window_view",
 ]
+
+
+_PEM = """\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt
+6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==
+-----END PUBLIC KEY-----
+"""
 
 
 class SiteRow(Schema):
@@ -103,23 +111,50 @@ class PolicyVersion(Schema):
     published_ms: int
 
 
+class LaggingDevice(Schema):
+    """A device that does not apply that policy, by its own journal.
+
+    `serial` is the number of what it applies (0: none), `refused` the gate that refused what came
+    last, `at_ms` when it said so (null: it has said nothing).
+    """
+
+    device: str
+    serial: int
+    refused: Gate | None
+    at_ms: int | None
+
+
 class PolicyAnswer(Schema):
-    """The policy that applies (null: none was published), the site's key, and what came before."""
+    """The policy that applies (null: none was published), the site's key, and what came before.
+
+    `lagging` names up to fifty enrolled devices that do not apply it.
+    """
 
     site: str
     key: str | None
     policy: PolicyText | None
     versions: list[PolicyVersion]
+    lagging: list[LaggingDevice]
 
 
 class KeyBody(Body):
     """The site's public key."""
 
-    public_key: str = Field(max_length=1024, description="P-256, in PEM")
+    public_key: str = Field(
+        max_length=1024,
+        description="P-256, in PEM",
+        examples=[_PEM],
+    )
+    statement: str = Field(
+        "",
+        max_length=40_000,
+        description="the present key's word for this one, as `bedside site key hand-over` wrote it",
+    )
+    lost: bool = Field(False, description="the present key is lost or stolen: it signs nothing")
 
 
 class EnvelopeBody(Body):
-    """A policy that the site signed, as `bedside site sign` wrote it."""
+    """A policy that the site signed, as `bedside site policy sign` wrote it."""
 
     envelope: str = Field(max_length=40_000, description="the file's text")
 

@@ -1,22 +1,20 @@
-"""Every change of a site's own say, each with its journal entry.
+"""Every change of what a site says at the console, each with its journal entry.
 
-What the policy says is the site's to sign: here it is only received, shown and sent on. A window, an
-arrangement or broken glass at the console narrows or asks; the device holds its own beside them.
+A window, an arrangement or broken glass narrows or asks; the device holds its own beside them. What
+the site signs is in `policies`.
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bedside.audit.entry import Entry, Thing, short
+from bedside.audit.entry import Thing, short
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.devices.models import Device
-from bedside.console.enrolment import actions as enrolment
 from bedside.console.journal.actions import now_ms, record
 from bedside.console.notices.sealing import seal_secret
 from bedside.console.notices.webhook import check_url, new_secret
@@ -25,23 +23,10 @@ from bedside.console.sites.models import (
     SiteArrangement,
     SiteContact,
     SiteHook,
-    SiteKey,
-    SitePolicyVersion,
     SiteWindow,
 )
-from bedside.pki.signing import (
-    SITE_POLICY,
-    SignatureError,
-    key_id,
-    load_public_key,
-    open_envelope,
-)
 from bedside.policy.decide import BREAK_GLASS_S
-from bedside.policy.facts import DeviceState
-from bedside.protocol.document import MAX_DOCUMENT
-from bedside.protocol.errors import ProtocolError
-from bedside.protocol.site import SitePolicy
-from bedside.vocabulary import DeviceId, JournalAction, Outcome
+from bedside.vocabulary import JournalAction
 
 __all__ = [
     "Window",
@@ -50,15 +35,11 @@ __all__ = [
     "do_break_glass",
     "do_close_window",
     "do_end_glass",
-    "do_follow_trust",
     "do_open_window",
-    "do_publish_policy",
-    "do_register_key",
     "do_remove_contact",
     "do_remove_hook",
     "do_review_glass",
     "do_save_contact",
-    "do_send_policy",
 ]
 
 _MAX_WINDOW_MS = 92 * 24 * 3600 * 1000
@@ -73,96 +54,6 @@ class Window:
     device: Device | None = None
     ticket: str = ""
     note: str = ""
-
-
-def do_register_key(site: Organisation, public_key: str, *, acting_user: User) -> SiteKey:
-    """Note the site's public key (PEM), to verify what the site publishes.
-
-    Raises ValidationError for what is no P-256 key, and where a policy signed by another applies.
-    """
-    try:
-        key = load_public_key(public_key)
-    except SignatureError as error:
-        raise ValidationError(_("This is not a P-256 public key in PEM."), code="key") from error
-    with transaction.atomic():
-        known = SiteKey.objects.filter(pk=site.pk).first()
-        if known and known.public_key == public_key:
-            return known
-        if known and SitePolicyVersion.objects.filter(site=site).exists():
-            raise ValidationError(
-                _("A policy signed with the present key applies: its devices know no other."),
-                code="key_in_use",
-            )
-        row, _created = SiteKey.objects.update_or_create(
-            site=site,
-            defaults={
-                "public_key": public_key,
-                "registered_by": acting_user,
-                "registered_ms": now_ms(),
-            },
-        )
-        record(
-            JournalAction.SITE_KEY_TRUSTED,
-            actor=actor_of(acting_user),
-            thing=Thing("site", site.pk),
-            detail={"key": key_id(key)},
-        )
-    return row
-
-
-def do_publish_policy(
-    site: Organisation, envelope: bytes, *, acting_user: User
-) -> SitePolicyVersion:
-    """Receive a policy that the site signed, and send it to every device of the site.
-
-    Raises ValidationError where it is not signed with the site's key, not for this site, malformed,
-    or not newer than the one that applies.
-    """
-    policy = _open(site, envelope)
-    with transaction.atomic():
-        newest = SitePolicyVersion.objects.select_for_update().filter(site=site).first()
-        if newest is not None and policy.serial <= newest.serial:
-            raise ValidationError(
-                _("Policy %(serial)s applies already: sign this one with a higher number.")
-                % {"serial": newest.serial},
-                code="serial",
-            )
-        row = SitePolicyVersion.objects.create(
-            site=site,
-            serial=policy.serial,
-            envelope=envelope,
-            digest=sha256(envelope).hexdigest(),
-            published_by=acting_user,
-        )
-        record(
-            JournalAction.SITE_POLICY_APPLIED,
-            actor=actor_of(acting_user),
-            thing=Thing("site", site.pk),
-            detail={"serial": policy.serial, "digest": row.digest},
-        )
-        for device in site.devices.filter(state=DeviceState.ENROLLED.value):
-            do_send_policy(device, now=row.published_ms)
-    return row
-
-
-def do_send_policy(device: Device, *, now: int) -> bool:
-    """Send a device the policy of its site; False where there is none."""
-    row = SitePolicyVersion.objects.filter(site_id=device.site_id).order_by("-serial").first()
-    if row is None:
-        return False
-    enrolment.do_send_site_policy(DeviceId(device.pk), bytes(row.envelope), now=now)
-    return True
-
-
-def do_follow_trust(device_id: str, entry: Entry, *, now: int) -> bool:
-    """Send a device its site's policy once somebody there has it trust the site's key.
-
-    `entry` is of the device's journal; the policy that came before was refused there. Returns
-    whether something was sent.
-    """
-    if entry.action is not JournalAction.SITE_KEY_TRUSTED or entry.outcome is not Outcome.SUCCESS:
-        return False
-    return do_send_policy(Device.objects.get(pk=device_id), now=now)
 
 
 def do_arrange(site: Organisation, kind: SiteArrangement.Kind, *, acting_user: User) -> None:
@@ -317,23 +208,6 @@ def do_review_glass(glass: BreakGlass, *, finding: str, acting_user: User) -> bo
             JournalAction.SITE_GLASS_REVIEWED, glass, acting_user, {"finding": short(text, 500)}
         )
     return True
-
-
-def _open(site: Organisation, envelope: bytes) -> SitePolicy:
-    known = SiteKey.objects.filter(pk=site.pk).first()
-    if known is None:
-        raise ValidationError(_("Register the site's public key first."), code="no_key")
-    key = load_public_key(known.public_key)
-    try:
-        data = open_envelope(envelope, SITE_POLICY, {key_id(key): key}, limit=MAX_DOCUMENT)
-        policy = SitePolicy.from_bytes(data)
-    except SignatureError as error:
-        raise ValidationError(_("This is not signed with the site's key."), code="key") from error
-    except ProtocolError as error:
-        raise ValidationError(_("This is not a site policy."), code="malformed") from error
-    if policy.site != site.pk:
-        raise ValidationError(_("This policy is for another site."), code="site")
-    return policy
 
 
 def _record_contact(site_id: str, acting_user: User, change: str) -> None:

@@ -12,6 +12,7 @@ from bedside.console.identifiers import new_ulid
 from bedside.console.journal.actions import now_ms
 
 __all__ = [
+    "AppliedPolicy",
     "BreakGlass",
     "SiteArrangement",
     "SiteContact",
@@ -44,6 +45,8 @@ class SitePolicyVersion(models.Model):
     serial = models.BigIntegerField()
     envelope = models.BinaryField()
     digest = models.CharField(max_length=64)
+    public_key = models.TextField(blank=True, default="", db_default="")
+    """The key that signed it (PEM), once it is not the site's present one any more."""
     published_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     published_ms = models.BigIntegerField(default=now_ms)
 
@@ -52,6 +55,23 @@ class SitePolicyVersion(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["site", "serial"], name="one_policy_per_serial")
         ]
+
+
+class AppliedPolicy(models.Model):
+    """What a device's own journal says of the policy that applies there."""
+
+    device = models.OneToOneField(
+        Device, models.CASCADE, primary_key=True, related_name="applied_policy"
+    )
+    key_id = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """The key that it trusts, as far as it has said so."""
+    serial = models.BigIntegerField(default=0, db_default=0)
+    """The policy's number; 0 where none applies."""
+    digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """SHA-256 of the policy, unsigned."""
+    refused = models.CharField(max_length=40, blank=True, default="", db_default="")
+    """The gate that refused the last policy that came; empty once one applies."""
+    at_ms = models.BigIntegerField()
 
 
 class SiteArrangement(models.Model):

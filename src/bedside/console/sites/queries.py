@@ -1,6 +1,7 @@
 """A site's own say as facts of a decision, and what a person may see of it."""
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -10,6 +11,7 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.models import Device
 from bedside.console.sites.models import (
+    AppliedPolicy,
     BreakGlass,
     SiteArrangement,
     SiteContact,
@@ -19,12 +21,13 @@ from bedside.console.sites.models import (
     SiteWindow,
 )
 from bedside.pki.signing import SITE_POLICY, key_id, load_public_key, open_envelope
-from bedside.policy.facts import HOUSE_SITE, Interval, SiteFacts
+from bedside.policy.facts import HOUSE_SITE, DeviceState, Interval, SiteFacts
 from bedside.protocol.document import MAX_DOCUMENT
 from bedside.protocol.site import SitePolicy
-from bedside.vocabulary import Permission, SiteAction, SiteRule
+from bedside.vocabulary import Gate, Permission, SiteAction, SiteRule
 
 __all__ = [
+    "Lagging",
     "Say",
     "access_contact",
     "access_glass",
@@ -33,6 +36,7 @@ __all__ = [
     "access_window",
     "arrangement",
     "broken_glass",
+    "lagging",
     "open_windows",
     "policy_of",
     "read_policy",
@@ -57,6 +61,20 @@ class Say:
 
     facts: SiteFacts
     ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lagging:
+    """A device that does not apply the site's newest policy, by its own journal.
+
+    `serial` is the number of what it applies, 0 for none; `refused` the gate that refused what came
+    last; `at_ms` when it said so, both None where it has said nothing yet.
+    """
+
+    device: str
+    serial: int
+    refused: Gate | None
+    at_ms: int | None
 
 
 def visible_sites(user: User) -> QuerySet[Organisation]:
@@ -120,7 +138,8 @@ def access_hook(user: User, hook_id: str) -> SiteHook:
 
 def read_policy(row: SitePolicyVersion) -> SitePolicy:
     """Return what a stored policy says; it was verified when it was published."""
-    key = load_public_key(SiteKey.objects.get(site_id=row.site_id).public_key)
+    pem = row.public_key or SiteKey.objects.get(site_id=row.site_id).public_key
+    key = load_public_key(pem)
     data = open_envelope(bytes(row.envelope), SITE_POLICY, {key_id(key): key}, limit=MAX_DOCUMENT)
     return SitePolicy.from_bytes(data)
 
@@ -129,6 +148,29 @@ def policy_of(site_id: str) -> SitePolicy | None:
     """Return the policy that applies at a site, None where it has published none."""
     row = SitePolicyVersion.objects.filter(site_id=site_id).order_by("-serial").first()
     return read_policy(row) if row else None
+
+
+def lagging(site_id: str, policy: SitePolicy | None, *, limit: int) -> list[Lagging]:
+    """Return enrolled devices that do not apply `policy`, the site's newest one, at most `limit`.
+
+    Where the site has published none, those which apply one that somebody brought.
+    """
+    here = Device.objects.filter(site_id=site_id, state=DeviceState.ENROLLED.value)
+    if policy is None:
+        here = here.filter(applied_policy__serial__gt=0)
+    else:
+        digest = sha256(policy.to_bytes()).hexdigest()
+        same = Q(applied_policy__serial=policy.serial, applied_policy__digest=digest)
+        here = here.exclude(same & Q(applied_policy__refused=""))
+    found = here.select_related("applied_policy").only("id", "applied_policy")
+    return [_lagging(device) for device in found.order_by("id")[:limit]]
+
+
+def _lagging(device: Device) -> Lagging:
+    said: AppliedPolicy | None = getattr(device, "applied_policy", None)
+    if said is None:
+        return Lagging(device.pk, 0, None, None)
+    return Lagging(device.pk, said.serial, Gate(said.refused) if said.refused else None, said.at_ms)
 
 
 def arrangement(site_id: str) -> SiteArrangement.Kind:

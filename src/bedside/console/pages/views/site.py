@@ -8,6 +8,7 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.passkeys import passkeys_of
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.journal.actions import now_ms
+from bedside.console.pages.queries import lagging_shown
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream
 from bedside.console.service_sessions.queries import visible_sessions
@@ -78,6 +79,7 @@ def portal(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "reviews": unreviewed_glass(site.pk)[:_SOME],
         "policy": policy,
         "keyed": policy is None and SiteKey.objects.filter(pk=site.pk).exists(),
+        "lagging": lagging_shown(site.pk, policy),
         "arrangement": arrangement(site.pk).label,
         "may_approve": has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "may_plan": has_permission(user, Permission.SITES_WINDOW_MANAGE),

@@ -12,6 +12,7 @@ from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.queries import access_device
 from bedside.console.journal.actions import now_ms
+from bedside.console.pages.queries import lagging_shown
 from bedside.console.pages.site_forms import (
     ArrangementForm,
     GlassForm,
@@ -25,6 +26,7 @@ from bedside.console.pages.words import SITE_ACTIONS, SITE_RULES, windows_text
 from bedside.console.service_sessions import actions as sessions
 from bedside.console.sites import actions
 from bedside.console.sites.models import BreakGlass, SiteKey, SitePolicyVersion
+from bedside.console.sites.policies import do_publish_policy, do_register_key
 from bedside.console.sites.queries import (
     access_glass,
     access_site,
@@ -40,6 +42,7 @@ from bedside.vocabulary import Permission, SiteAction
 __all__ = ["arrange", "break_glass", "close_window", "end_glass", "policy", "review", "windows"]
 
 _METHODS = ["GET", "HEAD", "POST"]
+_VERSIONS = 20
 
 
 @require_http_methods(_METHODS)
@@ -106,15 +109,17 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
     posting = request.method == "POST"
     needed = Permission.SITES_POLICY_PUBLISH if posting else Permission.SITES_POLICY_READ
     site = access_site(user, site_id, needed)
-    key_form = KeyForm(request.POST if "public_key" in request.POST else None)
+    known = SiteKey.objects.filter(pk=site.pk).first()
+    keying = (request.POST, request.FILES) if "public_key" in request.POST else (None, None)
+    key_form = KeyForm(*keying, follows=known is not None)
     form = PolicyForm(*((request.POST, request.FILES) if "publish" in request.POST else ()))
     try:
         if key_form.is_bound and key_form.is_valid():
-            pem = key_form.cleaned_data["public_key"].replace("\r\n", "\n").strip() + "\n"
-            actions.do_register_key(site, pem, acting_user=user)
+            do_register_key(site, key_form.key, acting_user=user)
+            messages.success(request, _key_words(known))
             return redirect("site_policy", site.pk)
         if form.is_bound and form.is_valid():
-            actions.do_publish_policy(site, form.cleaned_data["policy"], acting_user=user)
+            do_publish_policy(site, form.cleaned_data["policy"], acting_user=user)
             messages.success(
                 request,
                 _("The policy is on its way to each device; a device that verified it says so."),
@@ -122,8 +127,9 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
             return redirect("site_policy", site.pk)
     except ValidationError as error:
         _bound(key_form, form).add_error(None, error)
-    known = SiteKey.objects.filter(pk=site.pk).first()
     applying = policy_of(site.pk)
+    versions = SitePolicyVersion.objects.filter(site=site).select_related("published_by")
+    latest = list(versions[:_VERSIONS])
     context = {
         "site": site,
         "zone": site.timezone,
@@ -134,7 +140,9 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "policy": applying,
         "rules": _rules(applying) if applying else [],
         "windows": windows_text(applying) if applying else [],
-        "versions": SitePolicyVersion.objects.filter(site=site).select_related("published_by")[:20],
+        "versions": latest,
+        "signed_before": bool(latest and latest[0].public_key),
+        "lagging": lagging_shown(site.pk, applying),
         "may_publish": has_permission(user, Permission.SITES_POLICY_PUBLISH),
     }
     bound = key_form.is_bound or form.is_bound
@@ -206,6 +214,15 @@ def review(request: HttpRequest, user: User, glass_id: str) -> HttpResponse:
         "may_end": has_permission(user, Permission.SITES_BREAK_GLASS_START),
     }
     return render(request, "pages/review.html", context, status=400 if form.is_bound else 200)
+
+
+def _key_words(before: SiteKey | None) -> str:
+    if before is None:
+        return _("The key is registered.")
+    return _(
+        "The new key is registered. Publish the next policy, signed with it, and have each device "
+        "trust it."
+    )
 
 
 def _is_broken(glass: BreakGlass) -> bool:
