@@ -406,6 +406,7 @@ class JournalAction(StrEnum):
     RELAY_CONNECTION_REFUSED = "relay:connection:refused"
     RELAY_CONTACT_LOST = "relay:contact:lost"
     RELAY_CONTACT_RESTORED = "relay:contact:restored"
+    RELAY_DRAIN_STARTED = "relay:drain:started"
     RELAY_PIN_CHANGED = "relay:pin:changed"
     RELAY_PRESENCE_CHANGED = "relay:presence:changed"
     RELAY_RECORD_CREATED = "relay:record:created"

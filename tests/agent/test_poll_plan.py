@@ -167,6 +167,31 @@ def test_on_the_way_home_a_relay_without_a_turn_costs_the_device_nothing():
     assert (where(rota), rota.attempt.at_ms) == (("b", 443), 1_001)
 
 
+def test_a_relay_that_stops_sends_the_device_on_and_sees_it_again():
+    rota = plan()
+    rota.answered(0, 0)
+    rota.leave(1_000, 4_000)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 3_000)
+    spans = Spans(home_ms=10_000, home_spread_ms=0)
+    rota.answered(3_000, 0, spans)
+    rota.answered(13_000, 0, spans)
+    assert where(rota) == ("a", 443)
+
+
+def test_sent_away_with_nowhere_to_go_it_comes_back_and_backs_off():
+    rota = plan()
+    rota.answered(0, 0)
+    now, waits = 0, []
+    for _ in range(4):
+        rota.leave(now, 0)
+        assert (where(rota), rota.attempt.at_ms) == (("b", 443), now)
+        rota.failed(now)
+        assert where(rota) == ("a", 443)
+        waits.append(rota.attempt.at_ms - now)
+        now = rota.attempt.at_ms
+    assert waits == [1_000, 2_000, 4_000, 8_000]
+
+
 def test_a_fleet_that_lost_its_relay_is_elsewhere_within_one_span_and_evenly():
     source = randomness.Random(1)
     arrivals = []

@@ -344,6 +344,27 @@ async def test_a_relay_dies_and_the_next_session_opens_at_the_other(tmp_path):
         operator.leave()
 
 
+async def test_a_relay_drains_under_a_live_session_and_the_device_polls_the_other(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        shell = await specialist.start("ssh", "device", "echo up; read line; echo $line")
+        assert await shell.stdout.readline() == b"up\n"
+        first = operator.status.connection.relay
+        seen = len(play.journal())
+        drain = asyncio.get_running_loop().create_task(play.relays[first].drain(asyncio.Event()))
+        await play.wait_until(lambda: operator.status.connection.relay not in (None, first))
+        assert not any("relay" in each["action"] for each in play.journal()[seen:])
+        assert not drain.done()
+        shell.stdin.write(b"still here\n")
+        assert await shell.stdout.readline() == b"still here\n"
+        assert await asyncio.wait_for(shell.wait(), 20) == 0
+        await play.withdraw(order, Ending.BY_SPECIALIST)
+        assert await ended(play, order)
+        await asyncio.wait_for(drain, 20)
+        operator.leave()
+
+
 async def test_limits_end_it(tmp_path):
     async with world(tmp_path) as play:
         operator = await play.operator()

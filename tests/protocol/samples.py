@@ -219,4 +219,4 @@ REPLY = PollReply(
     hold_ms=30_000,
     now_ms=NOW,
 )
-SPANNING = replace(REPLY, spans=Spans(lost_ms=60_000, home_spread_ms=0))
+SPANNING = replace(REPLY, spans=Spans(lost_ms=60_000, home_spread_ms=0), leave_in_ms=5_000)

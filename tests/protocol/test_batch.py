@@ -24,6 +24,7 @@ RELAY_EVENTS = (
     batch.Overdue(device=DEVICE, at_ms=NOW, polled_ms=NOW - 45_000),
     batch.Absent(device=DEVICE, at_ms=NOW, polled_ms=NOW - 75_000),
     batch.Settled(started_ms=NOW - 75_000, at_ms=NOW),
+    batch.Draining(at_ms=NOW, until_ms=NOW + 300_000),
     batch.Report(device=DEVICE, sealed=b"sealed", at_ms=NOW),
     batch.Delivered(device=DEVICE, id=MESSAGE, at_ms=NOW),
     batch.TunnelOpened(session=SESSION, index=0, at_ms=NOW),

@@ -11,6 +11,7 @@ _WAIT_S = 20
 def configure(world, folder, *, top="", **limits):
     """Write a relay's file for this world and return it."""
     file = folder / "relay.toml"
+    limits.setdefault("drain_ms", 0)
     lines = [f"{name} = {value}" for name, value in limits.items()]
     file.write_text(
         f'name = "a"\nserver_name = "relay-a.example"\nlisten = ["127.0.0.1:0"]\n'

@@ -265,3 +265,12 @@ def test_departing_twice_or_after_being_paired_changes_nothing():
     assert pairing.depart("d0") == []
     assert pairing.depart("nobody") == []
     assert pairing.counts["active"] == 1
+
+
+def test_a_relay_that_drains_takes_no_new_session_and_goes_on_with_what_it_knows():
+    pairing = machine()
+    pairing.drain()
+    assert pairing.offer(replace(TERMS, session=OTHER), NOW) == []
+    assert device(pairing, session=OTHER) == refusal("d0", retry=1000)
+    assert device(pairing) == []
+    assert isinstance(specialist(pairing)[0], Pair)

@@ -339,3 +339,51 @@ def test_a_fleet_that_keeps_its_period_is_never_delayed():
         assert len(answers(at.asks(request=request))) == 1
         at.later(PERIOD)
     assert at.polls.delayed == 0
+
+
+# ---- draining ----
+
+
+def leaving(commands):
+    return [answer.key for answer in answers(commands) if answer.reply.leave_in_ms is not None]
+
+
+def test_a_relay_that_drains_sends_its_held_devices_away_over_the_span():
+    polls = Polls(PollLimits(hold_ms=PERIOD), Random(7), now_ms=NOW)
+    for number in range(200):
+        device = DeviceId(f"CI-{number}")
+        polls.poll(number, device, poll(FIRST), address="192.0.2.7", now_ms=NOW)
+    polls.drain(NOW, 10_000)
+    seconds = [len(leaving(polls.tick(NOW + 1_000 * each))) for each in range(1, 12)]
+    assert sum(seconds) == 200
+    assert max(seconds) < 2 * 200 / 10
+    assert polls.untold == 0
+
+
+def test_whoever_comes_while_it_drains_is_sent_away_at_once_and_held_when_they_come_back():
+    talk = Dialogue(hold_ms=PERIOD)
+    talk.polls.drain(NOW, 10_000)
+    assert leaving(talk.asks()) == ["c"]
+    assert answers(talk.asks()) == []
+    assert leaving(talk.later(PERIOD + 50)) == []
+    assert talk.polls.untold == 0
+
+
+def test_at_intervals_a_device_is_sent_away_over_one_interval():
+    talk = Dialogue(interval_ms=PERIOD)
+    talk.polls.drain(NOW, 10_000)
+    (answer,) = answers(talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL)))
+    assert answer.reply.leave_in_ms == PERIOD
+
+
+def test_an_order_sends_its_device_away_and_a_withdrawal_still_arrives():
+    talk = Dialogue(hold_ms=PERIOD).settled()
+    talk.asks()
+    talk.polls.drain(talk.now, 10_000)
+    withdrawal = replace(message(2), message_kind=MessageKind.WITHDRAWAL)
+    commands = talk.polls.offer(withdrawal, talk.now)
+    assert (ids(commands), leaving(commands)) == ([[withdrawal.id]], [])
+    assert answers(talk.asks(request=poll(FIRST, acks=(withdrawal.id,)))) == []
+    commands = talk.polls.offer(message(1), talk.now)
+    assert (ids(commands), leaving(commands)) == ([[]], ["c"])
+    assert answers(talk.asks("back")) == [], "its order waits for the next relay"

@@ -20,6 +20,8 @@ Rules held here:
    within both the device's own order (`rendezvous`).
 9. A new list moves a device only where its relay is no longer there, or is no longer its first: over
    the spans of 2 and 7.
+10. A relay that is to stop sends the device to the next one, as it says; that is no failure. Where
+   there is no next one, it is asked again as in 4.
 """
 
 from collections.abc import Callable, Sequence
@@ -124,6 +126,14 @@ class PollPlan:
         elif now_ms >= self._home_at_ms:
             self._home_at_ms = self._next_homing(now_ms)
             self._place, self._homing = 0, True
+
+    def leave(self, now_ms: int, within_ms: int) -> None:
+        """Record that the relay answered and sends the device to its next one: it is to stop (10)."""
+        self._proven.discard(self._relays[self._place].name)
+        self._leave_by_ms, self._losses, self._busy = None, 0, 0
+        self._at_ms = now_ms
+        self._next_relay(now_ms)
+        self._at_ms = max(self._at_ms, now_ms + int(self._random() * within_ms))
 
     def taken(self) -> None:
         """Record that a connection stands and the poll is asked on it: the relay is there."""

@@ -97,6 +97,7 @@ class Poller:
         self._handled: dict[str, None] = {}
         self._next_in_ms = 0
         self._spans = Spans()
+        self._leave_in_ms: int | None = None
         self._asked = False
 
     def start(self) -> None:
@@ -212,6 +213,7 @@ class Poller:
             return
         del self._acks[:64]
         self._next_in_ms, self._spans = reply.next_in_ms, reply.spans
+        self._leave_in_ms = reply.leave_in_ms
         self._events.answered(relay, reply.now_ms)
         if self._events.state().mode is PollMode.INTERVAL:
             self._drop()
@@ -235,7 +237,10 @@ class Poller:
         # With something to acknowledge, or something refused to wait for, there is no pause.
         pause = min(self._next_in_ms, 50) if self._acks else self._next_in_ms
         self._unhandled.clear()
-        self._plan.answered(self._reactor.now_ms(), pause, self._spans)
+        if self._leave_in_ms is None:
+            self._plan.answered(self._reactor.now_ms(), pause, self._spans)
+        else:
+            self._plan.leave(self._reactor.now_ms(), self._leave_in_ms)
         self._schedule()
 
     def _turned_away(self, relay: Relay, response: Response) -> None:

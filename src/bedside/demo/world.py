@@ -79,7 +79,7 @@ class World:
         self.folder = folder
         self._kept = folder / "world.json"
         self._answer_s, self._idle_s = answer_s, idle_s
-        self._limits = dict(limits or {})
+        self._limits = {"drain_ms": 0, **(limits or {})}
         self._database = f'database = "{database}"\n' if database else ""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._kept.exists():

@@ -172,6 +172,7 @@ _ACTIONS = {
     JournalAction.RELAY_CONNECTION_REFUSED: N_("Connection refused at the relay"),
     JournalAction.RELAY_CONTACT_LOST: N_("Relay lost"),
     JournalAction.RELAY_CONTACT_RESTORED: N_("Relay is back"),
+    JournalAction.RELAY_DRAIN_STARTED: N_("Relay began to stop: it sends its devices to others"),
     JournalAction.RELAY_PIN_CHANGED: N_("Preferred relays changed"),
     JournalAction.RELAY_PRESENCE_CHANGED: N_("Presence of many devices changed"),
     JournalAction.RELAY_RECORD_CREATED: N_("Relay registered"),

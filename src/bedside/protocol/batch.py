@@ -34,6 +34,7 @@ __all__ = [
     "Batch",
     "BatchReply",
     "Delivered",
+    "Draining",
     "Overdue",
     "Presence",
     "Refused",
@@ -133,6 +134,20 @@ class Settled(Wire):
     @classmethod
     def _read(cls, fields: Fields) -> "Settled":
         return cls(started_ms=parse_time(fields, "started_ms"), at_ms=parse_time(fields, "at_ms"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draining(Wire):
+    """The relay stops: it sends its devices away, and carries what is live until `until_ms`."""
+
+    FIXED: ClassVar[dict[str, str | int]] = {"kind": "draining"}
+
+    at_ms: int
+    until_ms: int
+
+    @classmethod
+    def _read(cls, fields: Fields) -> "Draining":
+        return cls(at_ms=parse_time(fields, "at_ms"), until_ms=parse_time(fields, "until_ms"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +277,7 @@ RelayEvent = (
     | Overdue
     | Absent
     | Settled
+    | Draining
     | Report
     | Delivered
     | TunnelOpened
@@ -337,6 +353,7 @@ def parse_batch_reply(body: bytes) -> BatchReply:
 _RELAY_EVENTS: dict[str, Callable[[Fields], RelayEvent]] = {
     "absent": Absent._read,
     "delivered": Delivered._read,
+    "draining": Draining._read,
     "overdue": Overdue._read,
     "presence": Presence._read,
     "refused": Refused._read,

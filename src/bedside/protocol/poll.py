@@ -46,6 +46,7 @@ MAX_REPORT = 192 * 1024
 MAX_REPORT_REQUEST = 260 * 1024
 MAX_REFUSAL = 1024
 _MAX_WAIT_MS = 24 * 3600 * 1000
+_MAX_LEAVE_MS = 5 * 60_000
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]+")
 
 
@@ -143,6 +144,8 @@ class PollReply(Wire):
     hold_ms: int
     now_ms: int
     spans: Spans = _SPANS
+    leave_in_ms: int | None = None
+    """Within which the device is to poll its next relay, because this one stops (13.15)."""
 
     @classmethod
     def from_dict(cls, obj: dict[str, Any]) -> "PollReply":
@@ -158,21 +161,25 @@ class PollReply(Wire):
             hold_ms=fields.integer("hold_ms", low=0, high=_MAX_WAIT_MS),
             now_ms=fields.integer("now_ms", low=0, high=MAX_MS),
             spans=spans,
+            leave_in_ms=fields.optional("leave_in_ms", fields.integer, low=0, high=_MAX_LEAVE_MS),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as JSON's own types; spans that are as nobody said are not said."""
+        """Return the answer as JSON's own types; what is as if nobody said it is not said."""
         plain = Wire.to_dict(self)
         if self.spans == _SPANS:
             del plain["spans"]
+        if self.leave_in_ms is None:
+            del plain["leave_in_ms"]
         return plain
 
     def to_json(self) -> bytes:
         """Return the answer as canonical JSON: written by hand, because a relay writes nothing else."""
         messages = ",".join(map(_message_text, self.messages))
         spans = "" if self.spans is _SPANS else _spans_text(self.spans)
+        leave = "" if self.leave_in_ms is None else f'"leave_in_ms":{self.leave_in_ms},'
         return (
-            f'{{"hold_ms":{self.hold_ms},"messages":[{messages}],'
+            f'{{"hold_ms":{self.hold_ms},{leave}"messages":[{messages}],'
             f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms}{spans},"v":1}}'
         ).encode("ascii")
 

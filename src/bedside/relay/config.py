@@ -149,6 +149,12 @@ class Limits:
     console_retry_most_ms: int = _limit(
         30_000, 100, 600_000, "The longest pause between two attempts to reach the console."
     )
+    drain_ms: int = _limit(
+        300_000,
+        0,
+        86_400_000,
+        "How long the relay carries what is live, and sends its devices away, before it stops.",
+    )
     stop_ms: int = _limit(
         5_000, 0, 300_000, "How long the relay tries to post what it owes before it stops."
     )

@@ -7,7 +7,8 @@ Rules (docs/protocol, the tunnel):
    waits, used up when the leg is paired, and free again when the leg leaves unpaired.
 4. Legs of one session pair first come, first served.
 5. An unpaired leg waits for a bounded time; a session for bounded connections, bytes and time.
-6. What the console ends, ends at once, and its name is refused afterwards.
+6. Once it drains, it takes no new session: what it knows goes on, further connections among it.
+7. What the console ends, ends at once, and its name is refused afterwards.
 """
 
 from collections import deque
@@ -184,6 +185,7 @@ class Pairing:
         self._waiting: dict[Hashable, tuple[_Session, _Waiting]] = {}
         self._unpaired: Wheel[Hashable] = Wheel()
         self._lifetimes: Wheel[SessionId] = Wheel(1000)
+        self._draining = False
 
     @property
     def counts(self) -> dict[str, int]:
@@ -197,16 +199,20 @@ class Pairing:
     # ---- from the console ----
 
     def offer(self, terms: TunnelOffered, now_ms: int) -> list[Command]:
-        """Rule 1; the same event again changes nothing, and nothing revives an ended session."""
+        """Rules 1 and 6; the same event again changes nothing, and nothing revives an ended session."""
         known = terms.session in self._sessions or terms.session in self._over
         full = len(self._sessions) >= self._limits.sessions
-        if not known and not full and terms.not_after_ms > now_ms:
+        if not (known or full or self._draining) and terms.not_after_ms > now_ms:
             self._sessions[terms.session] = _Session(terms, Budget(terms.max_bytes))
             self._lifetimes.set(terms.session, terms.not_after_ms)
         return []
 
+    def drain(self) -> None:
+        """Rule 6, from now on."""
+        self._draining = True
+
     def end(self, session: SessionId, now_ms: int) -> list[Command]:
-        """Rule 6: the console ended the session."""
+        """Rule 7: the console ended the session."""
         return self._end(session, CloseReason.ENDED, now_ms)
 
     def known(self) -> frozenset[SessionId]:

@@ -14,10 +14,13 @@ Rules (docs/protocol/poll.md):
    the device is refused until the console restores it.
 6. A device has so many polls a minute, as many at once: one more is answered when its turn comes, and
    the one that it overtakes is refused.
+7. Once it drains, a relay sends each device away once, with an answer that brings nothing: held
+   polls at moments spread over a span, everybody who comes at once. Orders wait for where the device
+   goes. Who comes back has no other relay, and is held to the end.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from bedside.protocol.batch import (
@@ -32,11 +35,12 @@ from bedside.protocol.feed import MessageOffered
 from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest, Spans
 from bedside.protocol.presence import offline_after_ms, overdue_after_ms
 from bedside.relay.wheel import Wheel
-from bedside.vocabulary import Contact, DeviceId, Gate, PollMode
+from bedside.vocabulary import Contact, DeviceId, Gate, MessageKind, PollMode
 
 __all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 
 _PAST_INSTANCES = 16
+_MAX_LEAVE_MS = 300_000
 _UNTOLD = -1
 """No hash is this number."""
 
@@ -122,6 +126,8 @@ class Polls:
         self._holds: Wheel[DeviceId] = Wheel(20)
         self._silences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
+        self._drained_ms: int | None = None
+        self._told: set[DeviceId] = set()
         self._started_ms = now_ms
         # A device that waits as long as we dictate before it tries again is not gone for it.
         patience = max(limits.spans.lost_ms, limits.spans.retry_most_ms)
@@ -135,6 +141,18 @@ class Polls:
             "held": len(self._holds),
             "messages": sum(map(len, self._messages.values())),
         }
+
+    @property
+    def untold(self) -> int:
+        """Devices that poll here and were not sent away yet (rule 7)."""
+        return max(len(self._silences) - len(self._told), 0)
+
+    def drain(self, now_ms: int, span_ms: int) -> None:
+        """Send every device away within `span_ms`, from now on (rule 7)."""
+        self._drained_ms = now_ms + span_ms
+        for device, known in self._devices.items():
+            if known.held is not None:
+                self._holds.set(device, now_ms + self._random.randrange(span_ms + 1))
 
     # ---- from the console ----
 
@@ -224,17 +242,15 @@ class Polls:
                 commands += self._let_go(device, known, now_ms, early=wait_ms > 0)
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
         self._silences.set(device, now_ms + self._overdue_after(request.mode))
+        at_once = request.mode is PollMode.INTERVAL or (fresh and self._goes(device))
         if wait_ms:
             known.held = key
             self._holds.set(device, now_ms + wait_ms)
-        elif request.mode is PollMode.INTERVAL or self._next(device, key, now_ms):
+        elif at_once or self._next(device, key, now_ms):
             commands.append(self._answer(device, known, key, now_ms, fresh=fresh))
         else:
-            hold = self._limits.hold_ms
-            if device in self._messages:  # sent here already: another try before the period ends
-                hold = min(hold, self._limits.resend_ms)
             known.held = key
-            self._holds.set(device, now_ms + (self._random.randrange(hold) if fresh else hold))
+            self._holds.set(device, now_ms + self._hold(device, now_ms, fresh=fresh))
         return commands
 
     def departed(self, key: Hashable, device: DeviceId) -> None:
@@ -272,6 +288,7 @@ class Polls:
             self._silences.set(device, now_ms + period)
             return [Tell(Overdue(device=device, at_ms=now_ms, polled_ms=now_ms - overdue))]
         known.contact = Contact.OFFLINE
+        self._told.discard(device)
         polled_ms = now_ms - overdue - period
         absent = Tell(Absent(device=device, at_ms=now_ms, polled_ms=polled_ms))
         return [*self._let_go(device, known, now_ms), absent]
@@ -291,6 +308,19 @@ class Polls:
         """A refused device comes back, but not in step with the others."""
         retry = self._limits.refused_retry_ms
         return retry + self._random.randrange(retry)
+
+    def _goes(self, device: DeviceId) -> bool:
+        """Whether this device is to be sent away, and was not yet (rule 7)."""
+        return self._drained_ms is not None and device not in self._told
+
+    def _hold(self, device: DeviceId, now_ms: int, *, fresh: bool) -> int:
+        hold = self._limits.hold_ms
+        if device in self._messages:  # sent here already: another try before the period ends
+            hold = min(hold, self._limits.resend_ms)
+        if self._drained_ms is not None and self._goes(device):
+            left = max(self._drained_ms - now_ms, 0)
+            return self._random.randrange(left + 1)
+        return self._random.randrange(hold) if fresh else hold
 
     def _acknowledge(self, device: DeviceId, request: PollRequest, now_ms: int) -> list[Command]:
         """Rule 2; what is not known (any more) was told before."""
@@ -339,7 +369,8 @@ class Polls:
         due = [
             waiting
             for waiting in self._messages[device].values()
-            if waiting.sent_to != key or now_ms - waiting.sent_ms >= self._limits.resend_ms
+            if (waiting.sent_to != key or now_ms - waiting.sent_ms >= self._limits.resend_ms)
+            and (self._drained_ms is None or not _is_order(waiting))
         ]
         return due[:MAX_MESSAGES]
 
@@ -348,7 +379,8 @@ class Polls:
     ) -> Answer:
         due = self._next(device, key, now_ms)
         if not due:
-            return self._reply(key, known, (), now_ms=now_ms, fresh=fresh)
+            answer = self._reply(key, known, (), now_ms=now_ms, fresh=fresh)
+            return self._send_away(device, known, answer) if self._goes(device) else answer
         for waiting in due:
             waiting.sent_to, waiting.sent_ms = key, now_ms
         messages = tuple(
@@ -375,6 +407,12 @@ class Polls:
         )
         return Answer(key, reply)
 
+    def _send_away(self, device: DeviceId, known: _Device, answer: Answer) -> Answer:
+        """Rule 7; those who poll at intervals spread by themselves."""
+        self._told.add(device)
+        within = 0 if known.mode is PollMode.HELD else min(self._limits.interval_ms, _MAX_LEAVE_MS)
+        return replace(answer, reply=replace(answer.reply, leave_in_ms=within))
+
     def _interval(self, *, fresh: bool) -> int:
         """Rule 3."""
         interval = self._limits.interval_ms
@@ -393,6 +431,10 @@ class Polls:
             *self.refuse(device, Gate.DEVICE_CLONED),
             RefusePoll(key, Gate.DEVICE_CLONED, self.refused_retry()),
         ]
+
+
+def _is_order(waiting: _Waiting) -> bool:
+    return waiting.offered.message_kind is MessageKind.ORDER
 
 
 def _renew(

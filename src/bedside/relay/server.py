@@ -4,11 +4,13 @@ It holds sealed messages and carries encrypted streams; it has no key to either.
 """
 
 import asyncio
+import contextlib
 import gc
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
+from typing import Any
 
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, file_error
@@ -19,7 +21,7 @@ from bedside.pki.contexts import (
     relay_server_context,
 )
 from bedside.pki.tunnel_context import relay_tunnel_context
-from bedside.protocol.batch import RelayEvent
+from bedside.protocol.batch import Draining, RelayEvent
 from bedside.protocol.feed import (
     DeviceRefused,
     DeviceRestored,
@@ -55,6 +57,7 @@ __all__ = ["Relay", "run", "wall_ms"]
 _REPORT_BODY = HttpLimits(body=260 * 1024)
 _ENROLMENT_BODY = HttpLimits(body=8 * 1024)
 _REFUSES = (Revoked, DeviceRefused)
+_DRAIN_LOOK_S = 0.1
 
 
 def wall_ms() -> int:
@@ -71,6 +74,8 @@ class Relay:
         random = Random()  # noqa: S311  # spreads moments in time; nothing is kept secret by it
         self.log = log
         self.config = config
+        self.drain_ends_ms: int | None = None
+        """When a drain that has begun ends at the latest."""
         self.owed = Owed(limits.spool(), config.spool, log=log, news=self._owes)
         self.spool = self.owed.spool
         self.polls = Polls(limits.polls(), random, now_ms=wall_ms())
@@ -265,17 +270,52 @@ class Relay:
         except OSError as error:
             raise listen_error(address, error) from error
 
-    async def serve(self, stopping: asyncio.Event) -> None:
-        """Follow the console and serve until `stopping` is set, then close."""
+    async def serve(self, stopping: asyncio.Event, *, hurry: asyncio.Event | None = None) -> None:
+        """Follow the console and serve until `stopping` is set, then close.
+
+        With `hurry` it drains before that, until nobody is left here, or until that is set too.
+        """
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(self.console.follow_feed()),
                 tasks.create_task(self.console.post_batches()),
             ]
             await stopping.wait()
+            if hurry is not None:
+                await self.drain(hurry)
             for each in loops:
                 each.cancel()
         await self.close()
+
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Send devices away and let what is live end, for `drain_ms` at most or until `hurry`."""
+        limits = self.config.limits
+        if not limits.drain_ms or hurry.is_set():
+            return
+        now = wall_ms()
+        span_ms = min(limits.lost_ms, limits.drain_ms // 2)
+        self.drain_ends_ms = now + limits.drain_ms
+        self.tell(Draining(at_ms=now, until_ms=self.drain_ends_ms))
+        self.pairing.drain()
+        self.polls.drain(now, span_ms)
+        self.log("draining", limit_ms=limits.drain_ms, span_ms=span_ms, **self._left())
+        while wall_ms() < self.drain_ends_ms and not hurry.is_set():
+            left = self._left()
+            if not any(left.values()) or (wall_ms() > now + span_ms and not _binds(left)):
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN_LOOK_S):
+                    await hurry.wait()
+        self.log("drained", **self._left())
+
+    def _left(self) -> dict[str, Any]:
+        pairs = self.pairing.counts
+        return {
+            "devices": self.polls.untold,
+            "polls": self.polls.counts["held"],
+            "tunnels": pairs["active"],
+            "legs": pairs["waiting"],
+        }
 
     async def close(self) -> None:
         """Stop: no new connections, tunnels closed, what is owed posted, then everything closed."""
@@ -286,6 +326,11 @@ class Relay:
         self.door.close()
         await self.owed.close()
         self.log("stopped", flushed=flushed, owed=len(self.owed))
+
+
+def _binds(left: Mapping[str, int]) -> bool:
+    """Whether anything here still needs this relay; a device that is merely expected does not."""
+    return any(count for what, count in left.items() if what != "devices")
 
 
 def _admissions(config: RelayConfig) -> tuple[Admission, ...]:
@@ -310,11 +355,22 @@ def _client_maker(config: RelayConfig) -> Callable[[], HttpClient]:
 
 
 async def run(config: RelayConfig, log: Log) -> None:
-    """Serve until SIGTERM or SIGINT; raises ConfigError or OSError when the relay cannot start."""
+    """Serve until SIGTERM and drain, or until SIGINT or a second SIGTERM.
+
+    Raises ConfigError or OSError when the relay cannot start.
+    """
     loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping, hurry = asyncio.Event(), asyncio.Event()
+
+    def terminate() -> None:
+        (hurry if stopping.is_set() else stopping).set()
+
+    def interrupt() -> None:
+        hurry.set()
+        stopping.set()
+
+    loop.add_signal_handler(signal.SIGTERM, terminate)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     relay = Relay(config, log)
     relay.open()
     admin = None
@@ -324,7 +380,7 @@ async def run(config: RelayConfig, log: Log) -> None:
 
         admin = await open_admin(relay, config.admin)
     try:
-        await relay.serve(stopping)
+        await relay.serve(stopping, hurry=hurry)
     finally:
         if admin is not None:
             admin.close()

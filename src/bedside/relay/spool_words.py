@@ -22,6 +22,7 @@ _KINDS = {
     "tunnel_closed": N_("Tunnels closed"),
     "refused": N_("Refusals"),
     "settled": N_("Starts of the relay"),
+    "draining": N_("Stops of the relay"),
     "superseded_instance_returned": N_("Copies of a device"),
 }
 _KIB = 1024

@@ -12,6 +12,7 @@ from bedside.console.relays.queries import feed_since, presence
 from bedside.protocol.batch import (
     Absent,
     Delivered,
+    Draining,
     Refused,
     Report,
     Settled,
@@ -225,3 +226,8 @@ def test_an_event_that_fails_costs_only_itself(relay, caplog):
     tell(relay, not_a_relays_word, refusal())
     assert actions_of(action="relay:connection:refused") == ["relay:connection:refused"]
     assert "passed over" in caplog.text
+
+
+def test_a_relay_that_drains_is_in_the_journal(relay):
+    tell(relay, Draining(at_ms=now_ms(), until_ms=now_ms() + 300_000))
+    assert actions_of(action="relay:drain:started") == ["relay:drain:started"]

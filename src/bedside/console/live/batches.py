@@ -33,6 +33,7 @@ from bedside.protocol.batch import (
     Absent,
     Batch,
     Delivered,
+    Draining,
     Overdue,
     Presence,
     Refused,
@@ -135,6 +136,15 @@ def _report(relay: str, event: Report, now: int) -> None:
     do_receive_report(event.device, event.sealed, relay=relay, now=now)
 
 
+def _draining(relay: str, event: Draining, now: int) -> None:
+    record(
+        JournalAction.RELAY_DRAIN_STARTED,
+        actor=relay_actor(relay),
+        thing=Thing("relay", relay),
+        at_ms=min(event.at_ms, now),
+    )
+
+
 def _delivered(relay: str, event: Delivered, now: int) -> None:
     known = do_note_delivered(event.device, event.id, now=now)
     if known and known[0] is MessageKind.ORDER:
@@ -224,6 +234,7 @@ def _device(event: RelayEvent) -> str | None:
 
 _APPLY: dict[type[RelayEvent], Callable[[str, Any, int], None]] = {
     Delivered: _delivered,
+    Draining: _draining,
     Refused: _refused,
     Report: _report,
     SupersededInstanceReturned: _superseded,

@@ -1,0 +1,85 @@
+"""A relay that is told to stop: its devices leave, what is live goes on, and then it ends."""
+
+import asyncio
+import signal
+
+import pytest
+
+from bedside.protocol.batch import Draining, TunnelClosed
+from bedside.protocol.poll import parse_poll_reply
+from tests.relay.program import configure, program
+from tests.relay.world import ELSEWHERE, OTHER, World, offered, poll
+
+
+@pytest.mark.asyncio
+async def test_a_live_tunnel_goes_on_to_its_end_while_the_devices_leave(tmp_path):
+    world = World(tmp_path)
+    await world.live.start()
+    await world.live.push(offered())
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000)
+    async with program(world, file) as running:
+        await world.told(2)
+        device, specialist = await world.paired()
+        polling = await world.device()
+        held = asyncio.get_running_loop().create_task(polling.poll(poll()))
+        await running.said("console_connected")
+        running.process.send_signal(signal.SIGTERM)
+        assert (await running.said("draining"))["tunnels"] == 1
+        assert await world.live.wait_for(lambda event: isinstance(event, Draining))
+
+        assert parse_poll_reply((await held).body).leave_in_ms == 0
+        other = await world.device(OTHER)
+        sent_away = parse_poll_reply((await other.poll(poll("1" * 32))).body)
+        assert (sent_away.leave_in_ms, sent_away.messages) == (0, ())
+
+        await world.live.push(offered(ELSEWHERE))
+        feeds = world.live.feeds
+        await world.told(feeds + 1)
+        late = await world.device(tunnel=True)
+        late.ask_for_tunnel("device", session=ELSEWHERE)
+        assert (await late.response()).status == 403
+
+        specialist.send(b"while it drains")
+        assert await device.read(15) == b"while it drains"
+        again, partner = await world.device(tunnel=True), await world.specialist()
+        again.ask_for_tunnel("device", 1)
+        partner.ask_for_tunnel("specialist", 1)
+        assert (await again.response()).status == 101
+        for client in (device, specialist, again, partner):
+            client.close()
+        assert await running.process.wait() == 0
+    reasons = {e.reason for e in world.live.received if isinstance(e, TunnelClosed)}
+    assert "stopping" not in reasons
+    await world.live.stop()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+async def test_who_is_in_a_hurry_says_so_again(tmp_path, second):
+    world = World(tmp_path)
+    await world.live.start()
+    await world.live.push(offered())
+    async with program(world, configure(world, tmp_path, drain_ms=3_600_000)) as running:
+        await world.told(2)
+        device, _ = await world.paired()
+        running.process.send_signal(signal.SIGTERM)
+        await running.said("draining")
+        running.process.send_signal(second)
+        assert await device.closed() == b""
+        assert await running.process.wait() == 0
+    await world.live.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_drain_has_an_end(tmp_path):
+    world = World(tmp_path)
+    await world.live.start()
+    await world.live.push(offered())
+    async with program(world, configure(world, tmp_path, drain_ms=300)) as running:
+        await world.told(2)
+        device, _ = await world.paired()
+        running.process.send_signal(signal.SIGTERM)
+        assert (await running.said("drained"))["tunnels"] == 1
+        assert await device.closed() == b""
+        assert await running.process.wait() == 0
+    await world.live.stop()
