@@ -85,6 +85,7 @@ RELAY_CASES = [
     ('["127.0.0.1:0"]', "[]", "listen n’a pas assez de valeurs"),
     ('["127.0.0.1:0"]', '["127.0.0.1:0"' + ', "x:1"' * 20 + "]", "listen a trop de valeurs"),
     ("127.0.0.1:0", "443", "listen : 443 n’est pas de la forme HÔTE:PORT"),
+    ("[console]", 'tracing = "x"\n[console]', "tracing : x ne ressemble pas à http://HÔTE:4318"),
     ("[console]", 'admin = "9100"\n[console]', "admin : 9100 n’est pas de la forme HÔTE:PORT"),
     (
         '["127.0.0.1:0"]',
@@ -123,6 +124,7 @@ CONSOLE_CASES = [
     ("", '[mail]\nuser = "x"\n', "[mail]: il manque password_file : user l’exige"),
     ("", '[sign_in]\npasskey_roles = ["x"]\n', "passkey_roles : le rôle x n’existe pas"),
     ("", '[log]\nformat = "x"\n', "[log]: format doit être text ou json"),
+    ("", '[tracing]\nendpoint = "x"\n', "[tracing]: endpoint doit ressembler à http://"),
     ("", '[admin]\nweb = "9"\n', "[admin]: web doit être de la forme HÔTE:PORT"),
     ("", '[admin]\nweb = "127.0.0.1:8000"\n', "[admin]: web doit avoir sa propre adresse"),
     ("", "=", "le fichier n’est pas du TOML valide à la ligne"),

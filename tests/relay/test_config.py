@@ -65,6 +65,14 @@ def test_the_admin_address_is_none_that_devices_reach(tmp_path, admin):
         read(tmp_path, text)
 
 
+@pytest.mark.parametrize("text", ["collector:4318", "ftp://x", "http://", "http://x:99999"])
+def test_traces_go_to_a_collector_that_is_named_by_its_url(tmp_path, text):
+    named = SMALLEST.replace("[console]", 'tracing = "http://127.0.0.1:4318"\n[console]')
+    assert read(tmp_path, named).tracing == "http://127.0.0.1:4318"
+    with pytest.raises(ConfigError, match=r"tracing: .* is not like http"):
+        read(tmp_path, named.replace("http://127.0.0.1:4318", text))
+
+
 @pytest.mark.parametrize("admin", ["9100", ":9100", "127.0.0.1:x", "127.0.0.1:70000"])
 def test_an_admin_address_is_a_host_and_a_port(tmp_path, admin):
     text = SMALLEST.replace("[console]", f'admin = "{admin}"\n[console]')

@@ -8,7 +8,7 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,7 +16,16 @@ from django.conf import settings
 
 from bedside.observe.lines import Value, error_fields, json_line
 
-__all__ = ["JsonFormatter", "TextFormatter", "announce", "bind", "bound", "name_process", "told"]
+__all__ = [
+    "JsonFormatter",
+    "TextFormatter",
+    "announce",
+    "bind",
+    "bindings",
+    "bound",
+    "name_process",
+    "told",
+]
 
 _context: ContextVar[dict[str, Value] | None] = ContextVar("log_context", default=None)
 _process = {"name": "command"}
@@ -50,6 +59,11 @@ def announce(event: str, words: str, **fields: Value) -> None:
         logging.getLogger("bedside").info(words, extra=told(event, **fields))
     else:
         print(words, flush=True)
+
+
+def bindings() -> Mapping[str, Value]:
+    """Return the fields that every line has now."""
+    return _context.get() or {}
 
 
 def bind(**fields: Value) -> None:

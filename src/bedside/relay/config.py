@@ -10,6 +10,7 @@ from typing import Any
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, field_error, toml_error
 from bedside.observe.admin import AdminAddress
+from bedside.observe.trace import is_endpoint
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
 from bedside.protocol.poll import Spans
@@ -234,6 +235,8 @@ class RelayConfig:
     spool: Path
     admin: AdminAddress | None = None
     """Metrics and health, for whoever runs the relay; off where there is none."""
+    tracing: str = ""
+    """The collector that is sent spans over OTLP/HTTP; empty: none."""
     limits: Limits = field(default_factory=Limits)
     siblings: SiblingsConfig | None = None
 
@@ -287,6 +290,7 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
         ),
         spool=folder / (top.text("spool", max=4096) if has_spool else f"spool-{name}"),
         admin=_admin(top),
+        tracing=_tracing(top),
         limits=_limits(top.object("limits")) if top.has("limits") else Limits(),
         siblings=_siblings(top.object("siblings"), folder) if top.has("siblings") else None,
     )
@@ -353,6 +357,15 @@ def _admin(top: Fields) -> AdminAddress | None:
     if split is None or not split[0]:
         raise ConfigError(N_("admin: {text} is not HOST:PORT"), text=text)
     return AdminAddress(*split)
+
+
+def _tracing(top: Fields) -> str:
+    if not top.has("tracing"):
+        return ""
+    text = top.text("tracing", max=300)
+    if not is_endpoint(text):
+        raise ConfigError(N_("tracing: {text} is not like http://HOST:4318"), text=text)
+    return text
 
 
 def _host_port(text: str) -> tuple[str, int] | None:

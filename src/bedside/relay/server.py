@@ -373,9 +373,13 @@ async def run(config: RelayConfig, log: Log) -> None:
     loop.add_signal_handler(signal.SIGINT, interrupt)
     relay = Relay(config, log)
     relay.open()
-    admin = None
+    # Loaded here, so that a relay without them carries none of it.
+    admin = tracing = None
+    if config.tracing:
+        from bedside.relay.tracing import Tracing
+
+        tracing = Tracing(relay, config.tracing)
     if config.admin is not None:
-        # Loaded here, so that a relay without an admin address carries none of it.
         from bedside.relay.admin import open_admin
 
         admin = await open_admin(relay, config.admin)
@@ -384,3 +388,5 @@ async def run(config: RelayConfig, log: Log) -> None:
     finally:
         if admin is not None:
             admin.close()
+        if tracing is not None:
+            tracing.close()

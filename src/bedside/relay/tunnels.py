@@ -31,10 +31,11 @@ _EARLY_BYTES = 16 * 1024
 class _WaitingLeg:
     """The handler of a leg that waits for its partner."""
 
-    __slots__ = ("early", "link", "tunnels")
+    __slots__ = ("early", "link", "since_ms", "tunnels")
 
-    def __init__(self, link: Link, tunnels: "Tunnels") -> None:
+    def __init__(self, link: Link, tunnels: "Tunnels", *, since_ms: int) -> None:
         self.link = link
+        self.since_ms = since_ms
         self.tunnels = tunnels
         self.early = bytearray()
 
@@ -82,6 +83,8 @@ class Tunnels:
         self._past = Traffic(0, 0)
         self.ended: Counter[CloseReason] = Counter()
         """How the connections ended that are over."""
+        self.paired: Callable[[Pair, int], None] | None = None
+        """Told of each pair, and since when its first leg waited; nobody is told by default."""
 
     @property
     def moved(self) -> Traffic:
@@ -96,7 +99,7 @@ class Tunnels:
         link = connection.link
         assert link.peer is not None
         assert link.peer.name is not None
-        waiting = _WaitingLeg(link, self)
+        waiting = _WaitingLeg(link, self, since_ms=self._clock())
         connection.take_over(waiting)
         leg = Leg(waiting, side, link.peer.name.id)
         self.execute(self._pairing.arrive(leg, asked, self._clock()))
@@ -165,6 +168,8 @@ class Tunnels:
             )
             self.execute(self._pairing.closed(pair, traffic, reason, self._clock()))
 
+        if self.paired is not None:
+            self.paired(pair, min(device.since_ms, specialist.since_ms))
         splice.start(self._owner.timers, self._owner.now_ms, closed)
         for leg in (device, specialist):
             leg.link.write(tunnel_accepted())

@@ -52,6 +52,7 @@ def test_what_is_not_said_is_the_careful_choice():
         (GOOD + '[admin]\nlive = "127.0.0.1:8001"', "an address of its own"),
         (GOOD + '[admin]\nlive = "0.0.0.0:8000"', "an address of its own"),
         (GOOD + '[admin]\nlive = "127.0.0.1:9"\nweb = "127.0.0.1:9"', "an address of its own"),
+        (GOOD + '[tracing]\nendpoint = "collector:4318"', "endpoint must be like"),
         (GOOD + '[admin]\nother = "127.0.0.1:9"', "other"),
     ],
 )

@@ -61,7 +61,7 @@ class Duty:
 class Clockwork:
     """Runs duties until it is stopped; `run` returns when the duty under way is done."""
 
-    def __init__(self, waker: socket.socket) -> None:
+    def __init__(self, waker: socket.socket, *more: Duty) -> None:
         self._waker = waker
         self._sequencer: Sequencer | None = None
         self._turn = Turn()
@@ -77,6 +77,7 @@ class Clockwork:
             Duty("relays", 15_000, _lose_silent_relays),
             Duty("forget", 600_000, _forget),
             Duty("reviews", 3_600_000, lambda now: do_review_duty(now=now)),
+            *more,
         ]
 
     @property

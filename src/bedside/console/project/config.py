@@ -21,6 +21,7 @@ from bedside.console.project.postgresql.address import postgresql_settings
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, field_error, file_error, toml_error
 from bedside.observe.admin import AdminAddress
+from bedside.observe.trace import is_endpoint
 from bedside.vocabulary import Role
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "MailConfig",
     "SessionLimits",
     "SignInLimits",
+    "TracingConfig",
     "config_file",
     "database_settings",
     "load_config",
@@ -138,6 +140,14 @@ class AdminConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TracingConfig:
+    """`[tracing]`: where traces of sessions go."""
+
+    endpoint: str = ""
+    """A collector that takes OTLP over HTTP: `http://127.0.0.1:4318`; empty: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleConfig:
     """Everything an installation decides; `docs/reference/console-config.md` explains each value."""
 
@@ -173,6 +183,7 @@ class ConsoleConfig:
     api: ApiLimits = ApiLimits()
     log: LogConfig = LogConfig()
     admin: AdminConfig = AdminConfig()
+    tracing: TracingConfig = TracingConfig()
 
     @property
     def secure(self) -> bool:
@@ -259,6 +270,7 @@ def _from_tables(values: dict[str, Any]) -> ConsoleConfig:
         "mail": _mail(values.pop("mail", {})),
         "log": _log(values.pop("log", {})),
         "admin": _admin(values.pop("admin", {})),
+        "tracing": _tracing(values.pop("tracing", {})),
     }
     for name in ("public_url", "data_dir"):
         if not values.get(name):
@@ -309,6 +321,15 @@ def _admin(values: object) -> AdminConfig:
             words = N_("{name} must be HOST:PORT")
             raise ConsoleConfigError(words, where="[admin]", name=each.name)
     return admin
+
+
+def _tracing(values: object) -> TracingConfig:
+    tracing = _table(TracingConfig, values, "[tracing]")
+    if tracing.endpoint and not is_endpoint(tracing.endpoint):
+        raise ConsoleConfigError(
+            N_("endpoint must be like http://collector.example:4318"), where="[tracing]"
+        )
+    return tracing
 
 
 def _mail(values: object) -> MailConfig:

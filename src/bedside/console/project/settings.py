@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "bedside.console.project.middleware.trace_request",
     "bedside.console.project.log.log_request",
     "bedside.console.health.requests.measure_request",
+    "bedside.console.health.tracing.trace_session_request",
     "bedside.console.project.middleware.set_security_headers",
     "bedside.console.project.calls.limit_calls",
     "bedside.console.project.calls.repeat_once",

@@ -1,19 +1,25 @@
 """`bedside console worker`: seals the journal and does what is due."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
 
 from bedside.console.commands import HouseCommand
 from bedside.console.health.beat import Beat
+from bedside.console.health.tracing import open_spans
 from bedside.console.health.words import taken
-from bedside.console.live.clockwork import Clockwork
+from bedside.console.live.clockwork import Clockwork, Duty
 from bedside.console.log import announce, name_process
 from bedside.console.wake import listen
 from bedside.language import N_
 from bedside.observe.admin import AdminThread
+
+if TYPE_CHECKING:
+    from bedside.observe.spans import Spans
+
+_TRACES_MS = 1_000
 
 
 class Command(HouseCommand):
@@ -28,7 +34,8 @@ class Command(HouseCommand):
         name_process("worker")
         waker = listen(f"worker-{os.getpid()}")
         announce("at_work", "worker: at work")
-        clockwork, beat = Clockwork(waker), Beat("worker")
+        spans, beat = open_spans(), Beat("worker")
+        clockwork = Clockwork(waker, *_traces(spans))
         admin = None
         try:
             admin = _admin(clockwork)
@@ -39,7 +46,25 @@ class Command(HouseCommand):
                 beat.stop()
             if admin is not None:
                 admin.stop()
+            if spans is not None:
+                spans.close()
             waker.close()
+
+
+def _traces(spans: "Spans | None") -> list[Duty]:
+    if spans is None:
+        return []
+    from bedside.console.live.traces import SessionTraces
+
+    traces: list[SessionTraces] = []
+
+    def turn(now: int) -> None:
+        # A database that is away at the start is asked again at the next turn.
+        if not traces:
+            traces.append(SessionTraces(spans))
+        traces[0].turn(now)
+
+    return [Duty("traces", _TRACES_MS, turn)]
 
 
 def _admin(clockwork: Clockwork) -> AdminThread | None:
