@@ -101,15 +101,15 @@ class Crowd:
 
     def _organisations(self) -> None:
         site = Organisation(kind="site", country="CA", language="fr", timezone="America/Toronto")
-        _pour(site, ({"key": f"site-{n}", "name": f"Hospital {n:04d}"} for n in range(self.sites)))
+        pour(site, ({"key": f"site-{n}", "name": f"Hospital {n:04d}"} for n in range(self.sites)))
         contact = SupportContact(
             organisation_id=_maker(), name="Support", telephone="+1 555 0100", email="", hours=""
         )
-        _pour(contact, ({"country": each} for each in _countries(self.each)))
+        pour(contact, ({"country": each} for each in _countries(self.each)))
 
     def _devices(self) -> None:
         device = Device(product_id="contrast-injector", state="enrolled")
-        _pour(
+        pour(
             device,
             (
                 {"id": _device(n), "site_id": self._site(n), "display_name": f"Injector {n}",
@@ -121,7 +121,7 @@ class Crowd:
             at_ms=now_ms(), mode="held", activity="idle", version="0.1.0", configuration=1,
             journal_size=10, journal_head="0" * 64, address="192.0.2.1",
         )  # fmt: skip
-        _pour(
+        pour(
             seen,
             (
                 {"device": _device(n), "relay": "ab"[n % 2], "online": n % 10 != 0,
@@ -130,9 +130,9 @@ class Crowd:
             ),
         )  # fmt: skip
         unseen = range(self.devices - self.each, self.devices)
-        _pour(UnseenDevice(), ({"device": _device(n)} for n in unseen))
+        pour(UnseenDevice(), ({"device": _device(n)} for n in unseen))
         cover = Entitlement(start_ms=0)
-        _pour(cover, ({"device_id": _device(n)} for n in range(self.devices // 10 + 1)))
+        pour(cover, ({"device_id": _device(n)} for n in range(self.devices // 10 + 1)))
 
     def _people(self) -> None:
         moment = now_ms()
@@ -140,7 +140,7 @@ class Crowd:
             organisation_id=_maker(), role="specialist", country="US", activated_ms=moment,
             vetted_on=None, reviewed_ms=moment - 80 * _DAY_MS, password="!",
         )  # fmt: skip
-        _pour(
+        pour(
             colleague,
             (
                 {"id": _person(n), "email": f"person{n}@bayard.example",
@@ -149,7 +149,7 @@ class Crowd:
             ),
         )  # fmt: skip
         nurse = _copy(colleague, organisation_id=_SITE, role="site_approver", level=None)
-        _pour(
+        pour(
             nurse,
             (
                 {"id": new_ulid(moment), "email": f"n{n}@nd.example", "name": f"Nurse {n}"}
@@ -157,13 +157,13 @@ class Crowd:
             ),
         )
         right = ProductRight(product_id="contrast-injector", start_ms=0)
-        _pour(right, ({"person_id": _person(n)} for n in range(self.people)))
+        pour(right, ({"person_id": _person(n)} for n in range(self.people)))
 
     def _sessions(self) -> None:
         """Ended ones over the whole fleet, in order of time."""
         moment = now_ms() - _DAY_MS
         over = {"state": SessionState.ENDED.value, "ending": "by_operator", "ended_ms": moment}
-        _pour(
+        pour(
             _copy(self.session, **over),
             (
                 {"id": _session(n), "device_id": _device(n % self.devices), "person_id": _person(n % self.people)}
@@ -172,7 +172,7 @@ class Crowd:
         )  # fmt: skip
         case = Case(topic="fault", asked_by="Anne", opened_ms=moment, state={})
         taken = {"taken_by_id": person("Marie").pk, "taken_ms": moment}
-        _pour(
+        pour(
             case,
             (
                 {"number": f"B-{n:08d}", "device_id": _device(n % self.devices) if n else DEVICE,
@@ -187,16 +187,16 @@ class Crowd:
         times = {"start_ms": moment + _DAY_MS, "end_ms": moment + 2 * _DAY_MS}
         rows = [{"device_id": DEVICE if n % 2 else None} for n in range(self.each)]
         window = SiteWindow(site_id=_SITE, set_by_id=julie, **times)
-        _pour(window, ({"id": new_ulid(moment), **row} for row in rows))
+        pour(window, ({"id": new_ulid(moment), **row} for row in rows))
         glass = BreakGlass(
             site_id=_SITE, device_id=DEVICE, reason="x", started_by_id=julie,
             start_ms=moment - 2 * _DAY_MS, end_ms=moment - _DAY_MS,
         )  # fmt: skip
-        _pour(glass, ({"id": new_ulid(moment)} for _ in rows))
+        pour(glass, ({"id": new_ulid(moment)} for _ in rows))
         contact = SiteContact(site_id=_SITE)
-        _pour(contact, ({"name": f"C{n}", "email": f"c{n}@nd.example"} for n, _ in enumerate(rows)))
+        pour(contact, ({"name": f"C{n}", "email": f"c{n}@nd.example"} for n, _ in enumerate(rows)))
         hook = SiteHook(site_id=_SITE, created_by_id=julie, secret="x")
-        _pour(
+        pour(
             hook,
             (
                 {"id": new_ulid(moment), "url": f"https://nd.example/{n}"}
@@ -205,7 +205,7 @@ class Crowd:
         )
         lock = Lock(scope=LockScope.DEVICE.value, target=DEVICE, reason="x", set_by_id=julie)
         lock.organisation_id = _SITE
-        _pour(lock, ({"start_ms": n, "end_ms": n + 1} for n, _ in enumerate(rows)))
+        pour(lock, ({"start_ms": n, "end_ms": n + 1} for n, _ in enumerate(rows)))
         for state in (SessionState.AWAITING_SITE, SessionState.LIVE_VIEW, SessionState.ENDED):
             row = _copy(self.session, state=state.value, device_id=DEVICE, person_id=marie)
             if state is SessionState.ENDED:
@@ -213,9 +213,9 @@ class Crowd:
                 row.case, row.requested_ms = "B-00000000", moment - 2 * _DAY_MS
             if state is SessionState.LIVE_VIEW:
                 row.joins_id = self.session.pk
-            _pour(row, ({"id": new_ulid(moment)} for _ in rows))
+            pour(row, ({"id": new_ulid(moment)} for _ in rows))
         rule = StartRule(level=1, start_view=True)
-        _pour(rule, ({"country": each} for each in _countries(self.each)))
+        pour(rule, ({"country": each} for each in _countries(self.each)))
 
     def _of_the_person(self) -> None:
         """What two people have: one who is looked at, and one who looks at their own."""
@@ -225,41 +225,41 @@ class Crowd:
                 person_id=who, client="tests", scope=["devices:device:read"], created_ms=moment,
                 expires_ms=moment + _DAY_MS,
             )  # fmt: skip
-            _pour(token, ({"id": new_ulid(moment), "digest": _word()} for _ in range(self.each)))
+            pour(token, ({"id": new_ulid(moment), "digest": _word()} for _ in range(self.each)))
             browser = BrowserSession(person_id=who, program="Firefox", started_ms=moment)
-            _pour(
+            pour(
                 browser,
                 ({"id": new_ulid(moment), "session_key": _word()[:40]} for _ in range(self.each)),
             )
             register_passkey(User.objects.get(pk=who))
             made = Authenticator.objects.filter(user_id=who, type="webauthn").get()
             # Nobody has as many of these as a site has windows.
-            _pour(made, ({} for _ in range(2 + self.each // 10)))
+            pour(made, ({} for _ in range(2 + self.each // 10)))
         asked = Invitation(
             person_id=_person(0), invited_by="Alex", created_ms=moment, expires_ms=moment,
             ended_ms=moment,
         )  # fmt: skip
-        _pour(asked, ({"id": new_ulid(moment), "digest": _word()} for _ in range(self.each)))
+        pour(asked, ({"id": new_ulid(moment), "digest": _word()} for _ in range(self.each)))
         keys = Authenticator.objects.filter(user_id=_person(0), type="webauthn")
         station = Workstation(name="Desk", enrolled_by="Alex")
-        _pour(station, ({"passkey_id": key} for key in keys.values_list("pk", flat=True)[1:]))
+        pour(station, ({"passkey_id": key} for key in keys.values_list("pk", flat=True)[1:]))
 
     def _of_the_session(self) -> None:
         moment = now_ms()
         step = TimelineRow(session=self.session, at_ms=moment, state="live_view")
-        _pour(step, ({} for _ in range(self.each)))
+        pour(step, ({} for _ in range(self.each)))
         say = SessionApproval(
             session=self.session, approver_name="Julie Gagnon", approved=True, at_ms=moment
         )
-        _pour(say, ({"approver_id": _person(n)} for n in range(min(self.each, self.people))))
+        pour(say, ({"approver_id": _person(n)} for n in range(min(self.each, self.people))))
         act = _act(JournalAction.SESSION_CONSENT_ASKED, moment)
         told = DeviceEntry(
             device=DEVICE, at_ms=moment, action=act.action, session=self.session.pk,
             line=extend(GENESIS, act)[0].decode(), received_ms=moment,
         )  # fmt: skip
-        _pour(told, ({"seq": n} for n in range(self.each)))
+        pour(told, ({"seq": n} for n in range(self.each)))
         wrong = DeviceRejection(device=DEVICE, at_ms=moment, reason="gap", report=b"")
-        _pour(wrong, ({"digest": _word()} for _ in range(self.each)))
+        pour(wrong, ({"digest": _word()} for _ in range(self.each)))
 
     def _notices(self) -> None:
         moment = now_ms()
@@ -268,7 +268,7 @@ class Crowd:
             body="Over", next_ms=moment,
         )  # fmt: skip
         states = ("sent", "dead", "waiting")
-        _pour(
+        pour(
             notice,
             (
                 {"id": new_ulid(moment), "key": f"crowd-{n}", "state": states[n % 3],
@@ -285,7 +285,7 @@ class Crowd:
             JournalRow.objects.filter(pk=row).update(sequence=head.size)
             head.size += 1
         begun = now_ms() - self.journal * 1000
-        _pour(JournalRow(), (self._entry(n, head.size + n, begun) for n in range(self.journal)))
+        pour(JournalRow(), (self._entry(n, head.size + n, begun) for n in range(self.journal)))
         head.size += self.journal
         head.save()
 
@@ -355,7 +355,7 @@ def _copy(row: models.Model, **changed: object) -> Any:
     return type(row)(**{**{name: getattr(row, name) for name in names}, **changed})
 
 
-def _pour(model: models.Model, rows: Rows) -> None:
+def pour(model: models.Model, rows: Rows) -> None:
     """Put rows into the model's table: the model's own values, but for what each row changes."""
     fields = [field for field in model._meta.concrete_fields if _is_given(field)]
     plain = {
