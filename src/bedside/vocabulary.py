@@ -11,6 +11,7 @@ from typing import NewType
 __all__ = [
     "AccessKind",
     "Activity",
+    "AlarmScope",
     "ClockState",
     "Contact",
     "DeviceId",
@@ -155,6 +156,8 @@ class Permission(StrEnum):
     DEVICES_DEVICE_REVOKE = "devices:device:revoke"
     JOURNAL_ENTRY_EXPORT = "journal:entry:export"
     JOURNAL_ENTRY_READ = "journal:entry:read"
+    MONITORING_ALARM_MANAGE = "monitoring:alarm:manage"
+    MONITORING_ALARM_READ = "monitoring:alarm:read"
     NOTICES_NOTICE_READ = "notices:notice:read"
     SESSIONS_SESSION_END = "sessions:session:end"
     SESSIONS_SESSION_READ = "sessions:session:read"
@@ -272,6 +275,16 @@ class Activity(StrEnum):
     CONTROLLING = "controlling"
 
 
+class AlarmScope(StrEnum):
+    """What an alarm is about, and what a rule or a mute is for (S61)."""
+
+    DEVICE = "device"
+    EVERYTHING = "everything"
+    PRODUCT = "product"
+    RELAY = "relay"
+    SITE = "site"
+
+
 class Contact(StrEnum):
     """Whether a device polls, as a person means it (`bedside.protocol.presence`)."""
 
@@ -369,6 +382,11 @@ class JournalAction(StrEnum):
     AGENT_PROCESS_STARTED = "agent:process:started"
     AGENT_PROCESS_STOPPED = "agent:process:stopped"
     AGENT_WORKER_LOST = "agent:worker:lost"
+    ALARM_MUTE_ENDED = "alarm:mute:ended"
+    ALARM_MUTE_SET = "alarm:mute:set"
+    ALARM_RULE_CHANGED = "alarm:rule:changed"
+    ALARM_SILENCE_CLEARED = "alarm:silence:cleared"
+    ALARM_SILENCE_RAISED = "alarm:silence:raised"
     CASE_RECORD_CLOSED = "case:record:closed"
     CASE_RECORD_OPENED = "case:record:opened"
     CASE_RECORD_RELEASED = "case:record:released"

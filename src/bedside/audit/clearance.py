@@ -80,6 +80,8 @@ _PUBLIC = [
     "runs_as",
     "scope",
     "seen_ms",
+    "silence_minutes",
+    "silent_since_ms",
     "sent_ms",
     "serial",
     "sha256",

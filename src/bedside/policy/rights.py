@@ -12,6 +12,7 @@ _READ = frozenset(
         Permission.CASES_CASE_READ,
         Permission.DEVICES_DEVICE_READ,
         Permission.JOURNAL_ENTRY_READ,
+        Permission.MONITORING_ALARM_READ,
         Permission.SESSIONS_SESSION_READ,
     }
 )
@@ -61,6 +62,7 @@ RIGHTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.DEVICES_DEVICE_ENROL,
             Permission.DEVICES_DEVICE_LOCK,
             Permission.JOURNAL_ENTRY_EXPORT,
+            Permission.MONITORING_ALARM_MANAGE,
             Permission.NOTICES_NOTICE_READ,
             Permission.SESSIONS_SESSION_END,
             Permission.SITES_POLICY_READ,
@@ -77,6 +79,7 @@ RIGHTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.CASES_REVIEW_CLOSE,
             Permission.DEVICES_DEVICE_LOCK,
             Permission.JOURNAL_ENTRY_EXPORT,
+            Permission.MONITORING_ALARM_MANAGE,
             Permission.SITES_BREAK_GLASS_START,
             Permission.SITES_POLICY_PUBLISH,
         },

@@ -25,6 +25,7 @@ from bedside.console.journal.signer import log_signer
 from bedside.console.live.absence import AWAY, Absence
 from bedside.console.live.postman import Postman
 from bedside.console.log import told
+from bedside.console.monitoring.actions import do_watch_silence
 from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
 from bedside.console.relays.actions import do_expire_messages, do_forget_old, do_note_relays
@@ -75,6 +76,7 @@ class Clockwork:
             Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
             Duty("messages", 5_000, _expire),
             Duty("relays", 15_000, _lose_silent_relays),
+            Duty("silence", 15_000, lambda now: do_watch_silence(now=now)),
             Duty("forget", 600_000, _forget),
             Duty("reviews", 3_600_000, lambda now: do_review_duty(now=now)),
             *more,

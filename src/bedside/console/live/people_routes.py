@@ -32,6 +32,7 @@ __all__ = ["PeopleRoutes"]
 
 _HEARTBEAT_S = 15.0
 _GATHER_S = 0.05
+_FEW = 200
 _STREAMS = 512
 _STREAMS_EACH = 8
 _OVER = "ended"
@@ -138,13 +139,17 @@ class PeopleRoutes:
                 if subjects:
                     # What happens within a moment is told together: one query for all of it.
                     subjects |= await bell.wait(_GATHER_S)
-                devices = {subject.removeprefix(Watch.ANY_DEVICE) for subject in subjects}
+                many = Watch.MANY_DEVICES in subjects or len(subjects) > _FEW
+                # Whoever shows some of so many asks for these again: no query for what nobody sees.
+                devices = set() if many else {each.removeprefix("device:") for each in subjects}
                 rows = await self._database.run(_fleet_words, asker, devices)  # 3
                 if rows is None:
                     return
                 for words in rows:
                     yield _event("device", words)
-                if not rows:
+                if many:
+                    yield _event("fleet", {"changed": "many"})
+                elif not rows:
                     yield b": still here\n\n"
 
 

@@ -10,7 +10,7 @@ import logging
 import socket
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from django.db import DatabaseError
@@ -20,6 +20,7 @@ from bedside.console.live.absence import AWAY, Absence
 from bedside.console.live.database import Database
 from bedside.console.log import told
 from bedside.console.relays.queries import feed_head
+from bedside.vocabulary import JournalAction
 
 __all__ = ["Bell", "Watch"]
 
@@ -27,6 +28,16 @@ _log = logging.getLogger("bedside.live")
 _LOOK_S = 0.25
 _LOOK_HEARD_S = 5.0
 """Where the bell of another host is heard."""
+_FEW = 200
+# What these entries tell of concerns devices that they do not name.
+_OF_MANY = frozenset(
+    {
+        JournalAction.RELAY_CLOCK_CHANGED,
+        JournalAction.RELAY_CONTACT_LOST,
+        JournalAction.RELAY_CONTACT_RESTORED,
+        JournalAction.RELAY_PRESENCE_CHANGED,
+    }
+)
 
 
 class Bell:
@@ -62,6 +73,8 @@ class Watch:
 
     ANY_DEVICE = "device:"
     """The subject of whoever waits for news of the whole fleet; rung with each device's own."""
+    MANY_DEVICES = "device:*"
+    """What is rung for them instead where more devices changed than anybody would name."""
 
     def __init__(
         self, database: Database, waker: socket.socket, *, heard: Callable[[], bool] = bool
@@ -125,10 +138,17 @@ class Watch:
         """Look now: this process has written."""
         self._nudged.set()
 
-    def devices_changed(self, devices: set[str]) -> None:
-        """Ring for devices whose presence this process has just written."""
-        for device in devices:
-            self._ring(f"device:{device}")
+    def devices_changed(self, devices: Collection[str]) -> None:
+        """Ring for devices whose presence this process has just written; many are told as such."""
+        if len(devices) <= _FEW:
+            for device in devices:
+                self._ring(f"device:{device}")
+            return
+        for subject in [each for each in self._bells if each.startswith("device:")]:
+            if subject.removeprefix("device:") in devices:
+                for bell in self._bells[subject]:
+                    bell.ring(subject)
+        self._ring_all()
 
     async def feed_beyond(self, cursor: int, *, timeout_s: float) -> bool:
         """Wait until the feed is beyond `cursor`; False when the time is over first."""
@@ -164,7 +184,9 @@ class Watch:
             self._cursor = heads.cursor
             for changed in self._feed:
                 changed.set()
-        for _, _, device, session in heads.rows:
+        for _, action, device, session in heads.rows:
+            if action in _OF_MANY:
+                self._ring_all()
             if session:
                 self._ring(f"session:{session}")
             if device:
@@ -179,6 +201,10 @@ class Watch:
         if subject.startswith(self.ANY_DEVICE):
             for bell in self._bells.get(self.ANY_DEVICE, ()):
                 bell.ring(subject)
+
+    def _ring_all(self) -> None:
+        for bell in self._bells.get(self.ANY_DEVICE, ()):
+            bell.ring(self.MANY_DEVICES)
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):

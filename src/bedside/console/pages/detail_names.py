@@ -116,6 +116,8 @@ NAMES: Mapping[str, str | Promise] = {
     "runs_as": _("commands run as"),
     "scope": _("scope"),
     "seen_ms": _("last heard"),
+    "silence_minutes": _("minutes of silence"),
+    "silent_since_ms": _("last poll"),
     "sent_ms": _("sent at"),
     "serial": _("serial number"),
     "server_name": _("name in the certificate"),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from bedside.console.pages.views import (
     account,
+    alarms,
     cases,
     closing,
     device,
@@ -57,6 +58,9 @@ urlpatterns = [
     path("break-glass/<str:glass_id>/", site_rules.review, name="glass_review"),
     path("break-glass/<str:glass_id>/end/", site_rules.end_glass, name="glass_end"),
     path("cases/", cases.cases, name="cases"),
+    path("alarms/", alarms.alarms, name="alarms"),
+    path("alarms/rules/<int:rule_id>/remove/", alarms.rule_remove, name="alarm_rule_remove"),
+    path("alarms/mutes/<str:mute_id>/end/", alarms.mute_end, name="mute_end"),
     path("cases/<str:number>/", cases.case, name="case"),
     path("cases/<str:number>/release/", cases.release, name="case_release"),
     path("cases/<str:number>/take/", cases.take, name="case_take"),

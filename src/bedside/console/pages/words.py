@@ -144,6 +144,8 @@ PERMISSIONS = {
     Permission.DEVICES_DEVICE_REVOKE: _("Revoke devices"),
     Permission.JOURNAL_ENTRY_EXPORT: _("Export the journal"),
     Permission.JOURNAL_ENTRY_READ: _("Read the journal"),
+    Permission.MONITORING_ALARM_MANAGE: _("Say whose silence is an alarm, and mute"),
+    Permission.MONITORING_ALARM_READ: _("Read alarms"),
     Permission.NOTICES_NOTICE_READ: _("Read notices"),
     Permission.SESSIONS_SESSION_END: _("End sessions"),
     Permission.SESSIONS_SESSION_READ: _("Read sessions"),

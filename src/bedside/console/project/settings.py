@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "bedside.console.sites",
     "bedside.console.access",
     "bedside.console.service_sessions",
+    "bedside.console.monitoring",
     "bedside.console.people",
     "bedside.console.portal",
     "bedside.console.records",

@@ -64,6 +64,7 @@ __all__ = [
     "relays",
     "relays_heard",
     "session_of_order",
+    "silent_devices",
     "snapshot",
     "tunnel_place",
 ]
@@ -187,6 +188,12 @@ def relays_heard() -> tuple[RelayHeard, ...]:
 def relay_offset(name: str) -> int:
     """Return a relay's clock less the console's in milliseconds; 0 for one that is unknown."""
     return Relay.objects.filter(pk=name).values_list("offset_ms", flat=True).first() or 0
+
+
+def silent_devices(*, before_ms: int) -> dict[str, int]:
+    """Return the devices that were given up and last polled before a moment, with that poll."""
+    silent = DevicePresence.objects.filter(online=False, polled_ms__lte=before_ms)
+    return dict(silent.values_list("device", "polled_ms"))
 
 
 def devices_at(relay: str, devices: Iterable[str]) -> frozenset[DeviceId]:

@@ -45,6 +45,7 @@ function follow(part) {
         if (concerns(JSON.parse(event.data))) refresh();
       });
     }
+    source.addEventListener("fleet", refresh); // more devices than anybody would name
     source.addEventListener("error", lose);
   };
   // An answer that does not come leaves what is shown, and says that it may be old.
