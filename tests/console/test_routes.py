@@ -14,6 +14,7 @@ from bedside.console.accounts.models import ApiToken, Organisation, User
 from bedside.console.cases.models import Case
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
+from bedside.console.monitoring.models import Mute, SilenceRule
 from bedside.console.project.api import api
 from bedside.console.service_sessions.models import ServiceSession
 from tests.console.browser import Browser
@@ -239,6 +240,8 @@ def changed(ids: dict[str, str]) -> dict[str, object]:
         "hooks": site.hooks.count(),
         "glass": list(site.broken_glass.values_list("ended_ms", "reviewed_ms")),
         "locks": list(Lock.objects.values_list("target", "end_ms")),
+        "rules": list(SilenceRule.objects.values_list("target", "minutes")),
+        "mutes": list(Mute.objects.values_list("target", "until_ms")),
         "tokens": ApiToken.objects.filter(person__name="Alex Martin", revoked_ms=None).count(),
         "case": Case.objects.get(number=ids["number"]).taken_ms,
     }

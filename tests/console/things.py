@@ -9,12 +9,14 @@ from bedside.console.cases.models import Case
 from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
+from bedside.console.monitoring.actions import do_mute, do_set_rule
 from bedside.console.notices.actions import Mail, do_tell
 from bedside.console.notices.models import Notice
 from bedside.console.service_sessions.actions import do_set_lock
 from bedside.console.sites.actions import Window, do_add_hook, do_break_glass, do_open_window
 from bedside.console.sites.models import SiteContact
 from bedside.policy.facts import LockScope
+from bedside.vocabulary import AlarmScope
 from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import requested
 from tests.console.world import DEVICE, person, token
@@ -45,11 +47,15 @@ def things() -> dict[str, str]:
         "glass_id": glass,
         "hook_id": site.hooks.get(),
         "lock_id": do_set_lock(lock, reason="x", acting_user=julie),
+        "mute_id": do_mute(
+            AlarmScope.SITE, site.pk, reason="x", until_ms=moment + 3_600_000, acting_user=julie
+        ),
         "notice_id": Notice.objects.get(key="walk"),
         "organisation_id": site,
         "passkey_id": Authenticator.objects.filter(user=alex, type="webauthn").latest("id"),
         "person_id": alex,
         "row_id": JournalRow.objects.filter(session=session.pk).latest("id"),
+        "rule_id": do_set_rule(AlarmScope.SITE, site.pk, minutes=5, acting_user=julie),
         "session_id": session,
         "site_id": site,
         "token_id": ApiToken.objects.get(digest=digest(token("Alex"))),

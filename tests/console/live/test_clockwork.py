@@ -20,6 +20,7 @@ MINUTE = 60_000
 def clockwork(fleet):
     waker = listen("worker-test")
     clockwork = Clockwork(waker)
+    clockwork._awake_ms = 0  # at work for long
     yield clockwork
     clockwork._drop()
     waker.close()
@@ -52,6 +53,15 @@ def test_what_waits_at_a_silent_relay_ends_and_its_devices_are_not_called_offlin
     assert presence(DEVICE).contact is (Contact.RELAY_LOST if lost else Contact.ONLINE)
     session.refresh_from_db()
     assert session.ending == ("device_lost" if lost else "")
+
+
+def test_a_console_that_was_away_itself_ends_nothing_for_a_relay_that_was_not_heard(clockwork):
+    session = ask_for_session()
+    Relay.objects.filter(pk="a").update(seen_ms=now_ms() - 60 * MINUTE)
+    clockwork._awake_ms = now_ms()
+    clockwork.turn(now_ms())
+    session.refresh_from_db()
+    assert session.ending == ""
 
 
 def test_a_relay_that_is_lost_and_comes_back_is_said_once_each(clockwork):

@@ -55,8 +55,8 @@ def come_back(*devices):
     do_apply_sightings("a", [seen(now_ms(), device=each) for each in devices], now=now_ms())
 
 
-def watch():
-    do_watch_silence(now=now_ms())
+def watch(awake_ms=0):
+    do_watch_silence(now=now_ms(), awake_ms=awake_ms)
 
 
 def told(address):
@@ -106,7 +106,7 @@ def test_a_muted_device_stays_quiet_until_the_mute_ends():
     fall_silent(DEVICE)
     watch()
     assert open_alarms() == []
-    do_watch_silence(now=now_ms() + 61 * MINUTE)
+    do_watch_silence(now=now_ms() + 61 * MINUTE, awake_ms=0)
     assert open_alarms() == [("device", DEVICE)]
 
 
@@ -144,9 +144,19 @@ def test_a_lost_relay_is_one_alarm_and_none_for_its_devices():
     watch()
     assert open_alarms() == [("relay", "a")]
     assert told("julie@nd.example") == []
+    watch(awake_ms=now_ms())
+    assert open_alarms() == [("relay", "a")]
     Relay.objects.filter(pk="a").update(seen_ms=now_ms())
     watch()
     assert open_alarms() == []
+
+
+def test_a_console_that_was_away_itself_gives_its_relays_time_to_be_heard():
+    Relay.objects.filter(pk="a").update(seen_ms=now_ms() - 60 * MINUTE)
+    watch(awake_ms=now_ms() - 4 * MINUTE)
+    assert open_alarms() == []
+    watch(awake_ms=now_ms() - 5 * MINUTE)
+    assert open_alarms() == [("relay", "a")]
 
 
 def test_a_site_s_people_rule_over_their_own_only():

@@ -79,7 +79,7 @@ class DeviceAnswer(Schema):
     presence: PresenceAnswer | None
 
 
-class RelayAnswer(Schema):
+class RelayHeardAnswer(Schema):
     """A relay as the console hears it.
 
     `lost`: nothing was heard for 75 s, so nobody knows what its devices do. `offset_ms` is its clock
@@ -170,7 +170,7 @@ def list_devices(request: HttpRequest, query: Query[DevicesQuery]) -> dict[str, 
     return {"items": rows, "next": page.next}
 
 
-@router.get("/relays", response=list[RelayAnswer], operation_id="getRelays")
+@router.get("/relays", response=list[RelayHeardAnswer], operation_id="getRelays")
 def list_relays(request: HttpRequest) -> list[RelayHeard]:
     """Return every relay: when it was last heard, and how far its clock is off."""
     check_permission(caller(request), Permission.DEVICES_DEVICE_READ)

@@ -70,13 +70,14 @@ class Clockwork:
         self._standing_by = False
         self._absence = Absence(_log)
         self._stopped = False
+        self._awake_ms = now_ms()
         self._duties = [
             Duty("seal", _SEAL_MS, self._seal),
             Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
             Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
             Duty("messages", 5_000, _expire),
-            Duty("relays", 15_000, _lose_silent_relays),
-            Duty("silence", 15_000, lambda now: do_watch_silence(now=now)),
+            Duty("relays", 15_000, self._lose_silent_relays),
+            Duty("silence", 15_000, self._watch_silence),
             Duty("forget", 600_000, _forget),
             Duty("reviews", 3_600_000, lambda now: do_review_duty(now=now)),
             *more,
@@ -169,6 +170,14 @@ class Clockwork:
             self._drop()
             raise
 
+    def _lose_silent_relays(self, now: int) -> None:
+        with transaction.atomic():
+            for relay in do_note_relays(now=now, awake_ms=self._awake_ms):
+                do_end_sessions_at_lost_relay(relay, now=now)
+
+    def _watch_silence(self, now: int) -> None:
+        do_watch_silence(now=now, awake_ms=self._awake_ms)
+
     def _drop(self) -> None:
         # What is half done is taken up again by a new sequencer, from what is committed.
         if self._sequencer is not None:
@@ -189,12 +198,6 @@ class Clockwork:
 def _expire(now: int) -> None:
     with transaction.atomic():
         do_expire_messages(now=now)
-
-
-def _lose_silent_relays(now: int) -> None:
-    with transaction.atomic():
-        for relay in do_note_relays(now=now):
-            do_end_sessions_at_lost_relay(relay, now=now)
 
 
 def _forget(now: int) -> None:

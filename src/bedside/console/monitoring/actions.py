@@ -87,9 +87,14 @@ def do_end_mute(mute: Mute, *, acting_user: User) -> None:
             _record(JournalAction.ALARM_MUTE_ENDED, key, acting_user, detail)
 
 
-def do_watch_silence(*, now: int) -> None:
-    """Raise what is due and clear what is over, each told once in the transaction of its change."""
-    step = plan(alarm_facts(now=now), now=now)
+def do_watch_silence(*, now: int, awake_ms: int) -> None:
+    """Raise what is due and clear what is over, each told once in the transaction of its change.
+
+    Args:
+        now: Unix milliseconds.
+        awake_ms: since when the console is at work.
+    """
+    step = plan(alarm_facts(now=now, awake_ms=awake_ms), now=now)
     for key in sorted(step.cleared):
         with transaction.atomic():
             _clear(key, now)

@@ -53,7 +53,7 @@ class AlarmsPage(Schema):
     next: str | None
 
 
-class RuleBody(Body):
+class AlarmRuleBody(Body):
     """After how long the silence of something is an alarm; the narrowest rule applies."""
 
     scope: AlarmScope = Field(strict=False)
@@ -61,7 +61,7 @@ class RuleBody(Body):
     minutes: int = Field(ge=0, le=_WEEK_MINUTES, description="0: no alarm", examples=[15])
 
 
-class RuleAnswer(Schema):
+class AlarmRuleAnswer(Schema):
     """A rule that applies."""
 
     id: int
@@ -72,10 +72,10 @@ class RuleAnswer(Schema):
     set_ms: int
 
 
-class RulesPage(Schema):
+class AlarmRulesPage(Schema):
     """Some rules, oldest first; `next` is null at the end."""
 
-    items: list[RuleAnswer]
+    items: list[AlarmRuleAnswer]
     next: str | None
 
 
@@ -119,15 +119,15 @@ def list_alarms(request: HttpRequest, query: Query[AlarmsQuery]) -> dict[str, An
     return {"items": [_alarm(row) for row in page.rows], "next": page.next}
 
 
-@router.get("/alarm-rules", response=RulesPage, operation_id="listAlarmRules")
+@router.get("/alarm-rules", response=AlarmRulesPage, operation_id="listAlarmRules")
 def list_rules(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
     """Return after how long whose silence is an alarm."""
     page = page_after(visible_rules(caller(request)), query.cursor, limit=query.limit)
     return {"items": [_rule(row) for row in page.rows], "next": page.next}
 
 
-@router.post("/alarm-rules", response={201: RuleAnswer}, operation_id="setAlarmRule")
-def set_rule(request: HttpRequest, body: RuleBody) -> Status[dict[str, Any]]:
+@router.post("/alarm-rules", response={201: AlarmRuleAnswer}, operation_id="setAlarmRule")
+def set_rule(request: HttpRequest, body: AlarmRuleBody) -> Status[dict[str, Any]]:
     """Say after how long the silence of something is an alarm, instead of what was said before."""
     user = caller(request)
     check_may_watch(user, body.scope, body.target)

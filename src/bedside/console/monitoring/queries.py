@@ -9,7 +9,7 @@ from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.devices.models import Device, Product
 from bedside.console.devices.queries import access_device
 from bedside.console.monitoring.models import Alarm, Mute, SilenceRule
-from bedside.console.monitoring.plan import Facts, Key, Silent
+from bedside.console.monitoring.plan import RELAY_ALARM_MS, Facts, Key, Silent
 from bedside.console.relays.queries import relays_heard, silent_devices
 from bedside.console.sites.queries import access_site
 from bedside.policy.facts import DeviceState
@@ -93,8 +93,13 @@ def check_may_watch(user: User, scope: AlarmScope, target: str) -> None:
             raise PermissionDenied(needed)
 
 
-def alarm_facts(*, now: int) -> Facts:
-    """Return what decides about alarms; what is asked grows with the silent devices only."""
+def alarm_facts(*, now: int, awake_ms: int) -> Facts:
+    """Return what decides about alarms; what is asked grows with the silent devices only.
+
+    Args:
+        now: Unix milliseconds.
+        awake_ms: since when the console is at work: nobody could be heard before.
+    """
     rules = {_key(rule): rule.minutes for rule in SilenceRule.objects.all()}
     open_ = frozenset(map(_key, Alarm.objects.filter(cleared_ms=None)))
     shortest = min((minutes for minutes in rules.values() if minutes), default=0)
@@ -106,11 +111,18 @@ def alarm_facts(*, now: int) -> Facts:
         muted=frozenset(map(_key, Mute.objects.filter(until_ms__gt=now))),
         silent=silent,
         in_service=dict(in_service.values_list("site").annotate(Count("pk")).order_by()),
-        lost_relays={
-            each.name: each.seen_ms for each in relays_heard() if each.lost and each.seen_ms
-        },
+        lost_relays=_lost_relays(open_, long_awake=now - awake_ms >= RELAY_ALARM_MS),
         open=open_,
     )
+
+
+def _lost_relays(open_: frozenset[Key], *, long_awake: bool) -> dict[str, int]:
+    """Return when each lost relay was last heard; after a start, those that are an alarm already."""
+    return {
+        each.name: each.seen_ms
+        for each in relays_heard()
+        if each.lost and each.seen_ms and (long_awake or (AlarmScope.RELAY, each.name) in open_)
+    }
 
 
 def _silent(before_ms: int) -> tuple[Silent, ...]:

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _DAY_MS = 24 * 3600 * 1000
+_CLOCK_GRAIN_MS = 2_000
 _LEAP = 2**32
 """More events than any console told between two backups."""
 
@@ -105,14 +106,20 @@ def do_use_assertion(relay: str, jti: str, *, issued_ms: int, expires_ms: int, n
     return True
 
 
-def do_note_relays(*, now: int) -> list[RelayName]:
+def do_note_relays(*, now: int, awake_ms: int) -> list[RelayName]:
     """Journal which relays are lost and which are back, and whose clock is wrong; return who is lost now.
 
     Nothing is written for their devices: whether a relay is lost is asked where a device is shown.
+
+    Args:
+        now: Unix milliseconds.
+        awake_ms: since when the console is at work: nobody could be heard before.
     """
     lost = []
     for row in Relay.objects.exclude(seen_ms=None):
-        gone, off = is_relay_lost(row.seen_ms, now=now), abs(row.offset_ms) >= CLOCK_OFF_MS
+        gone = is_relay_lost(max(row.seen_ms or 0, awake_ms), now=now)
+        # What was said is not taken back for a second more or less.
+        off = abs(row.offset_ms) >= CLOCK_OFF_MS - (_CLOCK_GRAIN_MS if row.clock_off else 0)
         if gone and row.lost_ms is None:
             lost.append(RelayName(row.name))
             _tell(row, JournalAction.RELAY_CONTACT_LOST, {"seen_ms": row.seen_ms or 0}, now)
