@@ -1,0 +1,226 @@
+"""What is handed to whoever installs: units, users, nginx, compose; each as far as a machine can try it."""
+
+import configparser
+import http.server
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import tomllib
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bedside.console.cli import WORDS
+from bedside.console.project.config import parse_config
+from bedside.demo.processes import free_port, wait_for
+from bedside.relay.cli import _parser
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+NAMES = ("web", "live", "worker")
+# systemd's own sum of what a unit could do to the machine: 0 nothing, 100 everything.
+UNITS = {
+    "bedside-agent.service": 60,
+    "bedside-console@web.service": 15,
+    "bedside-relay@a.service": 20,
+}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_is_held_to_what_it_needs(name, tmp_path):
+    source = re.sub("@.*[.]", "@.", name)
+    shutil.copy(DEPLOY / "systemd" / source, tmp_path / name)
+    words = ["systemd-analyze", "security", "--no-pager", "--offline=true"]
+    done = subprocess.run(
+        [*words, f"--threshold={UNITS[name]}", str(tmp_path / name)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+def unit(name: str) -> dict[str, str]:
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    parser.optionxform = str
+    parser.read(DEPLOY / "systemd" / name)
+    return dict(parser["Service"])
+
+
+def test_what_the_units_start_exists():
+    console = unit("bedside-console@.service")
+    assert console["ExecStart"].endswith("console --config /etc/bedside/console.toml %i")
+    assert set(NAMES) <= {word.split()[0] for word, _ in WORDS}
+    relay = unit("bedside-relay@.service")["ExecStart"].split()
+    assert relay[:2] == ["/opt/bedside/bin/bedside", "relay"]
+    assert _parser().parse_args(relay[2:]).word == "run"
+
+
+def test_each_user_of_a_unit_is_made_and_owns_its_folder():
+    for name in ("console", "relay"):
+        user = unit(f"bedside-{name}@.service")["User"]
+        assert f"u {user} " in (DEPLOY / f"sysusers.d/bedside-{name}.conf").read_text()
+        assert f"/var/lib/{user} " in (DEPLOY / f"tmpfiles.d/bedside-{name}.conf").read_text()
+
+
+# ---- nginx ----
+
+
+class Peer(http.server.BaseHTTPRequestHandler):
+    """Says which of the two it is, and what it was told of the client."""
+
+    def do_GET(self):
+        told = f"{self.server.label} {self.headers['X-Forwarded-For']} {self.headers['X-Forwarded-Proto']}"
+        self.send_response(200)
+        self.send_header("content-length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def peer(label: str):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Peer) as server:
+        server.label = label
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@contextmanager
+def nginx(folder: Path, web: int, live: int, feed: int):
+    """Run nginx with the files as they are handed out, but for addresses and the certificate."""
+    certificate(folder)
+    ports = {"http": free_port(), "https": free_port(), "feed": free_port()}
+    http_text = placed(
+        "bedside.conf",
+        {
+            "127.0.0.1:8000": f"127.0.0.1:{web}",
+            "127.0.0.1:8001": f"127.0.0.1:{live}",
+            "/etc/bedside/tls": str(folder),
+            "listen 80;": f"listen 127.0.0.1:{ports['http']};",
+            "listen 443 ": f"listen 127.0.0.1:{ports['https']} ",
+        },
+    )
+    stream_text = placed(
+        "bedside-feed.conf",
+        {
+            "127.0.0.1:8002": f"127.0.0.1:{feed}",
+            "listen 8443;": f"listen 127.0.0.1:{ports['feed']};",
+        },
+    )
+    (folder / "nginx.conf").write_text(
+        f"load_module /usr/lib/nginx/modules/ngx_stream_module.so;"
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;"
+        f"events {{}} http {{ access_log off; {temporary(folder)}\n{http_text} }} stream {{ {stream_text} }}"
+    )
+    words = ["/usr/sbin/nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+    tried = subprocess.run([*words, "-t"], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    try:
+        wait_for("nginx", lambda: listens(ports["https"]))
+        yield ports
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def placed(name: str, changes: dict[str, str]) -> str:
+    text = (DEPLOY / "nginx" / name).read_text()
+    # One address is enough to try it; the machine may have no IPv6.
+    text = re.sub(r"\n *listen \[::\].*", "", text)
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def temporary(folder: Path) -> str:
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def certificate(folder: Path) -> None:
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-days", "2", "-subj", "/CN=console.example.com",
+            "-addext", "subjectAltName=DNS:console.example.com",
+            "-keyout", str(folder / "console.key"), "-out", str(folder / "console.crt"),
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+
+
+def ask(folder: Path, port: int, path: str, **headers: str) -> str:
+    context = ssl.create_default_context(cafile=folder / "console.crt")
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        context.wrap_socket(plain, server_hostname="console.example.com") as link,
+    ):
+        more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        line = (
+            f"GET {path} HTTP/1.1\r\nHost: console.example.com\r\n{more}Connection: close\r\n\r\n"
+        )
+        link.sendall(line.encode())
+        answer = b""
+        while data := link.recv(4096):
+            answer += data
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+def test_nginx_gives_pages_to_web_streams_to_live_and_relays_to_the_feed(tmp_path):
+    with (
+        peer("web") as web,
+        peer("live") as live,
+        peer("feed") as feed,
+        nginx(tmp_path, web, live, feed) as ports,
+    ):
+        told = ask(tmp_path, ports["https"], "/fleet/", X_Forwarded_For="203.0.113.9")
+        assert told == "web 127.0.0.1 https"
+        for path in ("/live/fleet/events", "/api/v1/sessions/01K9QZ8M7Y3N5T0V2X4B6D8F1H/events"):
+            assert ask(tmp_path, ports["https"], path).startswith("live ")
+        assert ask(tmp_path, ports["https"], "/api/v1/sessions/").startswith("web ")
+        assert b"feed" in plainly(ports["feed"], "/")
+        assert b"https://console.example.com/x" in plainly(ports["http"], "/x")
+
+
+def plainly(port: int, path: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
+        link.sendall(f"GET {path} HTTP/1.0\r\nHost: console.example.com\r\n\r\n".encode())
+        return b"".join(iter(lambda: link.recv(4096), b""))
+
+
+# ---- compose ----
+
+
+def test_the_compose_file_starts_what_exists_on_the_ports_that_its_files_name():
+    services = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())["services"]
+    known = {word.split()[0] for word, _ in WORDS}
+    assert {services[name]["command"][-1] for name in ("init", *NAMES)} <= known
+    for name in NAMES:
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+    text = (DEPLOY / "compose/console.toml").read_text()
+    config = parse_config(text.encode())
+    assert config.trusted_proxies == 1
+    assert tomllib.loads(text)["relay_listen"].endswith(":8002")
+    proxy = (DEPLOY / "compose/nginx.conf").read_text()
+    assert f"server web:{config.listen.rpartition(':')[2]} " in proxy
+    assert f"server live:{config.live_listen.rpartition(':')[2]} " in proxy
+    plain = (DEPLOY / "nginx/bedside.conf").read_text().replace("127.0.0.1:8000", "web:8000")
+    plain = plain.replace("127.0.0.1:8001", "live:8001")
+    assert proxy.splitlines()[1:] == plain.splitlines()[1:]
