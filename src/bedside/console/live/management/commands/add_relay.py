@@ -1,6 +1,5 @@
 """`bedside console add-relay`: a relay becomes known, and gets the folder it starts from."""
 
-import getpass
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
-from bedside.console.accounts.queries import terminal
+from bedside.console.accounts.terminal import typist
 from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.relay_folder import RelayPlace, do_make_relay_folder
@@ -58,7 +57,7 @@ class Command(HouseCommand):
             config = do_make_relay_folder(
                 RelayPlace(address, tuple(options["listen"] or (f"0.0.0.0:{p}" for p in ports))),
                 folder,
-                actor=terminal(getpass.getuser()),
+                actor=typist(),
                 now=now_ms(),
             )
         except (ProtocolError, KeyStoreError) as error:

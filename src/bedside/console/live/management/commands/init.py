@@ -1,6 +1,5 @@
 """`bedside console init`: database, keys, certificate, and the first signed checkpoint."""
 
-import getpass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing
-from bedside.console.accounts.queries import terminal
+from bedside.console.accounts.terminal import typist
 from bedside.console.commands import HouseCommand
 from bedside.console.enrolment.authority import create_authority
 from bedside.console.enrolment.queries import host_ca
@@ -46,7 +45,7 @@ class Command(HouseCommand):
             with transaction.atomic():
                 record(
                     JournalAction.JOURNAL_LOG_OPENED,
-                    actor=terminal(getpass.getuser()),
+                    actor=typist(),
                     thing=Thing("log", settings.BEDSIDE_LOG_ORIGIN),
                     detail={"log": settings.BEDSIDE_LOG_ORIGIN, "count": len(made)},
                 )

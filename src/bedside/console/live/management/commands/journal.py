@@ -1,6 +1,5 @@
 """`bedside console journal verify|export`: prove the journal, or copy it out."""
 
-import getpass
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from bedside.audit.archive import ArchiveError
 from bedside.audit.checkpoint import CheckpointError
 from bedside.audit.entry import Thing
-from bedside.console.accounts.queries import terminal
+from bedside.console.accounts.terminal import typist
 from bedside.console.commands import HouseCommand
 from bedside.console.enrolment.queries import keys_of_all
 from bedside.console.journal.actions import now_ms, record
@@ -71,7 +70,7 @@ class Command(HouseCommand):
         with transaction.atomic():
             record(
                 JournalAction.JOURNAL_EXPORT_MADE,
-                actor=terminal(getpass.getuser()),
+                actor=typist(),
                 thing=Thing("device", device) if device else Thing("journal", "console"),
                 detail={"size": size},
             )
