@@ -115,6 +115,11 @@ async def test_it_is_ready_while_it_listens_and_its_certificate_holds_for_a_day(
         late = readiness(relay, now_ms=ends * 1000 - DAY_MS + 1)
         assert (late.status, "valid for 23 h: renew it" in late.text()) == (503, True)
         assert "it has run out" in readiness(relay, now_ms=ends * 1000).text()
+        relay.drain_ends_ms = wall_ms() + 9_500
+        status, body = await get(relay, "/readyz")
+        assert status == 503
+        assert "BAD listening: it sends its devices away and stops within 9 s" in body
+        assert (await measured(relay))["bedside_relay_draining",] == 1
         relay.door.close_listeners()
         status, body = await get(relay, "/readyz")
         assert (status, body.splitlines()[0]) == (503, "BAD listening: no: it stops")
@@ -124,9 +129,11 @@ async def test_it_is_ready_while_it_listens_and_its_certificate_holds_for_a_day(
 async def test_a_console_that_is_away_is_said_and_leaves_the_relay_ready(tmp_path):
     async with running(tmp_path) as world:
         world.relay.console.connected = False
+        world.relay.owed.is_failing = True
         status, body = await get(world.relay, "/readyz")
         assert status == 200
         assert "devices are served without it" in body
+        assert "its disk fails: reports stay with their devices" in body
 
 
 def test_a_relay_without_an_admin_address_carries_none_of_it():

@@ -149,6 +149,11 @@ class Door:
         return self._turns.under_way
 
     @property
+    def in_line(self) -> int:
+        """Connections that wait for their turn to shake hands."""
+        return self._turns.waiting
+
+    @property
     def open_count(self) -> int:
         """Connections that are open, newcomers among them."""
         return len(self.links) + len(self._newcomers)

@@ -15,9 +15,16 @@ _DAY_MS = 24 * 3600 * 1000
 def readiness(relay: Relay, *, now_ms: int) -> Health:
     """Return whether the relay is ready at a moment (Unix milliseconds), with the reasons.
 
-    A console that is away does not make a relay unready: devices are served without it.
+    Neither a console that is away nor a disk that fails makes a relay unready: devices are served.
     """
-    return Health.of([_listening(relay), _certificate(relay, now_ms), _console(relay, now_ms)])
+    return Health.of(
+        [
+            _listening(relay, now_ms),
+            _certificate(relay, now_ms),
+            _console(relay, now_ms),
+            _spool(relay),
+        ]
+    )
 
 
 def certificate_ends_ms(file: Path) -> int:
@@ -26,7 +33,11 @@ def certificate_ends_ms(file: Path) -> int:
     return int(certificate.not_valid_after_utc.timestamp() * 1000)
 
 
-def _listening(relay: Relay) -> Check:
+def _listening(relay: Relay, now_ms: int) -> Check:
+    if relay.drain_ends_ms is not None and relay.door.listening:
+        left_s = max(0, relay.drain_ends_ms - now_ms) // 1000
+        said = f"it sends its devices away and stops within {left_s} s"
+        return Check("listening", good=False, reason=said)
     if relay.drain_ends_ms is not None or not relay.door.listening:
         return Check("listening", good=False, reason="no: it stops")
     return Check("listening", good=True, reason="yes")
@@ -52,5 +63,12 @@ def _console(relay: Relay, now_ms: int) -> Check:
         return Check("console", good=True, reason="it answers")
     heard = relay.console.heard_ms
     since = "not heard yet" if heard is None else f"away for {(now_ms - heard) // 1000} s"
-    said = f"{since}; devices are served without it, {len(relay.spool)} events wait"
+    said = f"{since}; devices are served without it"
     return Check("console", good=True, reason=said)
+
+
+def _spool(relay: Relay) -> Check:
+    if relay.owed.is_failing:
+        said = "its disk fails: reports stay with their devices, everything else goes on"
+        return Check("spool", good=True, reason=said)
+    return Check("spool", good=True, reason=f"{len(relay.spool)} events wait")

@@ -36,6 +36,16 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
         lambda r: r.config.limits.connections_count,
     ),
     ("handshakes_under_way", "TLS handshakes that are not over yet.", lambda r: r.door.shaking),
+    (
+        "handshakes_waiting",
+        "Connections that wait for their turn to shake hands.",
+        lambda r: r.door.in_line,
+    ),
+    (
+        "draining",
+        "1 while devices are sent away before a stop.",
+        lambda r: r.drain_ends_ms is not None,
+    ),
     ("sessions", "Sessions that would be paired.", lambda r: r.pairing.counts["sessions"]),
     (
         "tunnel_legs_waiting",
@@ -54,6 +64,11 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
     (
         "spool_disk_failing",
         "1 while the spool's disk fails and reports are refused.",
+        lambda r: r.owed.is_failing,
+    ),
+    (
+        "spool_disk_failing",
+        "1 while the spool's disk fails: reports stay with their devices.",
         lambda r: r.owed.is_failing,
     ),
     ("console_up", "1 while the console answers the feed.", lambda r: r.console.connected),

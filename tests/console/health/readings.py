@@ -29,6 +29,7 @@ def reading(**changes) -> Reading:
         outbox=Outbox(0, None, 0),
         sessions={state.value: 0 for state in OPEN} | {"live_control": 2, "routed": 1},
         online=12,
+        overdue=2,
         silent=3,
         unseen=1,
         conflicts=0,

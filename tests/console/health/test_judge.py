@@ -38,6 +38,7 @@ def test_where_all_is_well_nothing_needs_a_person():
         ({"unsealed_since_ms": NOW - 5 * MINUTE_MS}, "journal", "waited for their seal for 5 min"),
         ({"outbox": Outbox(4, NOW - 120 * MINUTE_MS, 0)}, "outbox", "have waited for 2 h"),
         ({"outbox": Outbox(0, None, 7)}, "outbox", "given up: 7. See the page of notices."),
+        ({"alarms": 2}, "alarms", "Open: 2. See the page of alarms."),
         ({"conflicts": 1}, "devices", "contradict what the console has of them: 1."),
     ],
 )
@@ -67,7 +68,7 @@ def test_what_is_well_is_said_with_its_figures():
     said = {each.area: say(each) for each in judge(reading(), now_ms=NOW)}
     assert said["journal"] == "Sealed: 100; waiting: 0; last checkpoint 1 h ago."
     assert said["sessions"] == "Open: 3; somebody is in: 2."
-    assert said["devices"] == "Polling: 12; silent: 3; never seen: 1."
+    assert said["devices"] == "Polling: 12; overdue: 2; silent: 3; never seen: 1."
     assert said["relays"] == "a asked 20 s ago; devices that poll there: 12."
 
 
@@ -75,6 +76,6 @@ def test_it_is_said_in_french_too():
     with translation.override("fr"):
         said = {each.area: say(each) for each in judge(reading(), now_ms=NOW)}
         assert area_name("relays") == "relais"
-        assert said["devices"] == "En ligne : 12; silencieux : 3; jamais vus : 1."
+        assert said["devices"] == "En ligne : 12; en retard : 2; silencieux : 3; jamais vus : 1."
         assert span(3 * DAY_MS) == "3 j"
     assert (span(3 * DAY_MS), span(61_000), span(0)) == ("3 d", "1 min", "0 s")

@@ -51,6 +51,7 @@ def judge(reading: Reading, *, now_ms: int) -> tuple[Finding, ...]:
         _dead(reading),
         _sessions(reading),
         *_devices(reading),
+        _alarms(reading),
     )
 
 
@@ -163,12 +164,20 @@ def _sessions(reading: Reading) -> Finding:
 def _devices(reading: Reading) -> Iterator[Finding]:
     values: dict[str, str | int | Ago] = {
         "online": reading.online,
+        "overdue": reading.overdue,
         "silent": reading.silent,
         "unseen": reading.unseen,
     }
     # A device that is off is a hospital's own business: it needs nobody by itself.
-    words = N_("Polling: {online}; silent: {silent}; never seen: {unseen}.")
+    words = N_("Polling: {online}; overdue: {overdue}; silent: {silent}; never seen: {unseen}.")
     yield Finding("devices", True, words, values)
     if reading.conflicts:
         words = N_("Journals that contradict what the console has of them: {count}.")
         yield Finding("devices", False, words, {"count": reading.conflicts})
+
+
+def _alarms(reading: Reading) -> Finding:
+    if not reading.alarms:
+        return Finding("alarms", True, N_("None is open."), {"count": 0})
+    words = N_("Open: {count}. See the page of alarms.")
+    return Finding("alarms", False, words, {"count": reading.alarms})

@@ -184,6 +184,8 @@ def _plain(reading: Reading) -> Iterator[Metric]:
     outbox = reading.outbox
     for name, meaning, value in (
         ("devices_expected", "Devices that are expected and have never polled.", reading.unseen),
+        ("alarms_open", "Alarms on silence that are open.", reading.alarms),
+        ("devices_overdue", "Devices that poll and are late.", reading.overdue),
         ("devices_silent", "Devices that have polled and do not now.", reading.silent),
         ("journal_conflicts", "Devices whose journal contradicted itself.", reading.conflicts),
         ("journal_sealed_entries", "Entries that a checkpoint covers.", reading.sealed),

@@ -13,6 +13,7 @@ from bedside.console.enrolment.authority import root_certificate_path
 from bedside.console.health.models import ProcessSeen
 from bedside.console.journal.queries import devices_in_conflict, log_status, oldest_unsealed_ms
 from bedside.console.keys import key_store
+from bedside.console.monitoring.models import Alarm
 from bedside.console.notices.models import Notice
 from bedside.console.relays.models import DevicePresence, Relay, UnseenDevice
 from bedside.console.service_sessions.models import ServiceSession
@@ -73,6 +74,10 @@ class Reading:
     sessions: dict[str, int] = field(default_factory=dict)
     """Open sessions by their state."""
     online: int = 0
+    overdue: int = 0
+    """Of these, devices whose poll is late."""
+    alarms: int = 0
+    """Alarms on silence that are open."""
     silent: int = 0
     """Devices that polled once and do not now."""
     unseen: int = 0
@@ -140,6 +145,8 @@ def read() -> Reading:
         outbox=_outbox(),
         sessions=_sessions(),
         online=DevicePresence.objects.filter(online=True).count(),
+        overdue=DevicePresence.objects.filter(online=True, late=True).count(),
+        alarms=Alarm.objects.filter(cleared_ms__isnull=True).count(),
         silent=DevicePresence.objects.filter(online=False).count(),
         unseen=UnseenDevice.objects.count(),
         conflicts=devices_in_conflict(),

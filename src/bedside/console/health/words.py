@@ -19,6 +19,7 @@ _AREAS = {
     "outbox": N_("outbox"),
     "sessions": N_("sessions"),
     "devices": N_("devices"),
+    "alarms": N_("alarms"),
 }
 _UNITS = (
     (24 * 3600, N_("{count} d")),
