@@ -30,7 +30,7 @@ from bedside.testing.certificates import Credentials, PocketAuthority
 from bedside.testing.fake_live import FakeLive
 from bedside.testing.streams import Stream
 from bedside.vocabulary import Activity, DeviceId, PollMode, SessionId
-from bench.figures import cpu_seconds, report, say
+from bench.figures import compile_c, cpu_seconds, report, say
 
 SECONDS = float(os.environ.get("SECONDS", "12"))  # noqa: TID251 - as the other benchmarks
 HONEST = 40
@@ -178,6 +178,16 @@ async def _garbage(target: Target, _: Path) -> None:
     await attacks.garbage_after_upgrade(target, head, b"\0garbage" * 100_000)
 
 
+async def _rekey(target: Target, _: Path) -> None:
+    program = compile_c(Path(__file__).parent / "loadgen" / "rekey.c", "ssl", "crypto")
+    where = (target.host, str(target.port), target.server_name)
+    files = (target.device.certificate, target.device.key)
+    process = await asyncio.create_subprocess_exec(
+        *(program, *where, *files, str(target.source), str(SECONDS)), stdout=asyncio.subprocess.PIPE
+    )
+    await process.communicate()
+
+
 def _offer(name: str) -> Callable[[Target, Path], Awaitable[object]]:
     return lambda target, folder: attacks.offer_certificate(
         target, folder / f"{name}.crt", folder / f"{name}.key"
@@ -194,7 +204,7 @@ ATTACKS: dict[str, Attack] = {
     "slow_head": _again(_drip(len(BODY) + 4), at_once=70),
     "slow_body": _again(_drip(4), at_once=70),
     "old_tls": _again(lambda target, _: attacks.old_tls(target), at_once=20),
-    "rekey": _again(lambda target, _: attacks.rekey(target, 100_000), at_once=4),
+    "rekey": _again(_rekey, at_once=10),
     "giant_certificate": _again(_offer("giant-60000"), at_once=20),
     "chain_of_20": _again(_offer("chain-20"), at_once=20),
     "smuggled": _again(_smuggle, at_once=10),

@@ -9,6 +9,7 @@ from os import PathLike
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
+from OpenSSL._util import lib
 
 from bedside.protocol.alpn import ALPN_POLL, ALPN_TUNNEL
 
@@ -38,6 +39,8 @@ def relay_tunnel_context(
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    # Of new keys one at a time: a peer that asks for them without end must not hold everybody up.
+    context.clear_mode(lib.SSL_MODE_AUTO_RETRY)
     return context
 
 

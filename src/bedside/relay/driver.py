@@ -39,6 +39,7 @@ _HANDSHAKES_A_TURN = 4
 # A fatal alert in clear, internal_error (RFC 8446, 6.2): nothing else can be said before TLS.
 _BUSY = bytes.fromhex("15 0303 0002 02 50")
 _SPARE_PLACES = 64
+_POLL_BUFFER = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Admission:
         named = hello.server_name == self.server_name
         if self.tunnels is not None and named and ALPN_TUNNEL in hello.protocols:
             return TunnelTls(sock, self.tunnels, server_name=self.server_name)
+        # Reading stops at a byte for somebody, or when nothing is left: not too much may be there.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _POLL_BUFFER)
         return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 

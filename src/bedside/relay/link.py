@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from bedside.relay.roles import NOBODY, Handler, Owner, Peer, Tls
-from bedside.relay.sockets import READ, WRITE
+from bedside.relay.sockets import READ, WRITE, bytes_taken
 
 __all__ = ["HIGH_MARK", "RECORD_BYTES", "Link"]
 
@@ -22,6 +22,8 @@ RECORD_BYTES = 16 * 1024
 """The most plain bytes of one TLS record (RFC 8446, 5.1)."""
 _LOW_MARK = 64 * 1024
 _RECORDS_A_TURN = 32
+_RECORD_COST = 22
+_UNEXPLAINED_BYTES = 32 * 1024
 _LINGER_MS = 2_000
 _FLUSH_MS = 30_000
 _WANTS = (ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -41,6 +43,7 @@ class Link:
     """One TLS connection that a peer opened."""
 
     __slots__ = (
+        "_explained",
         "_out",
         "_owner",
         "_quick",
@@ -63,6 +66,7 @@ class Link:
         self._reading = False
         self._writing = False
         self._out = bytearray()
+        self._explained = 0
         self.address = address
         self.handler: Handler = NOBODY
         self.peer: Peer | None = None
@@ -289,9 +293,10 @@ class Link:
             try:
                 count = self._quick.read(RECORD_BYTES, view)
             except ssl.SSLWantReadError:
-                return False
+                return self._is_endless()
             if not count:
                 return True
+            self._explained += count + _RECORD_COST
             self.handler.received(view[:count])
             if count < RECORD_BYTES or self._state is not _State.OPEN or not self._reading:
                 return False
@@ -304,7 +309,7 @@ class Link:
         spares it, and the receiver, most of the small pieces.
         """
         view, read, write = self._owner.record, self._quick.read, sink._writer()
-        whole, moved, ended, corked = len(view), 0, False, False
+        whole, moved, records, ended, corked = len(view), 0, 0, False, False
         try:
             for _ in range(most):
                 count = read(whole, view)
@@ -315,6 +320,7 @@ class Link:
                     sink._cork(on=True)
                     corked = True
                 moved += count
+                records += 1
                 data = view if count == whole else view[:count]
                 try:
                     taken = write(data)
@@ -324,14 +330,26 @@ class Link:
                     sink._keep(data[taken:])
                     break
         except ssl.SSLWantReadError:
-            pass
+            ended = not moved and self._is_endless()
         except OSError:
             ended = True
         if corked:
             sink._cork(on=False)
         if moved:
+            self._explained += moved + records * _RECORD_COST
             self.handler.poured(moved)
         return ended
+
+    def _is_endless(self) -> bool:
+        """Whether more came without a byte for anybody than a handshake and a record may hold.
+
+        TLS lets a peer ask for new keys as often as it likes, and each time costs what a thousand
+        bytes cost; nothing else comes without a byte inside.
+        """
+        if bytes_taken(self._tls) - self._explained <= _UNEXPLAINED_BYTES:
+            return False
+        self._owner.counts["new_keys"] += 1
+        return True
 
     def _writer(self) -> Any:
         """The quickest call that takes one record, or what it can of it."""

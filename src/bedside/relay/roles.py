@@ -87,6 +87,9 @@ class Tls(Protocol):
     def setsockopt(self, level: int, option: int, value: int, /) -> None:
         """Set an option of the socket."""
 
+    def getsockopt(self, level: int, option: int, length: int, /) -> bytes:
+        """Return an option of the socket."""
+
     def shutdown(self, how: int, /) -> None:
         """Close one direction of the socket."""
 

@@ -6,14 +6,45 @@ descriptor, costs a dictionary entry for each socket and one call for each event
 """
 
 import asyncio
+import fcntl
 import select
+import socket
+import struct
+import termios
 from typing import Protocol
 
-__all__ = ["READ", "WRITE", "Sockets", "Watched"]
+__all__ = ["READ", "WRITE", "Connected", "Sockets", "Watched", "bytes_taken"]
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _EVENTS_A_TURN = 64
+# tcpi_bytes_received of linux/tcp.h, since Linux 4.1.
+_BYTES_RECEIVED = struct.Struct("=Q")
+_INT = struct.Struct("=i")
+
+
+class Connected(Protocol):
+    """A TCP socket, whatever stands around it."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+    def getsockopt(self, level: int, option: int, length: int, /) -> bytes:
+        """Return an option of the socket."""
+
+
+def bytes_taken(sock: Connected) -> int:
+    """Return how many bytes of a connection were read so far; 0 where the kernel does not count them.
+
+    Raises OSError.
+    """
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128 + _BYTES_RECEIVED.size)
+    if len(info) < 128 + _BYTES_RECEIVED.size:
+        return 0
+    unread = bytearray(_INT.size)
+    fcntl.ioctl(sock.fileno(), termios.FIONREAD, unread)
+    received: int = _BYTES_RECEIVED.unpack_from(info, 128)[0]
+    return received - int(_INT.unpack(unread)[0])
 
 
 class Watched(Protocol):

@@ -40,6 +40,10 @@ class TunnelTls:
         """Set an option of the socket."""
         self._sock.setsockopt(level, option, value)
 
+    def getsockopt(self, level: int, option: int, length: int) -> bytes:
+        """Return an option of the socket."""
+        return self._sock.getsockopt(level, option, length)
+
     def shutdown(self, how: int) -> None:
         """Close one direction of the socket."""
         self._sock.shutdown(how)

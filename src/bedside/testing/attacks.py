@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from bedside.pki.contexts import device_client_context
+from bedside.protocol.alpn import ALPN_POLL, ALPN_TUNNEL
 from bedside.protocol.http import request
 from bedside.protocol.poll import PollRequest
 from bedside.testing.certificates import Credentials
@@ -181,14 +182,15 @@ async def drip(target: Target, data: bytes, *, pause_s: float, last: int = 0) ->
     return await stream.rest()
 
 
-async def rekey(target: Target, count: int) -> int:
+async def rekey(target: Target, count: int, *, tunnel: bool = False) -> int:
     """Ask for new keys so often without a byte between, with `openssl s_client`; its exit code."""
     files = ["-cert", str(target.device.certificate), "-key", str(target.device.key)]
     where = ["-connect", f"{target.host}:{target.port}", "-servername", target.server_name]
     bind = ["-bind", f"{target.source}:0"] if target.source else []
+    spoken = ["-alpn", ALPN_TUNNEL if tunnel else ALPN_POLL]
     null = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *("openssl", "s_client", *where, *files, *bind),
+        *("openssl", "s_client", *where, *files, *bind, *spoken),
         stdin=asyncio.subprocess.PIPE,
         stdout=null,
         stderr=null,
