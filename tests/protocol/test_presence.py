@@ -9,6 +9,7 @@ from bedside.protocol.presence import (
     is_relay_lost,
     offline_after_ms,
     overdue_after_ms,
+    relay_deadline,
     relay_time,
 )
 from bedside.vocabulary import Contact
@@ -68,3 +69,12 @@ def test_a_clock_that_is_off_is_put_right_and_nothing_happens_in_the_future(offs
         assert told == NOW - age
     else:
         assert abs(told - (NOW - age)) < CLOCK_OFF_MS
+
+
+@given(st.integers(-600_000, 600_000), st.integers(0, 3_600_000))
+def test_a_deadline_falls_due_when_the_relay_s_own_clock_shows_it(offset, left):
+    told = relay_deadline(NOW + left, offset_ms=offset)
+    at_the_relay = told - (NOW + offset)
+    assert abs(at_the_relay - left) < CLOCK_OFF_MS
+    if abs(offset) >= CLOCK_OFF_MS:
+        assert at_the_relay == left

@@ -6,6 +6,7 @@
    do is then not known: they may poll it all the same. They are neither online nor offline.
 3. A relay's clock may be wrong. The console knows by how much, and puts the relay's times right;
    below five seconds it takes them as they are, because a message is on its way for a while too.
+   What a relay is to end at a moment it is told by its own clock.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ __all__ = [
     "is_relay_lost",
     "offline_after_ms",
     "overdue_after_ms",
+    "relay_deadline",
     "relay_time",
 ]
 
@@ -82,3 +84,13 @@ def relay_time(at_ms: int, *, offset_ms: int, now: int) -> int:
     """
     ours = at_ms - offset_ms if abs(offset_ms) >= CLOCK_OFF_MS else at_ms
     return max(0, min(ours, now))
+
+
+def relay_deadline(at_ms: int, *, offset_ms: int) -> int:
+    """Return a moment of the console's clock as a relay's own clock will show it (rule 3).
+
+    Args:
+        at_ms: Unix milliseconds at the console.
+        offset_ms: the relay's clock less the console's.
+    """
+    return max(0, at_ms + offset_ms) if abs(offset_ms) >= CLOCK_OFF_MS else at_ms

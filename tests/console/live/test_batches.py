@@ -1,6 +1,8 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from bedside.console.enrolment.queries import identity
 from bedside.console.journal.actions import now_ms
@@ -130,6 +132,24 @@ def test_many_devices_at_once_are_one_entry_of_the_journal(relay):
     assert actions_of(action="device:presence:changed", device=DEVICE)[-1:]
     session.refresh_from_db()
     assert session.ending == "device_lost"
+
+
+def cost_of_batch(relay, *events) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        tell(relay, *events)
+    return len(queries)
+
+
+def test_thousands_of_devices_in_one_batch_cost_one_transaction_and_a_handful_of_statements(relay):
+    few, many = [f"CI-9{n:04}" for n in range(1_000)], [f"CI-8{n:04}" for n in range(3_000)]
+    costs = []
+    for names in (few, many):
+        came = cost_of_batch(relay, *[seen(now_ms(), device=each) for each in names])
+        left = cost_of_batch(relay, *[gone(each) for each in names])
+        costs.append((came, left))
+    assert max(costs[0]) <= 26
+    # A few statements more for each thousand more.
+    assert all(more - little <= 10 for little, more in zip(*costs, strict=True))
 
 
 def test_a_relay_that_was_restarted_loses_whom_it_does_not_see_again(relay):

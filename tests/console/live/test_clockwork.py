@@ -23,6 +23,7 @@ def clockwork(fleet):
     clockwork._awake_ms = 0  # at work for long
     yield clockwork
     clockwork._drop()
+    clockwork._turn.close()
     waker.close()
 
 

@@ -12,7 +12,7 @@ from bedside.console.relays.actions import (
     do_send_message,
     do_withdraw_messages,
 )
-from bedside.console.relays.models import FeedEvent
+from bedside.console.relays.models import FeedEvent, Relay
 from bedside.console.relays.queries import feed_since
 from bedside.protocol.feed import FeedReply, parse_feed
 from bedside.vocabulary import Ending, Gate, MessageKind
@@ -202,3 +202,12 @@ def test_a_change_that_fails_leaves_no_gap_in_the_cursors():
     with transaction.atomic():
         do_refuse_device(DEVICE, Gate.LIMIT, now=NOW)
     assert list(FeedEvent.objects.values_list("cursor", flat=True)) == [1]
+
+
+def test_a_relay_with_a_wrong_clock_is_told_deadlines_by_that_clock(fleet):
+    send()
+    open_tunnel()
+    for offset_ms, later_ms in ((300_000, 300_000), (-300_000, -300_000), (2_000, 0)):
+        Relay.objects.filter(pk="a").update(offset_ms=offset_ms)
+        tunnel, message = feed_since("a", "", now=NOW).events
+        assert tunnel.not_after_ms == message.expires_ms == NOW + 60_000 + later_ms

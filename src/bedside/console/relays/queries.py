@@ -34,6 +34,7 @@ from bedside.protocol.presence import (
     Polling,
     contact,
     is_relay_lost,
+    relay_deadline,
 )
 from bedside.protocol.shapes import Relay as RelayAddress
 from bedside.vocabulary import (
@@ -239,8 +240,24 @@ def feed_since(name: str, cursor: str, *, now: int) -> FeedReply:
     """Return what relay `name` must hear after `cursor`.
 
     A cursor that is empty, foreign or older than what is kept gets a snapshot. What has been
-    overtaken in the meantime (delivered, withdrawn, ended, expired) is passed over.
+    overtaken in the meantime (delivered, withdrawn, ended, expired) is passed over. Deadlines are
+    by the relay's clock, as far as the console knows how far that is off.
     """
+    reply = _since(name, cursor, now)
+    offset_ms = relay_offset(name)
+    return replace(reply, events=tuple(_by_its_clock(each, offset_ms) for each in reply.events))
+
+
+def _by_its_clock(event: Event, offset_ms: int) -> Event:
+    if isinstance(event, MessageOffered):
+        return replace(event, expires_ms=relay_deadline(event.expires_ms, offset_ms=offset_ms))
+    if isinstance(event, TunnelOffered):
+        ends_ms = relay_deadline(event.not_after_ms, offset_ms=offset_ms)
+        return replace(event, not_after_ms=ends_ms)
+    return event
+
+
+def _since(name: str, cursor: str, now: int) -> FeedReply:
     head = feed_head()
     match = _CURSOR.fullmatch(cursor)
     place = int(match[1]) if match else -1
