@@ -179,6 +179,19 @@ def token(name: str) -> str:
     return secret
 
 
+def another_manager() -> User:
+    """Return Omar, who manages the same site as Julie."""
+    julie = person("Julie")
+    return User.objects.create(
+        email="omar@notre-dame.example",
+        name="Omar Diallo",
+        organisation=julie.organisation,
+        role=julie.role,
+        country="CA",
+        vetted_on=julie.vetted_on,
+    )
+
+
 class Api:
     """The REST API as one person's program sees it."""
 

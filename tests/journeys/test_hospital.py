@@ -506,7 +506,7 @@ def test_the_hospital_breaks_the_glass_and_everybody_hears_of_it(
         work.flows()
         on_the_panel(world, "BRIS DE GLACE", "Marie Tremblay")
         julie.opens(f"/sites/{SITE}/")
-        julie.reads("L’accès d’urgence à CI-20417 attend son examen")
+        julie.reads("ACCÈS D’URGENCE à CI-20417 ouvert; fin:")
         julie.presses("Ouvrir l’examen")
         julie.presses("Y mettre fin maintenant")
         julie.reads("L’accès d’urgence est terminé; ses séances ont pris fin.")

@@ -87,6 +87,7 @@ _PUBLIC = [
     "sha256",
     "signature",
     "site_policy",
+    "sole_reviewer",
     "size",
     "source",
     "start_ms",

@@ -1,6 +1,7 @@
 """The site's portal by hand: each page says what it will do, and a foreign site is as unknown."""
 
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -17,7 +18,7 @@ from tests.console.pages.reader import Reader, ask, words
 from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import live
 from tests.console.sites.kit import SiteHand
-from tests.console.world import DEVICE, person
+from tests.console.world import DEVICE, another_manager, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -250,16 +251,57 @@ def test_broken_glass_is_loud_and_its_review_is_closed_once():
     )
     reader.post(f"/devices/{DEVICE}/break-glass/", reason="Patient waits", minutes="30")
     glass = BreakGlass.objects.get()
-    assert f"Emergency access to {DEVICE} waits for its review" in reader.text("/sites/notre-dame/")
+    said = reader.text("/sites/notre-dame/")
+    assert f"EMERGENCY ACCESS to {DEVICE} is open until" in said
+    assert "waits for its review" not in said
     early = reader.post(f"/break-glass/{glass.pk}/", finding="Too early")
     assert early.status_code == 400
     reader.post(f"/break-glass/{glass.pk}/end/")
+    assert f"Emergency access to {DEVICE} waits for its review" in reader.text("/sites/notre-dame/")
+    # Nobody else of the site could close it: it is said before, after, and in the journal.
+    assert "Nobody else of your site may close this review" in reader.text(
+        f"/break-glass/{glass.pk}/"
+    )
     reader.post(f"/break-glass/{glass.pk}/", finding="The pump was stuck.\nReplaced.")
     glass.refresh_from_db()
     assert glass.review == "The pump was stuck. Replaced."
     assert "waits for its review" not in reader.text("/sites/notre-dame/")
     assert glass.end_ms - glass.start_ms <= 3_600_000
     assert glass.start_ms <= now_ms()
+
+
+def test_while_it_is_open_emergency_access_is_loud_to_hospital_and_manufacturer():
+    pages = ("/", f"/devices/{DEVICE}/")
+    words_of = {"en": "EMERGENCY ACCESS", "fr": "ACCÈS D’URGENCE"}
+    seen = [
+        (name, lang, path) for name in ("Julie", "Marie") for lang in words_of for path in pages
+    ]
+    for name, lang, path in seen:
+        assert words_of[lang] not in Reader(name, lang).text(path)
+    Reader("Julie").post(f"/devices/{DEVICE}/break-glass/", reason="Patient waits", minutes="30")
+    for name, lang, path in seen:
+        shown = Reader(name, lang).get(path).content.decode()
+        (badge,) = re.findall(r'<span class="state state-control whole">.*?</span>', shown)
+        assert words_of[lang] in badge
+        assert "<svg" in badge
+    Reader("Julie").post(f"/break-glass/{BreakGlass.objects.get().pk}/end/")
+    for name, lang, path in seen:
+        assert words_of[lang] not in Reader(name, lang).text(path)
+
+
+def test_another_person_closes_the_review_where_the_site_has_one(fleet):
+    another_manager()
+    reader = Reader("Julie")
+    reader.post(f"/devices/{DEVICE}/break-glass/", reason="Patient waits", minutes="30")
+    path = f"/break-glass/{BreakGlass.objects.get().pk}/"
+    reader.post(f"{path}end/")
+    assert "Another person closes this review" in reader.text(path)
+    own = reader.post(path, finding="All was well")
+    assert own.status_code == 400
+    assert "another person of your site closes its review" in words(own)
+    assert BreakGlass.objects.get().reviewed_ms is None
+    assert Reader("Omar").post(path, finding="A fuse").status_code == 302
+    assert "The same person opened it" not in reader.text(path)
 
 
 def test_the_maker_breaks_no_glass():

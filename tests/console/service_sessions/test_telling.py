@@ -9,11 +9,16 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.notices.actions import do_send_due
 from bedside.console.notices.models import Notice
 from bedside.console.notices.sealing import seal_secret
-from bedside.console.service_sessions.actions import do_break_glass, do_end_session
+from bedside.console.service_sessions.actions import (
+    do_break_glass,
+    do_end_due_glass,
+    do_end_glass,
+    do_end_session,
+)
 from bedside.console.service_sessions.models import ServiceSession
-from bedside.console.sites.models import SiteContact, SiteHook
+from bedside.console.sites.models import BreakGlass, SiteContact, SiteHook
 from tests.console.service_sessions.news import ENDED, go_abroad, joining, live, requested, tell
-from tests.console.world import DEVICE, Api, asking, person
+from tests.console.world import DEVICE, Api, actions_of, asking, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -142,6 +147,15 @@ def test_the_same_news_twice_is_told_once():
     assert Notice.objects.count() == count
 
 
+def test_the_end_of_broken_glass_is_told_when_the_site_ends_it():
+    device = ServiceSession(device_id=DEVICE).device
+    julie = person("Julie")
+    glass = do_break_glass(device, reason="Patient waits", minutes=30, acting_user=julie)
+    assert do_end_glass(glass, acting_user=julie)
+    assert do_end_due_glass(now=glass.end_ms) == 0
+    assert [event for event, _ in told("desk@nd.example")] == ["glass.broken", "glass.ended"]
+
+
 def test_broken_glass_is_told_to_everybody_whatever_they_chose():
     device = ServiceSession(device_id=DEVICE).device
     do_break_glass(device, reason="Patient waits", minutes=30, acting_user=person("Julie"))
@@ -149,4 +163,14 @@ def test_broken_glass_is_told_to_everybody_whatever_they_chose():
         ("glass.broken", "ACCÈS D’URGENCE à CI-20417, ouvert par Julie Gagnon")
     ]
     assert [event for event, _ in told("desk@nd.example")] == ["glass.broken"]
+    glass = BreakGlass.objects.get()
+    assert do_end_due_glass(now=glass.end_ms - 1) == 0
+    assert do_end_due_glass(now=glass.end_ms) == 1
+    assert do_end_due_glass(now=glass.end_ms + 1000) == 0
+    assert told("julie@nd.example")[1:] == [
+        ("glass.ended", "L’accès d’urgence à CI-20417, ouvert par Julie Gagnon, est terminé")
+    ]
+    assert [event for event, _ in told("desk@nd.example")] == ["glass.broken", "glass.ended"]
+    assert [row.event for row in Notice.objects.filter(channel="webhook")].count("glass.ended") == 1
+    assert actions_of(action="site:glass:ended") == ["site:glass:ended"]
     assert "Patient waits" not in json.dumps(list(Notice.objects.values_list("body")))

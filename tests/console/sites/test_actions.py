@@ -13,7 +13,7 @@ from bedside.console.journal.models import JournalRow
 from bedside.console.relays.models import DeviceMessage
 from bedside.console.sites import actions
 from bedside.console.sites.actions import Window
-from bedside.console.sites.models import SiteArrangement, SiteKey, SitePolicyVersion
+from bedside.console.sites.models import BreakGlass, SiteArrangement, SiteKey, SitePolicyVersion
 from bedside.console.sites.policies import (
     NewKey,
     do_follow_device,
@@ -42,7 +42,7 @@ from bedside.vocabulary import (
     SiteRule,
 )
 from tests.console.sites.kit import SiteHand
-from tests.console.world import DEVICE, FOREIGN, actions_of, person
+from tests.console.world import DEVICE, FOREIGN, actions_of, another_manager, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -302,11 +302,34 @@ def test_broken_glass_lasts_an_hour_at_most_and_waits_for_its_review():
     assert review(row, finding="The pump was stuck", acting_user=person("Alex"))
     assert not review(row, finding="Again", acting_user=julie)
     assert list(unreviewed_glass(None)) == []
+    noted = JournalRow.objects.filter(action="site:glass:reviewed").latest("id")
+    assert "sole_reviewer" not in json.loads(noted.entry)["detail"]
     assert actions_of(action__startswith="site:glass") == [
         "site:glass:broken",
         "site:glass:ended",
         "site:glass:reviewed",
     ]
+
+
+def test_whoever_broke_the_glass_reviews_it_only_where_nobody_else_can():
+    julie = person("Julie")
+
+    def over():
+        row = actions.do_break_glass(injector(), reason="x", minutes=5, acting_user=julie)
+        assert actions.do_end_glass(row, acting_user=julie)
+        return BreakGlass.objects.get(pk=row.pk)
+
+    review = actions.do_review_glass
+    assert review(over(), finding="A fuse", acting_user=julie)
+    noted = JournalRow.objects.filter(action="site:glass:reviewed").latest("id")
+    assert json.loads(noted.entry)["detail"]["sole_reviewer"] is True
+    omar = another_manager()
+    row = over()
+    assert refused(review, row, finding="A fuse", acting_user=julie) == "own"
+    assert review(row, finding="A fuse", acting_user=omar)
+    omar.is_active = False
+    omar.save()
+    assert review(over(), finding="A fuse", acting_user=julie)
 
 
 def test_a_site_is_its_own_people_s_and_the_maker_only_reads_it():

@@ -30,6 +30,7 @@ from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
 from bedside.console.relays.actions import do_expire_messages, do_forget_old, do_note_relays
 from bedside.console.service_sessions.actions import (
+    do_end_due_glass,
     do_end_due_sessions,
     do_end_sessions_at_lost_relay,
 )
@@ -74,6 +75,7 @@ class Clockwork:
         self._duties = [
             Duty("seal", _SEAL_MS, self._seal),
             Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
+            Duty("glass", 1_000, lambda now: do_end_due_glass(now=now)),
             Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
             Duty("messages", 5_000, _expire),
             Duty("relays", 15_000, self._lose_silent_relays),

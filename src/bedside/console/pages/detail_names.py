@@ -127,6 +127,7 @@ NAMES: Mapping[str, str | Promise] = {
     "site": _("site"),
     "site_policy": _("number of the site's policy"),
     "size": _("entries"),
+    "sole_reviewer": _("opened it as well; nobody else of the site may review"),
     "source": _("came from"),
     "start_ms": _("from"),
     "state": _("state"),

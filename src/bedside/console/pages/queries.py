@@ -16,7 +16,8 @@ from bedside.console.records.queries import clearance_of, journal_page
 from bedside.console.relays.queries import DeviceSeen, presence, presences
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import visible_sessions
-from bedside.console.sites.queries import Lagging, lagging
+from bedside.console.sites.models import BreakGlass
+from bedside.console.sites.queries import Lagging, lagging, running_glass
 from bedside.language import gate_sentence, parse_language
 from bedside.policy.decide import Decision
 from bedside.policy.facts import RequestFacts
@@ -43,6 +44,7 @@ class FleetRow:
     device: Device
     seen: DeviceSeen | None
     session: ServiceSession | None
+    glass: BreakGlass | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Told:
 
 
 def fleet_rows(user: User, devices: Iterable[Device]) -> list[FleetRow]:
-    """Return devices with their presence and the session that is open on each: two queries."""
+    """Return devices with their presence, the session that is open on each, and emergencies: three queries."""
     devices = list(devices)
     ids = [device.pk for device in devices]
     seen = presences(ids)
@@ -65,8 +67,14 @@ def fleet_rows(user: User, devices: Iterable[Device]) -> list[FleetRow]:
         .exclude(state=SessionState.ENDED.value)
         .order_by("id")
     }
+    broken = running_glass(ids, now_ms())
     return [
-        FleetRow(device, seen.get(DeviceId(device.pk)), open_sessions.get(device.pk))
+        FleetRow(
+            device,
+            seen.get(DeviceId(device.pk)),
+            open_sessions.get(device.pk),
+            broken.get(device.pk),
+        )
         for device in devices
     ]
 

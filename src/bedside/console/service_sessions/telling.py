@@ -27,7 +27,7 @@ from bedside.language import (
 )
 from bedside.vocabulary import AccessKind, Ending, Mode
 
-__all__ = ["tell_asked", "tell_ended", "tell_glass", "tell_live", "tell_waiting"]
+__all__ = ["tell_asked", "tell_ended", "tell_glass", "tell_glass_over", "tell_live", "tell_waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,25 @@ class _Event:
     wanted: Callable[[SiteContact], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class _GlassEvent:
+    """A kind of notice about broken glass: its name on the wire, its subject, what comes next."""
+
+    name: str
+    subject: str
+    sentence: str
+
+
+_BROKEN = _GlassEvent(
+    "glass.broken",
+    gettext_noop("EMERGENCY ACCESS to %(device)s, opened by %(person)s"),
+    gettext_noop("It ends by itself within the hour, and waits for its review."),
+)
+_OVER = _GlassEvent(
+    "glass.ended",
+    gettext_noop("Emergency access to %(device)s, opened by %(person)s, is over"),
+    gettext_noop("It waits for its review."),
+)
 _ASKED = _Event(
     "session.asked",
     gettext_noop("%(person)s asks for access to %(device)s"),
@@ -124,18 +143,24 @@ def tell_ended(session: ServiceSession) -> None:
 
 def tell_glass(glass: BreakGlass) -> None:
     """Tell everybody of a site, whatever they chose, that the glass was broken (R42)."""
+    _tell_glass(_BROKEN, glass)
+
+
+def tell_glass_over(glass: BreakGlass) -> None:
+    """Tell the same people that the emergency access is over, and waits for its review."""
+    _tell_glass(_OVER, glass)
+
+
+def _tell_glass(event: _GlassEvent, glass: BreakGlass) -> None:
     for contact in SiteContact.objects.filter(site_id=glass.site_id):
         with translation.override(contact.language):
             words = {"device": glass.device_id, "person": glass.started_by.name}
-            subject = _("EMERGENCY ACCESS to %(device)s, opened by %(person)s") % words
-            lines = [
-                subject + ".",
-                _("It ends by itself within the hour, and waits for its review."),
-                _address(reverse("glass_review", args=[glass.pk])),
-            ]
+            subject = gettext(event.subject) % words
+            address = _address(reverse("glass_review", args=[glass.pk]))
+            lines = [subject + ".", gettext(event.sentence), address]
             mail = Mail(to=contact.email, subject=subject, body="\n\n".join(lines))
-        key = f"glass.broken {glass.pk} {contact.email}"
-        do_tell(mail, event="glass.broken", key=key, organisation=glass.site_id)
+        key = f"{event.name} {glass.pk} {contact.email}"
+        do_tell(mail, event=event.name, key=key, organisation=glass.site_id)
     for hook in SiteHook.objects.filter(site_id=glass.site_id):
         facts: dict[str, str | int | bool | None] = {
             "id": glass.pk,
@@ -144,8 +169,8 @@ def tell_glass(glass: BreakGlass) -> None:
             "until_ms": glass.end_ms,
         }
         webhook = Webhook(url=hook.url, secret=_secret_of(hook), facts=facts)
-        key = f"glass.broken {glass.pk} {hook.pk}"
-        do_tell(webhook, event="glass.broken", key=key, organisation=glass.site_id)
+        key = f"{event.name} {glass.pk} {hook.pk}"
+        do_tell(webhook, event=event.name, key=key, organisation=glass.site_id)
 
 
 def _told_of_asking(session: ServiceSession) -> frozenset[str]:

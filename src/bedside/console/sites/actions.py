@@ -4,6 +4,7 @@ A window, an arrangement or broken glass narrows or asks; the device holds its o
 the site signs is in `policies`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,11 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bedside.audit.entry import Thing, short
+from bedside.audit.entry import Actor, DetailValue, Thing, short
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.devices.models import Device
-from bedside.console.journal.actions import now_ms, record
+from bedside.console.journal.actions import now_ms, record, worker_actor
 from bedside.console.notices.sealing import seal_secret
 from bedside.console.notices.webhook import check_url, new_secret
 from bedside.console.sites.models import (
@@ -25,6 +26,7 @@ from bedside.console.sites.models import (
     SiteHook,
     SiteWindow,
 )
+from bedside.console.sites.queries import may_review
 from bedside.policy.decide import BREAK_GLASS_S
 from bedside.vocabulary import JournalAction
 
@@ -35,6 +37,7 @@ __all__ = [
     "do_break_glass",
     "do_close_window",
     "do_end_glass",
+    "do_lapse_glass",
     "do_open_window",
     "do_remove_contact",
     "do_remove_hook",
@@ -174,7 +177,8 @@ def do_break_glass(device: Device, *, reason: str, minutes: int, acting_user: Us
             start_ms=moment,
             end_ms=moment + minutes * 60_000,
         )
-        _record_glass(JournalAction.SITE_GLASS_BROKEN, row, acting_user, {"reason": row.reason})
+        actor = actor_of(acting_user)
+        _record_glass(JournalAction.SITE_GLASS_BROKEN, row, actor, {"reason": row.reason})
     return row
 
 
@@ -185,28 +189,49 @@ def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:
         running = BreakGlass.objects.filter(pk=glass.pk, ended_ms=None, end_ms__gt=moment)
         if not running.update(ended_ms=moment):
             return False
-        _record_glass(JournalAction.SITE_GLASS_ENDED, glass, acting_user, {})
+        _record_glass(JournalAction.SITE_GLASS_ENDED, glass, actor_of(acting_user), {})
     return True
+
+
+def do_lapse_glass(*, now: int) -> list[BreakGlass]:
+    """Note the end of broken glass whose time is over, once each; return it."""
+    over = BreakGlass.objects.filter(ended_ms=None, end_ms__lte=now)
+    if not over.exists():
+        return []
+    with transaction.atomic():
+        rows = list(over.select_for_update(of=("self",)).select_related("started_by"))
+        for row in rows:
+            row.ended_ms = row.end_ms
+            row.save(update_fields=["ended_ms"])
+            _record_glass(JournalAction.SITE_GLASS_ENDED, row, worker_actor(), {})
+    return rows
 
 
 def do_review_glass(glass: BreakGlass, *, finding: str, acting_user: User) -> bool:
     """Close the review of broken glass with what was found; False where somebody had.
 
-    Raises ValidationError without a finding, or while the glass is still broken.
+    Raises ValidationError without a finding, while the glass is still broken, and for whoever broke
+    it while somebody else of the site may close it.
     """
     moment = now_ms()
     if not finding.strip():
         raise ValidationError(_("Say what you found."), code="finding")
     if glass.ended_ms is None and glass.end_ms > moment:
         raise ValidationError(_("The glass is still broken: end it first."), code="running")
+    if not may_review(glass, acting_user):
+        raise ValidationError(
+            _("You opened it: another person of your site closes its review."), code="own"
+        )
     with transaction.atomic():
         open_ = BreakGlass.objects.filter(pk=glass.pk, reviewed_ms=None)
         text = short(finding.strip(), 1000)
         if not open_.update(review=text, reviewed_by=acting_user, reviewed_ms=moment):
             return False
-        _record_glass(
-            JournalAction.SITE_GLASS_REVIEWED, glass, acting_user, {"finding": short(text, 500)}
-        )
+        detail: dict[str, DetailValue] = {"finding": short(text, 500)}
+        if acting_user.pk == glass.started_by_id:
+            detail["sole_reviewer"] = True
+        actor = actor_of(acting_user)
+        _record_glass(JournalAction.SITE_GLASS_REVIEWED, glass, actor, detail)
     return True
 
 
@@ -235,11 +260,11 @@ def _record_window(row: SiteWindow, acting_user: User, change: str) -> None:
 
 
 def _record_glass(
-    action: JournalAction, row: BreakGlass, acting_user: User, detail: dict[str, str | int]
+    action: JournalAction, row: BreakGlass, actor: Actor, detail: Mapping[str, DetailValue]
 ) -> None:
     record(
         action,
-        actor=actor_of(acting_user),
+        actor=actor,
         thing=Thing("break_glass", row.pk),
         device=row.device_id,
         detail={**detail, "site": row.site_id, "until_ms": row.end_ms},

@@ -165,7 +165,7 @@ class BreakGlass(models.Model):
     start_ms = models.BigIntegerField()
     end_ms = models.BigIntegerField()
     ended_ms = models.BigIntegerField(null=True)
-    """When the site ended it before its time."""
+    """When it ended: by the site before its time, or by itself, once that was told."""
     review = models.CharField(max_length=1000, blank=True)
     reviewed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     reviewed_ms = models.BigIntegerField(null=True)
@@ -174,6 +174,9 @@ class BreakGlass(models.Model):
         ordering: ClassVar = ["-start_ms"]
         indexes: ClassVar = [
             models.Index(fields=["device", "end_ms"], name="glass_device"),
+            models.Index(
+                fields=["end_ms"], name="glass_running", condition=Q(ended_ms__isnull=True)
+            ),
             models.Index(
                 fields=["site", "-start_ms"],
                 name="glass_unreviewed",

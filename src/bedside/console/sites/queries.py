@@ -1,5 +1,6 @@
 """A site's own say as facts of a decision, and what a person may see of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -22,9 +23,10 @@ from bedside.console.sites.models import (
 )
 from bedside.pki.signing import SITE_POLICY, key_id, load_public_key, open_envelope
 from bedside.policy.facts import HOUSE_SITE, DeviceState, Interval, SiteFacts
+from bedside.policy.rights import permissions
 from bedside.protocol.document import MAX_DOCUMENT
 from bedside.protocol.site import SitePolicy
-from bedside.vocabulary import Gate, Permission, SiteAction, SiteRule
+from bedside.vocabulary import Gate, Permission, Role, SiteAction, SiteRule
 
 __all__ = [
     "Lagging",
@@ -37,9 +39,11 @@ __all__ = [
     "arrangement",
     "broken_glass",
     "lagging",
+    "may_review",
     "open_windows",
     "policy_of",
     "read_policy",
+    "running_glass",
     "site_say",
     "unreviewed_glass",
     "visible_glass",
@@ -198,6 +202,26 @@ def broken_glass(device: Device, at_ms: int) -> Interval | None:
         device_id=device.pk, start_ms__lte=at_ms, end_ms__gt=at_ms, ended_ms=None
     ).first()
     return Interval(glass.start_ms, glass.end_ms) if glass else None
+
+
+def running_glass(devices: Iterable[str], at_ms: int) -> dict[str, BreakGlass]:
+    """Return the glass that is broken at `at_ms` by device, of these devices."""
+    found = BreakGlass.objects.filter(
+        device_id__in=list(devices), start_ms__lte=at_ms, end_ms__gt=at_ms, ended_ms=None
+    )
+    return {glass.device_id: glass for glass in found.select_related("started_by")}
+
+
+def may_review(glass: BreakGlass, user: User) -> bool:
+    """Return whether `user` may close the review, as far as it asks for another person (R42).
+
+    Whoever broke the glass may not, unless nobody else of the site could close it.
+    """
+    if user.pk != glass.started_by_id:
+        return True
+    roles = [role.value for role in Role if Permission.CASES_REVIEW_CLOSE in permissions(role)]
+    others = User.objects.filter(organisation_id=glass.site_id, role__in=roles, is_active=True)
+    return not others.exclude(pk=user.pk).exists()
 
 
 def unreviewed_glass(site_id: str | None) -> QuerySet[BreakGlass]:

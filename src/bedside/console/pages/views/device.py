@@ -18,6 +18,7 @@ from bedside.console.pages.views.people import for_people, stream
 from bedside.console.pages.words import ACTIVITIES, LOCK_SCOPES
 from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.queries import find_sessions
+from bedside.console.sites.queries import running_glass
 from bedside.policy.facts import DeviceState, LockScope
 from bedside.vocabulary import Permission, SessionState
 
@@ -51,6 +52,7 @@ def device(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
             {"scope": LOCK_SCOPES[LockScope(lock.scope)], "reason": lock.reason, "row": lock}
             for lock in open_locks(user, found)
         ],
+        "glass": running_glass([found.pk], moment).get(found.pk),
         "sessions": sessions,
         "open": [row for row in sessions if row.state != SessionState.ENDED],
         "may": _may(user),
@@ -84,6 +86,7 @@ def _may(user: User) -> dict[str, bool]:
     return {
         "ask": has_permission(user, Permission.SESSIONS_SESSION_REQUEST),
         "lock": has_permission(user, Permission.DEVICES_DEVICE_LOCK),
+        "review": has_permission(user, Permission.CASES_REVIEW_CLOSE),
         "revoke": has_permission(user, Permission.DEVICES_DEVICE_REVOKE),
         "break_glass": bool(user.site) and has_permission(user, Permission.SITES_BREAK_GLASS_START),
         "enrol": has_permission(user, Permission.DEVICES_DEVICE_ENROL),

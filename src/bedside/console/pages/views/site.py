@@ -76,6 +76,7 @@ def portal(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "live_states": [state.value for state in LIVE],
         "planned": windows_of(site.pk, since_ms=moment)[:_SOME],
         "past": at_site.filter(state=SessionState.ENDED.value).order_by("-id")[:_PAST],
+        "now_ms": moment,
         "reviews": unreviewed_glass(site.pk)[:_SOME],
         "policy": policy,
         "keyed": policy is None and SiteKey.objects.filter(pk=site.pk).exists(),

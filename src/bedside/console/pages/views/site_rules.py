@@ -32,6 +32,7 @@ from bedside.console.sites.queries import (
     access_site,
     access_window,
     arrangement,
+    may_review,
     policy_of,
     windows_of,
 )
@@ -206,6 +207,8 @@ def review(request: HttpRequest, user: User, glass_id: str) -> HttpResponse:
         "zone": glass.site.timezone,
         "form": form,
         "running": _is_broken(glass),
+        "may_review": may_review(glass, user),
+        "alone": (glass.reviewed_by_id or user.pk) == glass.started_by_id,
         "opened": glass.device.sessions.filter(
             break_glass=True, requested_ms__gte=glass.start_ms, requested_ms__lt=glass.end_ms
         )

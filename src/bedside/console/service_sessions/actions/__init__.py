@@ -9,11 +9,9 @@ from bedside.console.service_sessions.actions.approvals import (
     question_of,
 )
 from bedside.console.service_sessions.actions.closing import (
-    do_break_glass,
     do_clear_lock,
     do_close_window,
     do_end_due_sessions,
-    do_end_glass,
     do_end_session,
     do_end_sessions_at_lost_relay,
     do_end_sessions_of_lost_devices,
@@ -25,6 +23,11 @@ from bedside.console.service_sessions.actions.credentials import (
     Connection,
     NotConnectableError,
     do_issue_connection,
+)
+from bedside.console.service_sessions.actions.glass import (
+    do_break_glass,
+    do_end_due_glass,
+    do_end_glass,
 )
 from bedside.console.service_sessions.actions.news import (
     do_apply_device_entry,
@@ -45,6 +48,7 @@ __all__ = [
     "do_break_glass",
     "do_clear_lock",
     "do_close_window",
+    "do_end_due_glass",
     "do_end_due_sessions",
     "do_end_glass",
     "do_end_session",

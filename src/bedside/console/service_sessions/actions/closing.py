@@ -20,11 +20,8 @@ from bedside.console.relays.queries import devices_at
 from bedside.console.service_sessions.actions.life import end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import covered_by
-from bedside.console.service_sessions.telling import tell_glass
-from bedside.console.sites.actions import do_break_glass as break_glass
 from bedside.console.sites.actions import do_close_window as close_window
-from bedside.console.sites.actions import do_end_glass as end_glass
-from bedside.console.sites.models import BreakGlass, SiteWindow
+from bedside.console.sites.models import SiteWindow
 from bedside.console.sites.queries import site_say
 from bedside.policy.facts import LockScope
 from bedside.protocol.states import LIVE, OPEN
@@ -39,11 +36,9 @@ from bedside.vocabulary import (
 )
 
 __all__ = [
-    "do_break_glass",
     "do_clear_lock",
     "do_close_window",
     "do_end_due_sessions",
-    "do_end_glass",
     "do_end_session",
     "do_end_sessions_at_lost_relay",
     "do_end_sessions_of_lost_devices",
@@ -150,33 +145,6 @@ def do_close_window(window: SiteWindow, *, acting_user: User) -> bool:
         devices_ = [window.device] if window.device else list(window.site.devices.all())
         for device in devices_:
             _end_without_window(device, actor_of(acting_user))
-    return True
-
-
-def do_break_glass(device: Device, *, reason: str, minutes: int, acting_user: User) -> BreakGlass:
-    """Open a device for the site itself, and tell everybody of the site (R42).
-
-    Raises ValidationError as `sites.actions.do_break_glass`.
-    """
-    with transaction.atomic():
-        glass = break_glass(device, reason=reason, minutes=minutes, acting_user=acting_user)
-        tell_glass(glass)
-    return glass
-
-
-def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:
-    """End broken glass before its time, and every session that it opened; False where it was over."""
-    with transaction.atomic():
-        if not end_glass(glass, acting_user=acting_user):
-            return False
-        for session in _locked(Q(device_id=glass.device_id, break_glass=True)):
-            end(
-                session,
-                Ending.SITE_TERMINATED,
-                at_ms=now_ms(),
-                actor=actor_of(acting_user),
-                gate=Gate.SITE_WINDOW,
-            )
     return True
 
 
