@@ -9,6 +9,6 @@ _BOTH = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 def pytest_asyncio_loop_factories(config, item):
     del config
-    if item.path.name in {"test_tunnels.py", "test_driver.py", "test_sockets.py"}:
+    if item.path.name in {"test_tunnels.py", "test_driver.py", "test_owed.py", "test_sockets.py"}:
         return _BOTH
     return {"asyncio": asyncio.new_event_loop}

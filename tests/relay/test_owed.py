@@ -166,3 +166,12 @@ async def test_a_folder_that_vanishes_is_said_and_comes_back(tmp_path):
         answers = [await promised(owed, bytes(70_000)) for _ in range(3)]
         assert False in answers
         assert len(said("spool_failed")) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_is_added_while_it_closes_costs_nothing_but_itself(tmp_path):
+    async with owing(tmp_path / "s") as owed:
+        closing = asyncio.get_running_loop().create_task(owed.close())
+        await asyncio.sleep(0)
+        owed.add(presence())
+        await closing

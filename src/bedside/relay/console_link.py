@@ -27,7 +27,15 @@ from bedside.relay.log import Log
 from bedside.relay.owed import Owed
 from bedside.vocabulary import RelayName
 
-__all__ = ["Assertions", "ConsoleError", "ConsoleLink", "ConsolePlace", "HttpClient", "LinkTimes"]
+__all__ = [
+    "Assertions",
+    "ConsoleError",
+    "ConsoleIdentity",
+    "ConsoleLink",
+    "ConsolePlace",
+    "HttpClient",
+    "LinkTimes",
+]
 
 _WAIT_S = 25
 _LIMITS = HttpLimits(body=MAX_FEED)
@@ -76,15 +84,25 @@ class Assertions:
         return {"authorization": f"Bearer {token}"}
 
 
-class HttpClient:
-    """One keep-alive connection to the console; a broken one is replaced at the next request."""
+@dataclass(frozen=True, slots=True)
+class ConsoleIdentity:
+    """Whom the console must prove to be, and how this relay proves itself."""
 
-    def __init__(
-        self, place: ConsolePlace, context: ssl.SSLContext, assertions: Assertions
-    ) -> None:
+    context: ssl.SSLContext
+    assertions: Assertions
+
+
+class HttpClient:
+    """One keep-alive connection to the console; a broken one is replaced at the next request.
+
+    Args:
+        place: where the console is.
+        identity: gives the identity of the moment; a connection that is open stays.
+    """
+
+    def __init__(self, place: ConsolePlace, identity: Callable[[], ConsoleIdentity]) -> None:
         self._place = place
-        self._context = context
-        self._assertions = assertions
+        self._identity = identity
         self._connection: _Connection | None = None
 
     async def ask(
@@ -98,7 +116,8 @@ class HttpClient:
     ) -> Response:
         """Return the console's answer, whatever its status; raises ConsoleError."""
         host = f"{self._place.server_name}:{self._place.port}"
-        sent = request(method, target, host, {**self._assertions.header(), **(headers or {})}, body)
+        proof = self._identity().assertions.header()
+        sent = request(method, target, host, {**proof, **(headers or {})}, body)
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await self._connect()
@@ -126,7 +145,7 @@ class HttpClient:
                 _Connection,
                 place.host,
                 place.port,
-                ssl=self._context,
+                ssl=self._identity().context,
                 server_hostname=place.server_name,
             )
         return self._connection

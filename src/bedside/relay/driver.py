@@ -225,6 +225,10 @@ class Door:
         for call in self._every_tick:
             call()
 
+    def admit_by(self, admissions: tuple[Admission, ...]) -> None:
+        """Begin handshakes by these from now on; what is open or under way stays as it is."""
+        self._admissions = admissions
+
     # ---- accepting ----
 
     def _accept_again(self) -> None:

@@ -71,7 +71,9 @@ class Owed:
         self._unwritten: list[Entry] = []
         self._promises: list[_Promise] = []
         self._doing: _Doing | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # Kept here, because uvloop's handle of what is due at once knows no time.
+        self._due = 0.0
         self._sync_at: float | None = None
         self._handed = 0
         """The number up to which the worker was given everything."""
@@ -168,9 +170,10 @@ class Owed:
     def _soon(self, delay_s: float) -> None:
         when = self._loop.time() + delay_s
         if self._timer is not None:
-            if self._timer.when() <= when:
+            if self._due <= when:
                 return
             self._timer.cancel()
+        self._due = when
         self._timer = self._loop.call_at(when, self._next)
 
     def _next(self) -> None:

@@ -8,19 +8,12 @@ import contextlib
 import gc
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, file_error
-from bedside.pki.contexts import (
-    console_client_context,
-    enrolment_name,
-    enrolment_server_context,
-    relay_server_context,
-)
-from bedside.pki.tunnel_context import relay_tunnel_context
 from bedside.protocol.batch import Draining, RelayEvent
 from bedside.protocol.feed import (
     DeviceRefused,
@@ -36,9 +29,8 @@ from bedside.protocol.feed import (
 from bedside.protocol.http import HttpLimits
 from bedside.relay.config import Address, RelayConfig, listen_error
 from bedside.relay.connection import HttpConnection, refusal
-from bedside.relay.console_link import Assertions, ConsoleLink, HttpClient
-from bedside.relay.credentials import check_credentials
-from bedside.relay.driver import Admission, Door
+from bedside.relay.console_link import ConsoleLink, HttpClient
+from bedside.relay.driver import Door
 from bedside.relay.est import EstForwarder
 from bedside.relay.guard import Guard
 from bedside.relay.link import Link
@@ -47,6 +39,7 @@ from bedside.relay.owed import Owed
 from bedside.relay.pairing import CloseReason, Pairing
 from bedside.relay.polls import Polls
 from bedside.relay.routes import EnrolmentRoutes, PeerRoutes
+from bedside.relay.shown import read_shown
 from bedside.relay.siblings import Siblings
 from bedside.relay.spool_files import SpoolTakenError
 from bedside.relay.tunnels import Tunnels
@@ -69,7 +62,7 @@ class Relay:
     """One relay process: everything that is shared by its connections."""
 
     def __init__(self, config: RelayConfig, log: Log) -> None:
-        check_credentials(config)
+        self._shown = read_shown(config)
         limits = config.limits
         random = Random()  # noqa: S311  # spreads moments in time; nothing is kept secret by it
         self.log = log
@@ -87,7 +80,7 @@ class Relay:
             tell=self.tell,
         )
         self.door = Door(
-            _admissions(config),
+            self._shown.admissions,
             limits.door(),
             welcome=self._welcome,
             gone=self.guard.left,
@@ -95,7 +88,10 @@ class Relay:
             siblings=_siblings(config),
         )
         self.tunnels = self._make_tunnels()
-        client = _client_maker(config)
+
+        def client() -> HttpClient:
+            return HttpClient(config.console, lambda: self._shown.identity)
+
         self.console = ConsoleLink(
             config.name,
             client,
@@ -235,6 +231,20 @@ class Relay:
 
     # ---- life ----
 
+    def reload(self) -> None:
+        """Read certificate, key and CA anew: new handshakes use them, no connection is dropped.
+
+        Files that cannot serve are refused with a line in the log, and the old ones stay.
+        """
+        try:
+            shown = read_shown(self.config)
+        except (ConfigError, OSError, ValueError) as error:
+            self.log("reload_refused", level="error", error=str(error))
+            return
+        self._shown = shown
+        self.door.admit_by(shown.admissions)
+        self.log("reloaded")
+
     def _tick(self) -> None:
         self._peers.execute(self.polls.tick(wall_ms()))
         self.tunnels.tick()
@@ -333,31 +343,17 @@ def _binds(left: Mapping[str, int]) -> bool:
     return any(count for what, count in left.items() if what != "devices")
 
 
-def _admissions(config: RelayConfig) -> tuple[Admission, ...]:
-    ca = config.ca.read_text("ascii")
-    name = config.server_name
-    peers = relay_server_context(config.certificate, config.key, ca, server_name=name)
-    enrolling = enrolment_server_context(config.certificate, config.key, server_name=name)
-    tunnels = relay_tunnel_context(config.certificate, config.key, ca)
-    return Admission(name, peers, tunnels), Admission(enrolment_name(name), enrolling)
-
-
 def _siblings(config: RelayConfig) -> Siblings | None:
     if config.siblings is None:
         return None
     return Siblings(config.siblings.folder, config.siblings.names, config.server_name)
 
 
-def _client_maker(config: RelayConfig) -> Callable[[], HttpClient]:
-    context = console_client_context(config.ca.read_text("ascii"))
-    assertions = Assertions(config.name, config.key)
-    return lambda: HttpClient(config.console, context, assertions)
-
-
 async def run(config: RelayConfig, log: Log) -> None:
     """Serve until SIGTERM and drain, or until SIGINT or a second SIGTERM.
 
-    Raises ConfigError or OSError when the relay cannot start.
+    SIGHUP reads certificate, key and CA anew. Raises ConfigError or OSError when the relay cannot
+    start.
     """
     loop = asyncio.get_running_loop()
     stopping, hurry = asyncio.Event(), asyncio.Event()
@@ -372,6 +368,7 @@ async def run(config: RelayConfig, log: Log) -> None:
     loop.add_signal_handler(signal.SIGTERM, terminate)
     loop.add_signal_handler(signal.SIGINT, interrupt)
     relay = Relay(config, log)
+    loop.add_signal_handler(signal.SIGHUP, relay.reload)
     relay.open()
     # Loaded here, so that a relay without them carries none of it.
     admin = tracing = None

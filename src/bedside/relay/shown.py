@@ -1,0 +1,42 @@
+"""What a relay shows and whom it trusts, read from its files: at the start, and anew on SIGHUP."""
+
+from dataclasses import dataclass
+
+from bedside.pki.contexts import (
+    console_client_context,
+    enrolment_name,
+    enrolment_server_context,
+    relay_server_context,
+)
+from bedside.pki.tunnel_context import relay_tunnel_context
+from bedside.relay.config import RelayConfig
+from bedside.relay.console_link import Assertions, ConsoleIdentity
+from bedside.relay.credentials import check_credentials
+from bedside.relay.driver import Admission
+
+__all__ = ["Shown", "read_shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One reading of certificate, key and CA: all of it is used, or none."""
+
+    admissions: tuple[Admission, ...]
+    identity: ConsoleIdentity
+
+
+def read_shown(config: RelayConfig) -> Shown:
+    """Return what the configuration's files hold now.
+
+    Raises ConfigError, which names the file that cannot serve, OSError for one that cannot be read.
+    """
+    check_credentials(config)
+    ca = config.ca.read_text("ascii")
+    name = config.server_name
+    peers = relay_server_context(config.certificate, config.key, ca, server_name=name)
+    enrolling = enrolment_server_context(config.certificate, config.key, server_name=name)
+    tunnels = relay_tunnel_context(config.certificate, config.key, ca)
+    return Shown(
+        (Admission(name, peers, tunnels), Admission(enrolment_name(name), enrolling)),
+        ConsoleIdentity(console_client_context(ca), Assertions(config.name, config.key)),
+    )
