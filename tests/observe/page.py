@@ -21,8 +21,11 @@ def row(family: Metric) -> str:
 
 
 def rows(families: Iterable[Metric], prefix: str) -> list[str]:
-    """Return the rows of all families of ours."""
-    return [row(each) for each in families if each.name.startswith(prefix)]
+    """Return the rows of all families of ours; a name that stands twice is one too many."""
+    ours = [each for each in families if each.name.startswith(prefix)]
+    names = [each.name for each in ours]
+    assert len(names) == len(set(names)), sorted({n for n in names if names.count(n) > 1})
+    return [row(each) for each in ours]
 
 
 def written(prefix: str) -> list[str]:

@@ -66,11 +66,6 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
         "1 while the spool's disk fails and reports are refused.",
         lambda r: r.owed.is_failing,
     ),
-    (
-        "spool_disk_failing",
-        "1 while the spool's disk fails: reports stay with their devices.",
-        lambda r: r.owed.is_failing,
-    ),
     ("console_up", "1 while the console answers the feed.", lambda r: r.console.connected),
     (
         "feed_age_seconds",
