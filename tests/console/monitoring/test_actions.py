@@ -7,7 +7,7 @@ from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.sightings import do_apply_sightings
 from bedside.console.monitoring.actions import do_mute, do_set_rule, do_watch_silence
-from bedside.console.monitoring.models import Alarm
+from bedside.console.monitoring.models import Alarm, Mute, SilenceRule
 from bedside.console.monitoring.queries import check_may_watch
 from bedside.console.notices.models import Notice
 from bedside.console.notices.sealing import seal_secret
@@ -15,6 +15,7 @@ from bedside.console.relays.models import DevicePresence, Relay
 from bedside.console.sites.models import SiteContact, SiteHook
 from bedside.protocol.batch import Absent
 from bedside.vocabulary import AlarmScope, DeviceId
+from tests.console.pages.reader import Reader
 from tests.console.relays.world import seen
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, person
 
@@ -192,3 +193,46 @@ def test_the_api_shows_and_changes_what_the_page_does():
     assert len(api.get("/alarms", state="open").json()["items"]) == 1
     assert api.post(f"/alarm-rules/{rule_id}/remove", {}).status_code == 204
     assert api.get("/alarm-rules").json()["items"] == []
+
+
+def test_the_device_s_page_says_that_it_is_an_alarm_or_muted():
+    rule()
+    fall_silent(DEVICE)
+    watch()
+    said = Reader("Marie", "fr").text(f"/devices/{DEVICE}/")
+    assert "Alarme : cet appareil est silencieux" in said
+    until_ms = now_ms() + 60 * MINUTE
+    do_mute(
+        AlarmScope.SITE,
+        "notre-dame",
+        reason="Travaux",
+        until_ms=until_ms,
+        acting_user=person("Alex"),
+    )
+    watch()
+    said = Reader("Marie", "fr").text(f"/devices/{DEVICE}/")
+    assert "Alarme : cet appareil est silencieux" not in said
+    assert "Travaux" in said
+
+
+def test_a_page_sets_a_rule_and_a_mute_and_takes_them_back():
+    julie = Reader("Julie")
+    rule_form = {"rule": "1", "rule-scope": "device", "rule-target": DEVICE, "rule-minutes": "5"}
+    assert julie.post("/alarms/", **rule_form).status_code == 302
+    assert julie.post("/alarms/", **{**rule_form, "rule-target": FOREIGN}).status_code == 400
+    mute_form = {
+        "mute": "1",
+        "mute-scope": "site",
+        "mute-target": "notre-dame",
+        "mute-reason": "Travaux",
+        "mute-hours": "2",
+    }
+    assert julie.post("/alarms/", **mute_form).status_code == 302
+    said = julie.text("/alarms/")
+    assert "Travaux" in said
+    assert DEVICE in said
+    (set_rule,), (mute,) = SilenceRule.objects.all(), Mute.objects.all()
+    assert julie.post(f"/alarms/rules/{set_rule.pk}/remove/").status_code == 302
+    assert julie.post(f"/alarms/mutes/{mute.pk}/end/").status_code == 302
+    said = julie.text("/alarms/")
+    assert "Travaux" not in said

@@ -28,8 +28,9 @@ _WEEK_MINUTES = 7 * 24 * 60
 
 
 class AlarmsQuery(PageQuery):
-    """What is looked for."""
+    """What is looked for: alarms that last or are over, of one device, site or relay."""
 
+    target: str = Field("", max_length=64)
     state: str = Field("", pattern="^(open|cleared)?$")
 
 
@@ -113,9 +114,10 @@ def list_alarms(request: HttpRequest, query: Query[AlarmsQuery]) -> dict[str, An
     user = caller(request)
     check_permission(user, Permission.MONITORING_ALARM_READ)
     is_open = {"open": True, "cleared": False}.get(query.state)
-    page = page_after(
-        find_alarms(user, is_open=is_open), query.cursor, limit=query.limit, newest_first=True
-    )
+    found = find_alarms(user, is_open=is_open)
+    if query.target:
+        found = found.filter(target=query.target)
+    page = page_after(found, query.cursor, limit=query.limit, newest_first=True)
     return {"items": [_alarm(row) for row in page.rows], "next": page.next}
 
 

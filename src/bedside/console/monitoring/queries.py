@@ -23,6 +23,7 @@ __all__ = [
     "find_alarms",
     "visible_mutes",
     "visible_rules",
+    "watched",
 ]
 
 _AT_ONCE = 1_000
@@ -37,6 +38,15 @@ def find_alarms(user: User, *, is_open: bool | None = None) -> QuerySet[Alarm]:
     if user.site:
         alarms = alarms.filter(site=user.site)
     return alarms if is_open is None else alarms.filter(cleared_ms__isnull=is_open)
+
+
+def watched(device: Device, *, now: int) -> tuple[Alarm | None, Mute | None]:
+    """Return the alarm that lasts for a device or its site, and the mute that holds for it."""
+    about = Q(scope=AlarmScope.DEVICE, target=device.pk) | Q(
+        scope=AlarmScope.SITE, target=device.site_id
+    )
+    alarm = Alarm.objects.filter(about, cleared_ms=None).order_by("scope").first()
+    return alarm, Mute.objects.filter(about, until_ms__gt=now).order_by("-until_ms").first()
 
 
 def visible_rules(user: User) -> QuerySet[SilenceRule]:

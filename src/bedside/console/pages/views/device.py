@@ -14,6 +14,7 @@ from bedside.console.devices.queries import access_device, pin_of
 from bedside.console.enrolment.queries import identity, offered
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.queries import device_witness
+from bedside.console.monitoring.queries import watched
 from bedside.console.pages.views.people import for_people, stream
 from bedside.console.pages.words import ACTIVITIES, LOCK_SCOPES
 from bedside.console.relays.queries import presence
@@ -38,7 +39,10 @@ def device(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     known = identity(found.pk)
     sessions = list(find_sessions(user, device=found.pk).order_by("-id")[:_RECENT])
     moment = now_ms()
+    alarm, mute = watched(found, now=moment)
     context = {
+        "alarm": alarm,
+        "mute": mute,
         "device": found,
         "zone": found.site.timezone,
         "seen": seen,
