@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bedside.protocol.poll import parse_refusal
 from bedside.protocol.tunnel import proof, tunnel_request
 from bedside.testing.attacks import (
     SMUGGLED,
@@ -108,6 +109,8 @@ async def test_whoever_asks_for_new_keys_without_end_is_cut_off(tmp_path, tunnel
             await asyncio.sleep(0.05)
         await attack
         assert world.relay.door.counts["new_keys"] == 1
+        answer = await (await world.device(DEVICE)).response()
+        assert (answer.status, parse_refusal(answer.body).gate) == (429, Gate.LIMIT)
 
 
 @pytest.mark.parametrize("size", [60_000, 150_000, 1_000_000])

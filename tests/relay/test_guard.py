@@ -98,3 +98,15 @@ def test_what_is_open_closes_when_its_device_is_refused_or_its_certificate_has_r
     assert door.guard.to_close([mine, theirs]) == [theirs]
     door.now = 2_000
     assert door.guard.to_close([mine, theirs]) == [mine, theirs]
+
+
+def test_a_name_that_is_barred_is_refused_for_its_time_and_no_other_is():
+    door = Door()
+    other = Peer(CertificateName(CertificateKind.DEVICE, "CI-20418"), "b2", expires_ms=3_000)
+    door.guard.bar(Connection(), 500)
+    assert door.guard.gate(SERVED) is Gate.LIMIT
+    assert door.guard.gate(other) is None
+    assert [event.gate for event in door.told] == [Gate.LIMIT]
+    door.now += 500
+    assert door.guard.gate(SERVED) is None
+    door.guard.bar(Connection(None), 500)

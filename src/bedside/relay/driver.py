@@ -23,6 +23,7 @@ from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
 from bedside.relay.link import RECORD_BYTES, Link
+from bedside.relay.read_watch import Reader, ReadWatch
 from bedside.relay.roles import Peer, Timed, Tls
 from bedside.relay.siblings import Siblings
 from bedside.relay.sockets import READ, Sockets
@@ -114,6 +115,7 @@ class Door:
         welcome: Callable[[Link], None],
         gone: Callable[[Link], None],
         refusal: Callable[[str, OSError], None],
+        abuse: Callable[[Link], None],
         siblings: Siblings | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -128,6 +130,10 @@ class Door:
         self._limits = limits
         self._siblings = siblings
         self._welcome, self._gone, self._refusal = welcome, gone, refusal
+        self._abuse = abuse
+        self.reads = 0
+        self.reading: Link | None = None
+        self._watch = ReadWatch(self, self._was_cut)
         self._newcomers: set[_Newcomer] = set()
         self._turns: Turns[_Newcomer] = Turns(
             limits.handshakes, limits.waiting, limits.handshakes_per_source
@@ -188,6 +194,7 @@ class Door:
         """
         if self._siblings is not None:
             self._siblings.open(self.sockets, self._take)
+        self._watch.start()
         self._every_tick = list(every_tick)
         self._accept_again()
         self._tick()
@@ -203,6 +210,7 @@ class Door:
 
     def close(self) -> None:
         """Close everything now."""
+        self._watch.stop()
         self.close_listeners()
         if self._ticking:
             self._ticking.cancel()
@@ -431,6 +439,16 @@ class Door:
         timed_out = isinstance(error, TimeoutError)
         self.counts["handshake_timeout" if timed_out else "handshake_failed"] += 1
         self._refusal(link.address, error)
+
+    def endless(self, link: Link) -> None:
+        """A peer sends on and on, and not a byte for anybody."""
+        self.counts["new_keys"] += 1
+        self._abuse(link)
+
+    def _was_cut(self, link: Reader) -> None:
+        assert isinstance(link, Link)
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self.endless, link)
 
     def closed(self, link: Link) -> None:
         """A link is gone."""

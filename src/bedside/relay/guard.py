@@ -33,6 +33,7 @@ class Guard:
         self._tell = tell
         self._connections: Counter[CertificateName] = Counter()
         self._told: dict[tuple[str, Gate], int] = {}
+        self._barred: dict[CertificateName, int] = {}
         self.revoked: set[str] = set()
         self.counts: Counter[str] = Counter()
 
@@ -59,11 +60,22 @@ class Guard:
         if peer.name is None or peer.name.kind not in _SERVED or peer.expires_ms <= self._clock():
             return Gate.CERTIFICATE
         # A device that is refused is told why; that its certificates were revoked with it says less.
+        if self._barred.get(peer.name, 0) > self._clock():
+            return Gate.LIMIT
         device = peer.name.kind is CertificateKind.DEVICE
         gate = self._refused(DeviceId(peer.name.id)) if device else None
         if gate is None and peer.serial in self.revoked:
             return Gate.REVOKED_CERTIFICATE
         return gate
+
+    def bar(self, link: Link, for_ms: int) -> None:
+        """Serve nobody of this link's name for so long, and tell the console why."""
+        if link.peer is None or link.peer.name is None:
+            return
+        now = self._clock()
+        self._barred = {name: until for name, until in self._barred.items() if until > now}
+        self._barred[link.peer.name] = now + for_ms
+        self.note(link, Gate.LIMIT)
 
     def to_close(self, links: Iterable[Link]) -> list[Link]:
         """The open connections that are refused by now."""

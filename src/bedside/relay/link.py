@@ -270,6 +270,9 @@ class Link:
     def _read(self) -> None:
         """Read within one turn's share. OpenSSL holds no record back: what is left wakes the loop."""
         pours = self.handler.pours()
+        owner = self._owner
+        owner.reads += 1
+        owner.reading = self
         try:
             if pours is None:
                 ended = self._read_for_handler()
@@ -280,6 +283,8 @@ class Link:
             return
         except OSError:
             ended = True
+        finally:
+            owner.reading = None
         if ended and self._state is _State.OPEN:
             self._break()
 
@@ -348,8 +353,13 @@ class Link:
         """
         if bytes_taken(self._tls) - self._explained <= _UNEXPLAINED_BYTES:
             return False
-        self._owner.counts["new_keys"] += 1
+        self._owner.endless(self)
         return True
+
+    def cut(self) -> None:
+        """Shut the socket, from another thread: a read of it that goes on comes to its end."""
+        with contextlib.suppress(OSError):
+            self._tls.shutdown(socket.SHUT_RDWR)
 
     def _writer(self) -> Any:
         """The quickest call that takes one record, or what it can of it."""

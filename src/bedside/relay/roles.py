@@ -120,6 +120,9 @@ class Owner(Protocol):
     arrivals: Sockets
     """For handshakes, which take long: a few, then whoever is served has its turn."""
     timers: Wheel[Timed]
+    reads: int
+    reading: "Link | None"
+    """What is read now, for whoever watches (`read_watch`)."""
     counts: Counter[str]
     """What was refused, cut off or served, by a word for each."""
     record: memoryview
@@ -133,6 +136,9 @@ class Owner(Protocol):
 
     def refused(self, link: "Link", error: OSError) -> None:
         """The handshake failed; `closed` follows."""
+
+    def endless(self, link: "Link") -> None:
+        """A peer sends on and on, and not a byte for anybody."""
 
     def closed(self, link: "Link") -> None:
         """The socket is closed; last call."""

@@ -85,6 +85,7 @@ class Relay:
             welcome=self._welcome,
             gone=self.guard.left,
             refusal=self._refused_handshake,
+            abuse=self._bar,
             siblings=_siblings(config),
         )
         self.tunnels = self._make_tunnels()
@@ -177,6 +178,15 @@ class Relay:
         for device in self.polls.all_refused() - refused:
             self.polls.restore(device)
         self.guard.revoked.clear()
+
+    def _bar(self, abuser: Link) -> None:
+        """Close whatever the abuser has, and let nobody of its name in for a while."""
+        self.guard.bar(abuser, self.config.limits.refused_retry_ms)
+        name = abuser.peer.name if abuser.peer else None
+        same = [each for each in self.door.links if each.peer and each.peer.name == name]
+        for link in same:
+            if link is not abuser and name is not None:
+                self._close_refused(link)
 
     def _close_refused(self, link: Link) -> None:
         gate = self.guard.gate(link.peer) if link.peer else None

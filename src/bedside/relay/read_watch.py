@@ -1,0 +1,67 @@
+"""Ends a read that does not end: the one thing that the event loop cannot bound by itself.
+
+OpenSSL reads on for as long as a peer sends requests for new keys and not a byte for anybody, and
+Python cannot tell it to stop in between. Ten times a second a thread looks whether the loop is still
+in the same read and has used the CPU in it all the while; then it shuts the socket, and the read ends.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["ReadWatch", "Reader", "Reading"]
+
+_LOOK_S = 0.1
+_BUSY_S = 0.05
+
+
+class Reader(Protocol):
+    """A link, as this thread sees it."""
+
+    def cut(self) -> None:
+        """Shut the socket from another thread."""
+
+
+class Reading(Protocol):
+    """Where the loop says what it reads."""
+
+    @property
+    def reads(self) -> int:
+        """How many reads have begun."""
+
+    @property
+    def reading(self) -> Reader | None:
+        """What is read now."""
+
+
+class ReadWatch:
+    """Watches the reads of the thread that makes it; `tell` is called with each link that was cut."""
+
+    def __init__(self, loop: Reading, tell: Callable[[Reader], None]) -> None:
+        self._loop = loop
+        self._tell = tell
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reads", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        seen, used = 0, 0.0
+        while not self._stopping.wait(_LOOK_S):
+            reads, link, now = self._loop.reads, self._loop.reading, self._used()
+            if link is not None and reads == seen and now - used > _BUSY_S:
+                link.cut()
+                self._tell(link)
+            seen, used = reads, now
+
+    def _used(self) -> float:
+        """CPU seconds of the loop's thread: a machine that stood still has used none."""
+        return time.clock_gettime(self._clock)

@@ -1,0 +1,70 @@
+"""Reads that do not end are ended by another thread; whatever else is slow is left alone."""
+
+import contextlib
+import time
+
+from bedside.relay.read_watch import ReadWatch
+
+
+class Link:
+    def __init__(self):
+        self.is_cut = False
+
+    def cut(self):
+        self.is_cut = True
+
+
+class Loop:
+    reads = 0
+    reading = None
+
+
+@contextlib.contextmanager
+def watched():
+    loop, told = Loop(), []
+    watch = ReadWatch(loop, told.append)
+    watch.start()
+    try:
+        yield loop, told
+    finally:
+        watch.stop()
+
+
+def busy(link, seconds, each=lambda: None):
+    """Use the CPU until the link is cut, or for so long."""
+    end = time.thread_time() + seconds
+    while not link.is_cut and time.thread_time() < end:
+        each()
+
+
+def test_a_read_that_goes_on_and_on_is_cut_and_told():
+    link = Link()
+    with watched() as (loop, told):
+        loop.reads, loop.reading = 1, link
+        busy(link, 10)
+        assert link.is_cut
+        loop.reading = None
+        time.sleep(0.3)
+        assert told == [link]
+
+
+def test_many_reads_of_one_link_are_not_one():
+    link = Link()
+    with watched() as (loop, told):
+        loop.reading = link
+
+        def again():
+            loop.reads += 1
+
+        busy(link, 0.5, again)
+        assert not link.is_cut
+        assert told == []
+
+
+def test_a_read_that_stands_still_costs_nobody_anything():
+    link = Link()
+    with watched() as (loop, told):
+        loop.reads, loop.reading = 1, link
+        time.sleep(0.4)
+        assert not link.is_cut
+        assert told == []
