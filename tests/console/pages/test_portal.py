@@ -10,11 +10,17 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import DeviceMessage
 from bedside.console.service_sessions.actions import question_of
 from bedside.console.service_sessions.models import ServiceSession
-from bedside.console.sites.models import AppliedPolicy, BreakGlass, SitePolicyVersion, SiteWindow
+from bedside.console.sites.models import (
+    AppliedPolicy,
+    BreakGlass,
+    SiteKey,
+    SitePolicyVersion,
+    SiteWindow,
+)
 from bedside.pki.fingerprints import fingerprint_words
 from bedside.pki.signing import load_public_key
 from bedside.vocabulary import SiteAction, SiteRule
-from tests.console.pages.reader import Reader, ask, words
+from tests.console.pages.reader import Reader, ask, confirm, words
 from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import live
 from tests.console.sites.kit import SiteHand
@@ -184,6 +190,36 @@ def test_a_new_key_is_taken_with_its_hand_over_and_the_next_policy_is_published(
     said = julie.text(path)
     assert "Policy 2" in said
     assert "The key has changed since the last policy" not in said
+
+
+def test_keys_policies_and_broken_glass_ask_who_one_is_unless_that_was_said_just_now(hand):
+    julie, path = Reader("Julie"), "/sites/notre-dame/policy/"
+    glass = f"/devices/{DEVICE}/break-glass/"
+    confirm(julie.client, "Julie", at=0)
+    said = julie.text(path)
+    assert "confirm first who you are" in said
+    assert "Register a key" not in said
+    before = SiteHand()
+    file = SimpleUploadedFile("policy.signed", hand.sign(hand.policy()))
+    for address, fields in (
+        (path, {"public_key": before.public_key}),
+        (path, {"publish": "1", "policy": file}),
+        (glass, {"reason": "Patient waits", "minutes": "30"}),
+    ):
+        asked = julie.post(address, **fields)
+        assert asked.status_code == 302, address
+        assert "reauthenticate" in asked.headers["Location"]
+    assert "reauthenticate" in julie.get(glass).headers["Location"]
+    assert SiteKey.objects.get().public_key == hand.public_key
+    assert not SitePolicyVersion.objects.exists()
+    assert not BreakGlass.objects.exists()
+    confirm(julie.client, "Julie")
+    assert "Register a key" in julie.text(path)
+    assert julie.post(glass, reason="Patient waits", minutes="30").status_code == 302
+    assert BreakGlass.objects.exists()
+    marie = Reader("Marie")
+    confirm(marie.client, "Marie", at=0)
+    assert "confirm first who you are" not in marie.text(path)
 
 
 def test_a_device_that_applies_another_policy_is_named_on_the_portal(hand):

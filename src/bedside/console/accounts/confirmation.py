@@ -18,7 +18,7 @@ from bedside.console.accounts.queries import check_permission
 from bedside.console.accounts.second_factor import has_passkey, must_use_passkey
 from bedside.vocabulary import Permission
 
-__all__ = ["ask_to_confirm", "confirmed_recently", "must_confirm"]
+__all__ = ["ask_to_confirm", "confirmed_recently", "must_confirm", "way_to_confirm"]
 
 _P = ParamSpec("_P")
 _View = Callable[Concatenate[HttpRequest, _P], HttpResponseBase]
@@ -38,14 +38,22 @@ def confirmed_recently(request: HttpRequest, user: User) -> bool:
     )
 
 
+def way_to_confirm(user: User, *, back: str) -> str:
+    """Return the address of the page that asks who a person is, and leads to `back` from there."""
+    way = "mfa_reauthenticate_webauthn" if has_passkey(user) else "account_reauthenticate"
+    return f"{reverse(way)}?{urlencode({'next': back})}"
+
+
 def ask_to_confirm(user: User, *, back: str) -> HttpResponseRedirect:
     """Send a person to the page that asks who they are, and to `back` from there."""
-    way = "mfa_reauthenticate_webauthn" if has_passkey(user) else "account_reauthenticate"
-    return redirect(f"{reverse(way)}?{urlencode({'next': back})}")
+    return redirect(way_to_confirm(user, back=back))
 
 
 def must_confirm(
-    permission: Permission | None = None, *, to_read: Permission | None = None
+    permission: Permission | None = None,
+    *,
+    to_read: Permission | None = None,
+    acts_only: bool = False,
 ) -> Callable[[_View[_P]], _View[_P]]:
     """Send whoever has not confirmed lately to do so, and back to the page then.
 
@@ -56,6 +64,7 @@ def must_confirm(
         permission: what the page asks for, so that whoever may not do it is refused, and not asked
             who they are first; None where anybody signed in may. The page's own check stays.
         to_read: what looking at the page asks for, where that is less.
+        acts_only: looking at the page asks nobody: it shows its forms to whoever has confirmed.
     """
 
     def confirming(view: _View[_P]) -> _View[_P]:
@@ -67,7 +76,8 @@ def must_confirm(
             needed = permission if request.method == "POST" else (to_read or permission)
             if needed is not None:
                 check_permission(user, needed)
-            if confirmed_recently(request, user):
+            looking = acts_only and request.method != "POST"
+            if looking or confirmed_recently(request, user):
                 return view(request, *args, **kwargs)
             return ask_to_confirm(user, back=request.get_full_path())
 
