@@ -86,25 +86,33 @@ def backup(console, tmp_path_factory):
     return file
 
 
-@pytest.fixture
-def other(console, tmp_path):
-    """A console that has a configuration and nothing else."""
-    folder = tmp_path / "new"
+def empty(console, folder):
+    """Return a console that has a configuration and nothing else."""
     folder.mkdir()
     text = (console.folder / "console.toml").read_text()
     (folder / "console.toml").write_text(text.replace(str(console.folder), str(folder)))
-    other = Console(folder)
-    yield other
-    other.end()
+    return Console(folder)
+
+
+@pytest.fixture
+def other(console, tmp_path):
+    return empty(console, tmp_path / "new")
+
+
+@pytest.fixture(scope="module")
+def restored(console, backup, tmp_path_factory):
+    """A console that was brought back, and what was said."""
+    restored = empty(console, tmp_path_factory.mktemp("restored") / "new")
+    yield restored, restored.run("restore", str(backup), text=PHRASE)
+    restored.end()
 
 
 def test_a_console_comes_back_with_its_keys_its_journal_and_its_feed_beyond_the_old_one(
-    console, backup, other
+    console, restored
 ):
+    other, said = restored
     live = console.live()
     old = live.feed("")["cursor"]
-    said = other.run("restore", str(backup), text=PHRASE)
-
     found = state(other)
     assert found["actions"][-1] == "journal:backup:restored"
     assert found["sealed"] == len(found["actions"])
@@ -120,7 +128,7 @@ def test_a_console_comes_back_with_its_keys_its_journal_and_its_feed_beyond_the_
     assert "journal:backup:made" in state(console)["actions"]
 
 
-def test_neither_a_wrong_phrase_nor_a_used_place_changes_anything(console, backup, other):
+def test_neither_a_wrong_phrase_nor_a_running_console_changes_anything(console, backup, other):
     before = state(console)
     running = refused(console, "restore", str(backup), "--replace", text=PHRASE)
     assert "stop web, live and worker" in running
@@ -133,11 +141,15 @@ def test_neither_a_wrong_phrase_nor_a_used_place_changes_anything(console, backu
     )
     assert {path.name for path in (other.folder / "data").iterdir()} == {"secret.key"}
 
-    other.run("restore", str(backup), text=PHRASE)
+
+def test_what_is_there_already_is_moved_aside_or_the_reason_to_refuse(backup, restored):
+    other, _ = restored
+    other.end()
     assert "--replace" in refused(other, "restore", str(backup), text=PHRASE)
     said = other.run("restore", str(backup), "--replace", text=PHRASE)
     assert "before-restore-" in said
-    assert "journal:backup:restored" in state(other)["actions"][-1]
+    assert state(other)["actions"][-1] == "journal:backup:restored"
+    assert list(other.folder.glob("data/before-restore-*/console.sqlite3"))
 
 
 def test_a_damaged_backup_changes_nothing(backup, other, tmp_path):

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.console.live.processes import Console, Live, within
-from tests.console.live.test_process import REFUSE
+from tests.console.live.test_process import PRESENCE, REFUSE
 from tests.console.live.test_worker import WRITER
 from tests.postgresql import Cluster
 
@@ -122,6 +122,17 @@ def test_who_is_silent_loses_the_turn(hosts):
         """
     )
     assert said == "passed on\n"
+
+
+def test_a_batch_that_a_killed_host_took_is_not_taken_twice_by_the_next(hosts):
+    first, second = hosts.a.live(), hosts.b.live()
+    event = {**PRESENCE, "device": "CI-77", "at_ms": 1}
+    batch = {"v": 1, "relay": "a", "boot": "7" * 32, "first": 1, "sequence": 1, "events": [event]}
+    assert first.ask("POST", "/relay/batch", body=batch)[0] == 200
+    first.process.send_signal(signal.SIGKILL)
+    assert second.ask("POST", "/relay/batch", body=batch) == (200, {"v": 1, "sequence": 1})
+    told = "SELECT count(*) FROM journal_journalrow WHERE device = 'CI-77'"
+    assert hosts.ask(told) == [(1,)]
 
 
 def test_one_worker_seals_the_other_follows_and_takes_over_when_it_is_killed(hosts):

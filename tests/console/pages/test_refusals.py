@@ -1,6 +1,7 @@
 """Refusals are pages in both languages, and say which requirement refused and what to do next."""
 
 import pytest
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.utils import translation
 
@@ -125,3 +126,18 @@ def test_a_stored_script_is_text(fleet):
         shown = Reader("Marie").get(path).content.decode()
         assert script not in shown
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/", "text/html"), ("/api/v1/devices", "application/problem+json")]
+)
+def test_a_database_that_is_away_is_said_and_is_no_fault(rf, path, kind):
+    for error, status in ((OperationalError("gone"), 503), (ValueError("ours"), 500)):
+        try:
+            raise error
+        except type(error):
+            answer = failed(rf.get(path))
+        assert answer.status_code == status
+        assert ("Retry-After" in answer) == (status == 503)
+        if status == 503:
+            assert answer["Content-Type"].startswith(kind)

@@ -45,18 +45,21 @@ class Bell(threading.Thread):
         """Listen; a server that is away is tried again."""
         import psycopg
 
-        pause = _AGAIN_S
+        pause, said = _AGAIN_S, False
         while not self._over.is_set():
             try:
                 self._listen()
             except psycopg.Error as error:
-                if self._listens.is_set() or pause == _AGAIN_S:
+                if self._listens.is_set():
+                    pause, said = _AGAIN_S, False
+                    self._listens.clear()
+                if not said:
                     words = "the database's bell is not heard, it is looked at more often: %s"
-                    said = " ".join(str(error).split())
-                    _log.warning(words, said, extra=told("bell_lost"))
-                pause = _AGAIN_S if self._listens.is_set() else min(pause * 2, _AGAIN_MOST_S)
-                self._listens.clear()
+                    why = " ".join(str(error).split())
+                    _log.warning(words, why, extra=told("bell_lost"))
+                    said = True
                 self._over.wait(pause)
+                pause = min(pause * 2, _AGAIN_MOST_S)
 
     def stop(self) -> None:
         """Stop with the next heartbeat; nobody waits for that."""

@@ -48,7 +48,9 @@ class Turn:
         except psycopg.Error:
             self.close()
         if had != self._held:
-            words = "this worker does what is done once" if self._held else "another worker may"
+            words = (
+                "this worker does what is done once" if self._held else "this worker lost its turn"
+            )
             _log.info(words, extra=told("turn_taken" if self._held else "turn_lost"))
         return self._held
 

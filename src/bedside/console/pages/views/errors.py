@@ -1,7 +1,9 @@
 """Refusals are pages too: what refused, which fact, and what to do next."""
 
+import sys
 from collections.abc import Callable
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -25,7 +27,14 @@ __all__ = [
 
 _WRONG_METHOD = 405
 _RIGHTS = frozenset(each.value for each in PERMISSIONS)
-_CODES = {400: "malformed", 403: "forbidden", 404: "not_found", 429: "too_many", 500: "failed"}
+_CODES = {
+    400: "malformed",
+    403: "forbidden",
+    404: "not_found",
+    429: "too_many",
+    500: "failed",
+    503: "away",
+}
 
 
 def refused(
@@ -107,9 +116,18 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500: our fault; the page needs neither the database nor who is asking."""
-    context = {"request_id": getattr(request, "request_id", ""), "bare": True}
-    return HttpResponse(render_to_string("pages/failed.html", context), status=500)
+    """500: our fault; 503: the database is away. The page needs neither it nor who is asking."""
+    away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    if away and request.path.startswith("/api/"):
+        title = _("The console's database is away; try again in a moment")
+        response = problem(request, ProblemError(503, _CODES[503], title))
+    else:
+        context = {"request_id": getattr(request, "request_id", ""), "bare": True, "away": away}
+        text = render_to_string("pages/failed.html", context)
+        response = HttpResponse(text, status=503 if away else 500)
+    if away:
+        response.headers["Retry-After"] = "5"
+    return response
 
 
 def say_wrong_method(
