@@ -48,7 +48,7 @@ from bedside.specialist.store import (
 from bedside.specialist.waiting import AT_THE_SITE, News, session_over, wait_until_open
 from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionId, SessionState
 
-__all__ = ["main"]
+__all__ = ["Files", "main"]
 
 
 class Files(StrEnum):
