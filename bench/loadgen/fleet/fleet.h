@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum { RECORD = 16 * 1024, ORDER_BYTES = 1024, ID = 26 };
-enum { LOST_MS = 30000, RETRY_US = 2000000 }; /* what a relay dictates that says nothing (13.10) */
+enum { LOST_MS = 30000, RETRY_US = 2000000, RETRY_MOST_US = 120000000 }; /* what a relay dictates that says nothing (13.10) */
 
 /* ---- loop.c ---- */
 
@@ -94,7 +94,7 @@ typedef struct device {
     identity self;
     enum { AWAY, SHAKING, GREETING, WAITING } state;
     enum stance stance;
-    int fails, packet, is_busy;
+    int fails, packet, is_busy, told_later;
     int lost_ms; /* over which the relay wants its devices to leave; 0 as long as it has not answered */
     uint64_t leave_by; /* the end of that span, once the relay is lost */
     unsigned sequence;

@@ -11,7 +11,7 @@ Rules held here:
 4. When a whole round over all relays failed, the next round waits: full jitter over a doubling
    range, so that a fleet does not return in one moment (N9).
 5. A relay that is there and has no turn for a newcomer is asked again at a moment of the span, and
-   the next one when that was in vain too. On the way home it is left at once for where the device
+   the next one when that was in vain too; the span doubles each time. On the way home it is left at once for where the device
    was.
 6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
@@ -34,7 +34,8 @@ from bedside.protocol.shapes import Relay
 __all__ = ["Attempt", "PollPlan", "merge"]
 
 _RETRY_LIMIT_MS = 60 * 60_000
-_BUSY_TRIES = 1
+_BUSY_TRIES = 2
+"""So often a relay without a turn is asked before the next one is."""
 _LOSSES = 5
 """A relay that takes so many polls in turn and answers none is left, though it is there."""
 
@@ -169,11 +170,12 @@ class PollPlan:
             self._at_ms = now_ms
             self._next_relay(now_ms)
             return
-        if self._busy > _BUSY_TRIES:
-            self._busy = 0
+        if self._busy % _BUSY_TRIES == 0:
             self._next_relay(now_ms)
-        reach = self._spans.retry_ms if at_once else self._spans.lost_ms
-        self._at_ms = now_ms + int(self._random() * reach)
+        spans = self._spans
+        reach = (spans.retry_ms if at_once else spans.lost_ms) * 2 ** min(self._busy - 1, 16)
+        most = max(spans.lost_ms, spans.retry_most_ms)
+        self._at_ms = now_ms + int(self._random() * min(reach, most))
 
     def turned_away(self, now_ms: int, retry_in_ms: int) -> None:
         """Record that this relay answered with a refusal: the next relay, not sooner than it says."""
