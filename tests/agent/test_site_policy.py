@@ -133,6 +133,9 @@ async def test_an_approval_holds_for_its_order_its_person_and_once(tmp_path):
         }  # fmt: skip
         for name, (order, gate) in spoiled.items():
             assert await refusal(play, order) == gate, name
+            entry = await play.wait_for_entry("order:document:refused", session=order.session)
+            told = "approval_of_another_order" in entry["detail"]
+            assert told == (name in ("replayed", "changed after", "stretched after")), name
 
         await site.rules(rule=ASK_SITE, two_approvers=tuple(sorted(SiteAction)))
         assert await refusal(play, site.approved(site.julie, site.julie)) == "site_approval"

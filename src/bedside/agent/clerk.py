@@ -233,7 +233,8 @@ class Clerk:
         seen = self._seen.knows(order.session) or self._ledger.knows(order.session)
         verdict, site = await self._gates(order, seen=seen, asked_again=False)
         if not verdict.allowed:
-            self._refuse_order(order, verdict, seen=seen)
+            misapplied = verdict.gate is Gate.APPROVAL_SIGNATURE and bool(site.misapplied)
+            self._refuse_order(order, verdict, seen=seen, misapplied=misapplied)
             return
         # In this order: killed between the two, the journal still knows the order, and ends it.
         self._write_order(order, JournalAction.ORDER_DOCUMENT_RECEIVED, None)
@@ -294,10 +295,13 @@ class Clerk:
         )
         return check_order(order, facts, now_ms), site
 
-    def _refuse_order(self, order: SessionOrder, verdict: Verdict, *, seen: bool) -> None:
+    def _refuse_order(
+        self, order: SessionOrder, verdict: Verdict, *, seen: bool, misapplied: bool
+    ) -> None:
         try:
             owed = self._owes_ending(order.session, seen=seen)
-            self._write_order(order, JournalAction.ORDER_DOCUMENT_REFUSED, verdict.gate)
+            refused = JournalAction.ORDER_DOCUMENT_REFUSED
+            self._write_order(order, refused, verdict.gate, misapplied=misapplied)
             if owed:
                 self._seen.remember(order.session, _last_ms(order))
                 self._ledger.write_ending(
@@ -318,7 +322,14 @@ class Clerk:
         ended = self._ledger.has_ended(session)
         return not seen if ended is None else not ended
 
-    def _write_order(self, order: SessionOrder, action: JournalAction, gate: Gate | None) -> None:
+    def _write_order(
+        self,
+        order: SessionOrder,
+        action: JournalAction,
+        gate: Gate | None,
+        *,
+        misapplied: bool = False,
+    ) -> None:
         person = order.person
         self._ledger.write(
             action,
@@ -342,6 +353,7 @@ class Clerk:
                 "site_policy": order.site_policy,
                 "checkpoint": order.checkpoint,
                 **({"joins": order.joins} if order.joins else {}),
+                **({"approval_of_another_order": True} if misapplied else {}),
             },
         )
 

@@ -14,6 +14,7 @@ from bedside.vocabulary import FieldClass
 __all__ = ["DETAIL_CLASSES", "FIELD_CLASSES", "class_of", "view"]
 
 _PUBLIC = [
+    "approval_of_another_order",
     "accepted_ms",
     "access",
     "acknowledged_head",

@@ -32,7 +32,10 @@ GATES: dict[Gate, str] = {
     Gate.CHANGE_TICKET: N_("The site's policy asks for a change ticket."),
     Gate.SITE_APPROVAL: N_("The site did not approve this."),
     Gate.SITE_SILENCE: N_("Nobody at the site approved in time."),
-    Gate.APPROVAL_SIGNATURE: N_("The site's approval is not by a key that the site enrolled here."),
+    Gate.APPROVAL_SIGNATURE: N_(
+        "The site's approval does not hold: it is for another order, or not by a key that the site "
+        "enrolled here."
+    ),
     Gate.SITE_POLICY_SIGNATURE: N_("The site's policy is not signed by the site's key."),
     Gate.SITE_POLICY_OLD: N_("The site's policy is older than the one that applies."),
     Gate.ORDER_MALFORMED: N_("The order cannot be read."),

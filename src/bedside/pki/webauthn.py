@@ -24,7 +24,7 @@ from bedside.protocol.codec import parse_json
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.site import Approval, Approver
 
-__all__ = ["check_approval", "from_base64url", "to_base64url"]
+__all__ = ["approved_digest", "check_approval", "from_base64url", "to_base64url"]
 
 _MAX_CLIENT_DATA = 2048
 _HASH = 32
@@ -47,6 +47,15 @@ def check_approval(approval: Approval, approver: Approver, digest: bytes) -> Non
         key.verify(approval.signature, signed, ECDSA(SHA256()))  # 12.6
     except InvalidSignature:
         raise SignatureError("signature") from None
+
+
+def approved_digest(approval: Approval) -> bytes | None:
+    """Return the digest that an approval says it is for, checked or not; None for no such thing."""
+    try:
+        told = parse_json(approval.client_data, limit=_MAX_CLIENT_DATA)
+        return from_base64url(str(told.get("challenge", "")))
+    except (ProtocolError, ValueError):
+        return None
 
 
 def to_base64url(data: bytes) -> str:

@@ -209,9 +209,14 @@ def test_who_approved_is_who_verifiably_did(device):
     assert both.unverified == 0
     other = approved(asked(case="C-1"), JULIE).approvals
     mixed = device.book.facts(replace(order, approvals=other))
-    assert (mixed.approvers, mixed.unverified) == ((), 1)
+    assert (mixed.approvers, mixed.unverified, mixed.misapplied) == ((), 1, 1)
     strange = device.book.facts(approved(order, STRANGER, JULIE))
     assert ([each.id for each in strange.approvers], strange.unverified) == (["p9"], 1)
+    assert strange.misapplied == 0
+    # What says that it is for another order, and no enrolled key gave, is a forgery.
+    forged = replace(other[0], signature=b"\x30\x06\x02\x01\x01\x02\x01\x01")
+    faked = device.book.facts(replace(order, approvals=(forged,)))
+    assert (faked.unverified, faked.misapplied) == (1, 0)
 
 
 def test_where_no_key_is_trusted_nobody_approved(device):

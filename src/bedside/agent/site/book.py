@@ -14,7 +14,7 @@ from hashlib import sha256
 from bedside.agent.site.plan import HOUSE_DEFAULT, SiteFacts
 from bedside.agent.site.state import Floor, SiteFiles, SiteTrust
 from bedside.pki.signing import SITE_POLICY, SignatureError, key_id, load_public_key, open_envelope
-from bedside.pki.webauthn import check_approval
+from bedside.pki.webauthn import approved_digest, check_approval
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.orders import MAX_DOCUMENT, SessionOrder
 from bedside.protocol.site import Approval, Approver, SitePolicy
@@ -75,7 +75,12 @@ class SiteBook:
         digest = order.approval_digest
         found = [_approver(site.policy, approval, digest) for approval in order.approvals]
         approvers = tuple(approver for approver in found if approver is not None)
-        return replace(site, approvers=approvers, unverified=len(found) - len(approvers))
+        return replace(
+            site,
+            approvers=approvers,
+            unverified=len(found) - len(approvers),
+            misapplied=sum(_is_misapplied(site.policy, each, digest) for each in order.approvals),
+        )
 
     def adopt(self, envelope: bytes, journal: Callable[[SitePolicy], None]) -> SitePolicy | None:
         """Make `envelope` the policy that applies; return it, or None where it was that already.
@@ -159,3 +164,16 @@ def _approver(policy: SitePolicy | None, approval: Approval, digest: bytes) -> A
     except SignatureError:
         return None
     return approver
+
+
+def _is_misapplied(policy: SitePolicy | None, approval: Approval, digest: bytes) -> bool:
+    """Return whether an enrolled key gave this approval, and for something else than `digest`."""
+    approver = policy.approver(approval) if policy else None
+    given = approved_digest(approval)
+    if approver is None or given is None or given == digest:
+        return False
+    try:
+        check_approval(approval, approver, given)
+    except SignatureError:
+        return False
+    return True

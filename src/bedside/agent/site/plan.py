@@ -38,13 +38,15 @@ class SiteFacts:
 
     `policy` is the one that applies, None where the site has put no key here; `fault` is the gate
     that says why the policy does not count. `approvers` verified the order, `unverified` of its
-    approvals are by nobody enrolled or do not hold.
+    approvals are by nobody enrolled or do not hold; `misapplied` of those an enrolled key did give,
+    for another order.
     """
 
     policy: SitePolicy | None = None
     fault: Gate | None = None
     approvers: tuple[Approver, ...] = ()
     unverified: int = 0
+    misapplied: int = 0
 
     @property
     def serial(self) -> int:

@@ -10,6 +10,7 @@ from bedside.console.pages.words import ROLES
 __all__ = ["NAMES", "VALUES"]
 
 NAMES: Mapping[str, str | Promise] = {
+    "approval_of_another_order": _("the approval is for another order"),
     "accepted_ms": _("taken at"),
     "access": _("access"),
     "acknowledged_head": _("last entry that the console has"),
