@@ -97,6 +97,17 @@ async def test_what_was_owed_is_owed_after_a_restart_under_its_own_name(tmp_path
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("writing", [False, True])
+async def test_a_relay_that_stops_has_synced_what_it_owes(tmp_path, writing):
+    async with owing(tmp_path) as owed:
+        owed.add(opened(0))
+        while writing and not owed._doing:  # noqa: ASYNC110 - the moment itself, no event
+            await asyncio.sleep(0)
+    assert owed.counts["synced"] >= 1
+    assert on_disk(tmp_path) == [1]
+
+
+@pytest.mark.asyncio
 async def test_two_relays_do_not_share_a_folder(tmp_path):
     async with owing(tmp_path):
         with pytest.raises(SpoolTakenError):

@@ -214,7 +214,7 @@ class Owed:
                 return
             if self._unwritten:
                 self._soon(_GATHER_S)
-        if self.is_failing or not self._unwritten:
+        if self.is_failing or not (self._unwritten or self._sync_at):
             self._settled.set()
 
     def _succeed(self, done: Done, doing: _Doing) -> None:
