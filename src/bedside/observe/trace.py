@@ -1,7 +1,7 @@
 """Which spans make the trace of a session, and under which ids: pure.
 
 A session's trace and spans have ids that follow from the session's own id, so console, relay and
-device need tell each other nothing: whoever knows the session knows its trace (RFD 26).
+device need tell each other nothing: whoever knows the session knows its trace (RFD 28).
 """
 
 import re
