@@ -1,5 +1,6 @@
 """What a relay's process owes survives it: killed at any moment, or with no room on its disk."""
 
+import asyncio
 import contextlib
 import os
 import resource
@@ -26,7 +27,11 @@ async def world_in(folder):
         for client in world.clients:
             client.stream.abort()
             await client.stream.rest()
+        await asyncio.sleep(
+            0.1
+        )  # what a killed relay leaves half open ends in the loop's next turns
         await world.live.stop()
+        await asyncio.sleep(0.1)
 
 
 async def report(world, content):
