@@ -43,7 +43,11 @@ class Program:
     async def killed(self):
         """Kill it as a power cut of one process would."""
         self.process.kill()
-        await self.process.wait()
+        await self.over()
+
+    async def over(self):
+        """Wait until it has ended, and read what it still said: its pipe is closed then."""
+        await self.process.communicate()
 
 
 @contextlib.asynccontextmanager
@@ -59,4 +63,5 @@ async def program(world, file):
         yield running
     finally:
         if process.returncode is None:
-            await running.killed()
+            process.kill()
+        await running.over()

@@ -5,7 +5,9 @@ import asyncio
 import contextlib
 import io
 import secrets
+import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,8 +42,8 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.authority = PocketAuthority(folder)
         self.live = FakeLive(self.authority.console("live.example"), "live.example")
-        self.sockets = folder / "siblings"
-        self.sockets.mkdir(mode=0o700)
+        # A short path: a Unix socket has room for 108 bytes.
+        self.sockets = Path(tempfile.mkdtemp(prefix="b-"))
         self.relays: list[Relay] = []
         self.clients: list[Client] = []
         self.port = 0
@@ -103,11 +105,11 @@ class House:
         while self.relays:
             await self.stop(0)
         await self.live.stop()
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
 
 @contextlib.asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[House]:
-    # A short path: a Unix socket has room for 108 bytes.
     world = House(folder / secrets.token_hex(4))
     await world.live.start()
     await world.live.push(offered())
@@ -192,7 +194,7 @@ async def test_what_is_no_connection_is_closed_and_hurts_nobody(tmp_path):
 
 async def test_a_folder_that_is_not_there_stops_the_start_with_its_name(tmp_path):
     async with house(tmp_path) as at:
-        at.sockets = tmp_path / "nowhere"
+        at.sockets = at.sockets / "nowhere"
         relay = Relay(at.config(0), Log("a1", io.StringIO()))
         with pytest.raises(ConfigError, match=r"siblings\.folder"):
             relay.open()

@@ -15,7 +15,7 @@ from bedside.vocabulary import Gate, PollMode
 from tests.relay.program import configure, program
 from tests.relay.world import World, offered, poll, until
 
-# A relay that is killed leaves connections to its console half open, which the loop never closes.
+# What is cut off here in the middle leaves a transport that nobody closes; it is collected here.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 INTERVAL = poll(mode=PollMode.INTERVAL)
 
@@ -30,9 +30,7 @@ async def world_in(folder):
         for client in world.clients:
             client.stream.abort()
             await client.stream.rest()
-        await asyncio.sleep(
-            0.1
-        )  # what a killed relay leaves half open ends in the loop's next turns
+        await asyncio.sleep(0.1)
         await world.live.stop()
         gc.collect()
 

@@ -127,7 +127,9 @@ def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -
     from bedside.agent.separation import settle_users
 
     config = settle_users(config)
-    _must_be_enrolled(config)
+    # A root that lent its files to the worker may not be able to read them: the worker says it then.
+    if config.worker_user is None or os.geteuid() == config.worker_user.uid:
+        _must_be_enrolled(config)
     adopt_orphans()
     descriptor = os.memfd_create("bedside-agent-config", 0)
     os.write(descriptor, config.to_json().encode())
@@ -272,7 +274,9 @@ def _must_be_enrolled(config: AgentConfig) -> None:
     try:
         identity = load_identity(config.identity_dir)
         load_settings(config.state_dir / "configuration.json", identity)
-        load_device_keys(identity.current.folder)
+        # Keys are read by whoever owns them: root looks at nobody's but its own.
+        if config.worker_user is None or os.geteuid() == config.worker_user.uid:
+            load_device_keys(identity.current.folder)
     except NotEnrolledError:
         raise AgentConfigError(N_("this device is not enrolled")) from None
     except (ValueError, KeyStoreError) as error:

@@ -229,7 +229,7 @@ def test_a_filter_that_cannot_be_used_names_its_field(language, state):
 
 def test_a_sign_in_elsewhere_is_offered_where_an_organisation_has_one():
     nobody = Reader(None, "fr")
-    assert "Se connecter avec votre organisme" not in nobody.text("/account/login/")
+    assert "Se connecter avec votre organisation" not in nobody.text("/account/login/")
     SingleSignOn.objects.create(
         organisation_id="notre-dame", domains=["notre-dame.example"], client_id="bedside",
         server_url="https://id.notre-dame.example",

@@ -21,6 +21,7 @@ from bedside.console.accounts.models import (
 )
 from bedside.console.accounts.second_factor import (
     meets_sign_in_rule,
+    must_use_passkey,
     signed_in_as_the_rule_asks,
     signed_in_at_workstation,
 )
@@ -214,13 +215,16 @@ def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
 
 
 def lacks_a_factor(bearer: str, *, at_ms: int) -> bool:
-    """Whether a bearer text is a token that holds, of somebody whose role asks for more than they have."""
+    """Whether a bearer text is a token that holds, of somebody who lacks the passkey of their role."""
     if not bearer or len(bearer) > _MOST_BEARER:
         return False
     found = ApiToken.objects.filter(
         digest=digest(bearer), expires_ms__gt=at_ms, revoked_ms=None, person__is_active=True
     )
-    return any(not meets_sign_in_rule(token.person) for token in found.select_related("person"))
+    return any(
+        must_use_passkey(token.person) and not meets_sign_in_rule(token.person)
+        for token in found.select_related("person__organisation")
+    )
 
 
 def is_of_closed_account(bearer: str) -> bool:
