@@ -234,7 +234,7 @@ def test_a_sign_in_elsewhere_is_offered_where_an_organisation_has_one():
         organisation_id="notre-dame", domains=["notre-dame.example"], client_id="bedside",
         server_url="https://id.notre-dame.example",
     )  # fmt: skip
-    assert "Se connecter avec votre organisme" in nobody.text("/account/login/")
+    assert "Se connecter avec votre organisation" in nobody.text("/account/login/")
 
 
 def test_without_javascript_passkeys_say_why_in_the_page_s_language():
