@@ -634,7 +634,9 @@ def test_no_letter_holds_a_secret_a_patient_or_what_people_typed(
         words = f"{letter['Subject']}\n{letter.get_content()}"
         assert not [secret for secret in never if secret in words], words
         french = str(letter["To"]) == FRENCH_DESK
-        assert bool(re.search("séance|demande|approuver|URGENCE|accès d’urgence", words)) is french, words
+        assert (
+            bool(re.search("séance|demande|approuver|URGENCE|accès d’urgence", words)) is french
+        ), words
         assert (
             bool(
                 re.search(
