@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bedside.console.health.queries import Reading, RelaySeen
 from bedside.language import N_
+from bedside.protocol.presence import RELAY_LOST_MS
 from bedside.protocol.states import LIVE
 
 __all__ = ["Ago", "Finding", "judge"]
@@ -13,7 +14,6 @@ _SECOND_MS = 1000
 _DAY_MS = 24 * 3600 * _SECOND_MS
 _PROCESS_MS = 60 * _SECOND_MS
 # A relay asks every 25 seconds: three of these missed.
-_RELAY_MS = 75 * _SECOND_MS
 _SEAL_MS = 60 * _SECOND_MS
 _OUTBOX_MS = 3600 * _SECOND_MS
 _CERTIFICATE_DAYS = 7
@@ -116,7 +116,7 @@ def _relay(relay: RelaySeen, now_ms: int) -> Finding:
     if relay.seen_ms is None:
         return Finding("relays", False, N_("{name} has never asked: start it."), values)
     values["ago"] = Ago(max(0, now_ms - relay.seen_ms))
-    if now_ms - relay.seen_ms > _RELAY_MS:
+    if now_ms - relay.seen_ms > RELAY_LOST_MS:
         words = N_("{name} has been silent for {ago}: see whether it runs and reaches the console.")
         return Finding("relays", False, words, values)
     words = N_("{name} asked {ago} ago; devices that poll there: {devices}.")

@@ -7,7 +7,7 @@ from cryptography import x509
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Q
 
 from bedside.console.enrolment.authority import root_certificate_path
 from bedside.console.health.models import ProcessSeen
@@ -43,6 +43,18 @@ class RelaySeen:
     name: str
     seen_ms: int | None
     devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Polling:
+    """Devices of one relay: those that poll, those of them that are late, those that do not."""
+
+    online: int
+    overdue: int
+    silent: int
+
+
+_NONE = _Polling(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +143,24 @@ def certificate_ends() -> dict[str, int]:
 def read() -> Reading:
     """Read everything at once. Raises DatabaseError."""
     log = log_status()
+    polling = _polling()
     return Reading(
         database=check_database(),
         unapplied=unapplied_migrations(),
         missing_keys=missing_keys(),
         certificates=certificate_ends(),
         processes=_processes(),
-        relays=_relays(),
+        relays=_relays(polling),
         sealed=log.size,
         sealed_ms=log.sealed_ms,
         unsealed=log.unsealed,
         unsealed_since_ms=oldest_unsealed_ms(),
         outbox=_outbox(),
         sessions=_sessions(),
-        online=DevicePresence.objects.filter(online=True).count(),
-        overdue=DevicePresence.objects.filter(online=True, late=True).count(),
+        online=sum(each.online for each in polling.values()),
+        overdue=sum(each.overdue for each in polling.values()),
         alarms=Alarm.objects.filter(cleared_ms__isnull=True).count(),
-        silent=DevicePresence.objects.filter(online=False).count(),
+        silent=sum(each.silent for each in polling.values()),
         unseen=UnseenDevice.objects.count(),
         conflicts=devices_in_conflict(),
     )
@@ -167,11 +180,23 @@ def _processes() -> dict[str, int | None]:
     return {kind: seen.get(kind) for kind in PROCESSES}
 
 
-def _relays() -> tuple[RelaySeen, ...]:
-    there = DevicePresence.objects.filter(online=True).values("relay").annotate(n=Count("device"))
-    devices = {row["relay"]: row["n"] for row in there}
+def _polling() -> dict[str, _Polling]:
+    """Count the devices that were seen, by relay: one look at a table of the fleet's size."""
+    counted = (
+        DevicePresence.objects.order_by()
+        .values("relay")
+        .annotate(
+            on=Count("pk", filter=Q(online=True)),
+            late=Count("pk", filter=Q(online=True, late=True)),
+            off=Count("pk", filter=Q(online=False)),
+        )
+    )
+    return {row["relay"]: _Polling(row["on"], row["late"], row["off"]) for row in counted}
+
+
+def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
     rows = Relay.objects.order_by("name").values_list("name", "seen_ms")
-    return tuple(RelaySeen(name, seen, devices.get(name, 0)) for name, seen in rows)
+    return tuple(RelaySeen(name, seen, polling.get(name, _NONE).online) for name, seen in rows)
 
 
 def _outbox() -> Outbox:
