@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from bedside.console.accounts.terminal import read_password, typist
+from bedside.console.backup import passphrase
 from bedside.console.backup.container import BackupError
 from bedside.console.backup.making import Closing, do_make_backup
 from bedside.console.backup.progress import ProgressLine, moment
@@ -29,12 +30,7 @@ class Command(HouseCommand):
         """Take the file and how it is closed."""
         parser.add_argument("to", type=Path, metavar=_("FILE"), help=_("the new file"))
         how = parser.add_mutually_exclusive_group()
-        how.add_argument(
-            "--passphrase-file",
-            type=Path,
-            metavar=_("FILE"),
-            help=_("a file with the passphrase in its first line; asked for otherwise"),
-        )
+        passphrase.offer_file(how)
         how.add_argument(
             "--to-key",
             type=Path,
@@ -95,12 +91,12 @@ class Command(HouseCommand):
             public = load_public_key(options["to_key"].read_text(encoding="ascii"))
             return Closing(key, lock_to_key(key, public), with_keys)
         file = options["passphrase_file"]
-        passphrase = file.read_text("utf-8").split("\n")[0] if file else read_password()
-        if len(passphrase) < _SHORTEST:
+        words = passphrase.in_file(file) if file else read_password()
+        if len(words) < _SHORTEST:
             raise CommandError(
                 _("A passphrase has %(count)s characters or more.") % {"count": _SHORTEST}
             )
-        return Closing(key, lock_with_passphrase(key, passphrase), with_keys)
+        return Closing(key, lock_with_passphrase(key, words), with_keys)
 
 
 def _configuration() -> bytes:

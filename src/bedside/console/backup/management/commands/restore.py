@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from bedside.console.accounts.terminal import typist
+from bedside.console.backup import passphrase
 from bedside.console.backup.container import BackupError
 from bedside.console.backup.progress import ProgressLine, moment
 from bedside.console.backup.restoring import (
@@ -36,12 +37,7 @@ class Command(HouseCommand):
         """Take the file and what opens it."""
         parser.add_argument("file", type=Path, metavar=_("FILE"), help=_("the backup"))
         how = parser.add_mutually_exclusive_group()
-        how.add_argument(
-            "--passphrase-file",
-            type=Path,
-            metavar=_("FILE"),
-            help=_("a file with the passphrase in its first line; asked for otherwise"),
-        )
+        passphrase.offer_file(how)
         how.add_argument(
             "--key",
             type=Path,
@@ -116,6 +112,6 @@ def _open(lock: Lock, options: dict[str, Any]) -> bytes:
         return open_with_key(lock, private)
     file = options["passphrase_file"]
     if file:
-        return open_with_passphrase(lock, file.read_text("utf-8").split("\n")[0])
+        return open_with_passphrase(lock, passphrase.in_file(file))
     typed = getpass.getpass(_("Passphrase: ")) if sys.stdin.isatty() else sys.stdin.readline()
     return open_with_passphrase(lock, typed.rstrip("\n"))
