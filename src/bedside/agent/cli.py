@@ -128,7 +128,7 @@ def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -
 
     config = settle_users(config)
     # A root that lent its files to the worker may not be able to read them: the worker says it then.
-    if config.worker_user is None or os.geteuid() == config.worker_user.uid:
+    if _owns_its_files(config):
         _must_be_enrolled(config)
     adopt_orphans()
     descriptor = os.memfd_create("bedside-agent-config", 0)
@@ -275,13 +275,18 @@ def _must_be_enrolled(config: AgentConfig) -> None:
         identity = load_identity(config.identity_dir)
         load_settings(config.state_dir / "configuration.json", identity)
         # Keys are read by whoever owns them: root looks at nobody's but its own.
-        if config.worker_user is None or os.geteuid() == config.worker_user.uid:
+        if _owns_its_files(config):
             load_device_keys(identity.current.folder)
     except NotEnrolledError:
         raise AgentConfigError(N_("this device is not enrolled")) from None
     except (ValueError, KeyStoreError) as error:
         text = N_("what this device knows of itself is damaged: restore it, or enrol it anew")
         raise AgentConfigError(text, where=str(config.state_dir)) from error
+
+
+def _owns_its_files(config: AgentConfig) -> bool:
+    """Whether what the worker keeps is this user's own."""
+    return config.worker_user is None or os.geteuid() == config.worker_user.uid
 
 
 def _work_as_the_worker(config: AgentConfig) -> None:
