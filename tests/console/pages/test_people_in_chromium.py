@@ -131,6 +131,16 @@ def test_somebody_leaves_by_the_page(visit, people):
     assert visitor.faults() == []
 
 
+def test_every_place_is_in_one_row_at_the_head_of_every_page(visit):
+    visitor = visit("Alex", language="fr", viewport=WIDE)
+    for path in ("/", "/devices/CI-20417/", "/people/"):
+        places = visitor.open(path).locator("header .places a")
+        assert "Personnes" in places.all_inner_texts()
+        tops = {place.bounding_box()["y"] for place in places.all()}
+        assert len(tops) == 1, path
+        assert visitor.page.locator("header .tools").bounding_box()["y"] <= tops.pop() + 10, path
+
+
 def test_rules_are_shown_and_made_as_a_browser_sends_them(visit):
     visitor = visit("Alex", language="en")
     page = visitor.open("/policy/")

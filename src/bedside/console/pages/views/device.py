@@ -59,7 +59,7 @@ def device(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
         "glass": running_glass([found.pk], moment).get(found.pk),
         "sessions": sessions,
         "open": [row for row in sessions if row.state != SessionState.ENDED],
-        "may": _may(user),
+        "may_here": _may(user),
         "stream": stream("/live/fleet/events"),
     }
     return render(request, "pages/device.html", context)
