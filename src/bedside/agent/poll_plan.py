@@ -11,8 +11,8 @@ Rules held here:
 4. When a whole round over all relays failed, the next round waits: full jitter over a doubling
    range, so that a fleet does not return in one moment (N9).
 5. A relay that is there and has no turn for a newcomer is asked again at a moment of the span, and
-   the next one when that was in vain too; the span doubles each time. On the way home it is left at once for where the device
-   was.
+   the next one when that was in vain too; the span doubles each time. On the way home it is left at
+   once for where the device was.
 6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
 7. Away from its first relay, the device tries it again at a moment of the dictated span.
@@ -100,9 +100,9 @@ class PollPlan:
         """Go on with another list (9); the relay that is polled now stays, where it is in it."""
         here = self._relays[self._place]
         self._relays = tuple(relays)
-        self._ports = {relay.name: self._ports.get(relay.name, 0) for relay in relays}
-        for relay in relays:
-            self._ports[relay.name] %= len(relay.ports)
+        self._ports = {
+            each.name: self._ports.get(each.name, 0) % len(each.ports) for each in relays
+        }
         self._tried_ports = self._tried_relays = 0
         if here in self._relays:
             self._place = self._relays.index(here)
@@ -130,11 +130,8 @@ class PollPlan:
 
     def leave(self, now_ms: int, within_ms: int) -> None:
         """Record that the relay answered and sends the device to its next one: it is to stop (10)."""
-        self._proven.discard(self._relays[self._place].name)
-        self._leave_by_ms, self._losses, self._busy = None, 0, 0
-        self._at_ms = now_ms
-        self._next_relay(now_ms)
-        self._at_ms = max(self._at_ms, now_ms + int(self._random() * within_ms))
+        self._busy, self._at_ms = 0, now_ms
+        self._leave(now_ms, now_ms + within_ms)
 
     def taken(self) -> None:
         """Record that a connection stands and the poll is asked on it: the relay is there."""
@@ -189,7 +186,7 @@ class PollPlan:
         return now_ms + spans.home_ms + int(self._random() * spans.home_spread_ms)
 
     def _leave(self, now_ms: int, leave_by_ms: int) -> None:
-        """Rule 2: what is left of the span is shared out among all who lost this relay."""
+        """Rules 2 and 10: what is left of the span is shared out among all who lost this relay."""
         self._proven.discard(self._relays[self._place].name)
         self._leave_by_ms, self._losses = None, 0
         self._next_relay(now_ms)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
-from bedside.protocol.errors import MalformedError
 from bedside.protocol.events import (
     MAX_PROOFS,
     SERIAL,
     read_device,
+    read_event,
     read_events,
     read_message,
     read_session,
@@ -338,11 +338,7 @@ def parse_batch(body: bytes) -> Batch:
 
 def parse_relay_event(obj: dict[str, Any]) -> RelayEvent:
     """Return one event of a relay, from JSON's own types; raises ProtocolError."""
-    fields = Fields(obj)
-    reader = _RELAY_EVENTS.get(fields.text("kind", max=64))
-    if reader is None:
-        raise MalformedError("unknown_kind")
-    return reader(fields)
+    return read_event(Fields(obj), _RELAY_EVENTS)
 
 
 def parse_batch_reply(body: bytes) -> BatchReply:

@@ -6,7 +6,7 @@ revocation.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from bedside.protocol.codec import Fields
 from bedside.protocol.errors import MalformedError
@@ -18,10 +18,13 @@ __all__ = [
     "MAX_PROOFS",
     "SERIAL",
     "read_device",
+    "read_event",
     "read_events",
     "read_message",
     "read_session",
 ]
+
+Event = TypeVar("Event")
 
 MAX_EVENTS = 4096
 MAX_PROOFS = 64
@@ -45,10 +48,12 @@ def read_message(fields: Fields) -> str:
 
 def read_events(fields: Fields, readers: Mapping[str, Callable[[Fields], Any]]) -> tuple[Any, ...]:
     """Return the events in `fields`, each read by the reader of its kind; raises ProtocolError."""
-    events = []
-    for item in fields.objects("events", max=MAX_EVENTS):
-        reader = readers.get(item.text("kind", max=64))
-        if reader is None:
-            raise MalformedError("unknown_kind", "events")
-        events.append(reader(item))
-    return tuple(events)
+    return tuple(read_event(item, readers) for item in fields.objects("events", max=MAX_EVENTS))
+
+
+def read_event(fields: Fields, readers: Mapping[str, Callable[[Fields], Event]]) -> Event:
+    """Return one event, read by the reader of its kind; raises ProtocolError."""
+    reader = readers.get(fields.text("kind", max=64))
+    if reader is None:
+        raise MalformedError("unknown_kind", "events")
+    return reader(fields)

@@ -16,6 +16,7 @@ from bedside.vocabulary import Activity, Gate, MessageKind, PollMode
 
 __all__ = [
     "MAX_ACKS",
+    "MAX_LEAVE_MS",
     "MAX_MESSAGES",
     "MAX_POLL",
     "MAX_POLL_REPLY",
@@ -46,7 +47,7 @@ MAX_REPORT = 192 * 1024
 MAX_REPORT_REQUEST = 260 * 1024
 MAX_REFUSAL = 1024
 _MAX_WAIT_MS = 24 * 3600 * 1000
-_MAX_LEAVE_MS = 5 * 60_000
+MAX_LEAVE_MS = 5 * 60_000
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]+")
 
 
@@ -161,7 +162,7 @@ class PollReply(Wire):
             hold_ms=fields.integer("hold_ms", low=0, high=_MAX_WAIT_MS),
             now_ms=fields.integer("now_ms", low=0, high=MAX_MS),
             spans=spans,
-            leave_in_ms=fields.optional("leave_in_ms", fields.integer, low=0, high=_MAX_LEAVE_MS),
+            leave_in_ms=fields.optional("leave_in_ms", fields.integer, low=0, high=MAX_LEAVE_MS),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -82,8 +82,7 @@ def relay_time(at_ms: int, *, offset_ms: int, now: int) -> int:
         offset_ms: the relay's clock less the console's.
         now: Unix milliseconds at the console.
     """
-    ours = at_ms - offset_ms if abs(offset_ms) >= CLOCK_OFF_MS else at_ms
-    return max(0, min(ours, now))
+    return max(0, min(at_ms - _correction(offset_ms), now))
 
 
 def relay_deadline(at_ms: int, *, offset_ms: int) -> int:
@@ -93,4 +92,8 @@ def relay_deadline(at_ms: int, *, offset_ms: int) -> int:
         at_ms: Unix milliseconds at the console.
         offset_ms: the relay's clock less the console's.
     """
-    return max(0, at_ms + offset_ms) if abs(offset_ms) >= CLOCK_OFF_MS else at_ms
+    return max(0, at_ms + _correction(offset_ms))
+
+
+def _correction(offset_ms: int) -> int:
+    return offset_ms if abs(offset_ms) >= CLOCK_OFF_MS else 0

@@ -26,7 +26,7 @@ from bedside.vocabulary import RelayName, parse_relay_name
 __all__ = ["Address", "Limits", "RelayConfig", "SiblingsConfig", "listen_error", "read_config"]
 
 _MAX_FILE = 64 * 1024
-MAX_SIBLINGS = 64
+_MAX_SIBLINGS = 64
 # unix(7): sun_path, with the zero at its end.
 _MAX_SOCKET_PATH = 107
 _LISTEN_SENTENCES = {
@@ -303,7 +303,7 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
 
 def _siblings(given: Fields, folder: Path) -> SiblingsConfig:
     where = folder / given.text("folder", max=4096)
-    names = tuple(_name(text) for text in given.texts("names", min=1, max=MAX_SIBLINGS))
+    names = tuple(_name(text) for text in given.texts("names", min=1, max=_MAX_SIBLINGS))
     _end(given, "siblings.")
     for name in names:
         if len(os.fsencode(where / f"{name}.sock")) > _MAX_SOCKET_PATH:

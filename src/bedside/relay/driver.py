@@ -241,23 +241,21 @@ class Door:
 
     def _accept_again(self) -> None:
         full = self.open_count >= self._limits.connections
-        if full is not self._accepting or not self._listeners:
-            return
-        self._accepting = not full
-        if self._siblings is not None:
-            self._siblings.watch(self._accepting)
-        for listener in self._listeners:
-            if full:
-                self.loop.remove_reader(listener.fileno())
-            else:
-                self.loop.add_reader(listener.fileno(), self._accept, listener)
+        if full is self._accepting and self._listeners:
+            self._watch_listeners(not full)
 
     def _stop_accepting(self) -> None:
         if self._accepting:
-            self._accepting = False
-            if self._siblings is not None:
-                self._siblings.watch(False)
-            for listener in self._listeners:
+            self._watch_listeners(False)
+
+    def _watch_listeners(self, wanted: bool) -> None:  # noqa: FBT001 - reads as a sentence
+        self._accepting = wanted
+        if self._siblings is not None:
+            self._siblings.watch(wanted)
+        for listener in self._listeners:
+            if wanted:
+                self.loop.add_reader(listener.fileno(), self._accept, listener)
+            else:
                 self.loop.remove_reader(listener.fileno())
 
     def _accept(self, listener: socket.socket) -> None:
@@ -328,7 +326,8 @@ class Door:
             newcomer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, newcomer.seen + 1)
 
     def _give_turn(self, newcomer: _Newcomer, hello: ClientHello) -> None:
-        newcomer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if newcomer.seen:
+            newcomer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         if self._is_a_siblings(newcomer, hello.server_name):
             return
         newcomer.hello = hello

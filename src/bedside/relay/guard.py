@@ -57,11 +57,12 @@ class Guard:
 
     def gate(self, peer: Peer) -> Gate | None:
         """The gate that refuses this peer now, or None: asked again at each request."""
-        if peer.name is None or peer.name.kind not in _SERVED or peer.expires_ms <= self._clock():
+        now = self._clock()
+        if peer.name is None or peer.name.kind not in _SERVED or peer.expires_ms <= now:
             return Gate.CERTIFICATE
-        # A device that is refused is told why; that its certificates were revoked with it says less.
-        if self._barred.get(peer.name, 0) > self._clock():
+        if self._barred and self._barred.get(peer.name, 0) > now:
             return Gate.LIMIT
+        # A device that is refused is told why; that its certificates were revoked with it says less.
         device = peer.name.kind is CertificateKind.DEVICE
         gate = self._refused(DeviceId(peer.name.id)) if device else None
         if gate is None and peer.serial in self.revoked:

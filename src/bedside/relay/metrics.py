@@ -12,12 +12,19 @@ from prometheus_client.registry import Collector
 
 import bedside
 from bedside.relay.health import certificate_ends_ms
+from bedside.relay.pairing import Traffic
 from bedside.relay.server import Relay
 
 __all__ = ["RelayMetrics"]
 
 _Value = Callable[[Relay], float]
 _Values = Callable[[Relay], Mapping[str, float]]
+
+
+def _by_side(traffic: Traffic) -> Mapping[str, float]:
+    return {"device": traffic.from_device, "specialist": traffic.from_specialist}
+
+
 # The rest of what the door counts are connections that it ended.
 _NOT_REFUSALS = {"accepted", "established", "taken_over", "handed_over"}
 
@@ -110,7 +117,7 @@ _LABELLED: tuple[tuple[str, str, str, _Values], ...] = (
         "reason",
         lambda r: {k: v for k, v in r.door.counts.items() if k not in _NOT_REFUSALS},
     ),
-    ("refusals", "Peers and polls refused by a gate.", "gate", lambda r: dict(r.guard.counts)),
+    ("refusals", "Peers and polls refused by a gate.", "gate", lambda r: r.guard.counts),
     (
         "tunnels_ended",
         "Tunnels that are over.",
@@ -121,12 +128,9 @@ _LABELLED: tuple[tuple[str, str, str, _Values], ...] = (
         "tunnel_bytes",
         "Bytes carried, by who sent them.",
         "side",
-        lambda r: {
-            "device": r.tunnels.moved.from_device,
-            "specialist": r.tunnels.moved.from_specialist,
-        },
+        lambda r: _by_side(r.tunnels.moved),
     ),
-    ("spool_dropped", "Events that found no room.", "kind", lambda r: dict(r.spool.dropped)),
+    ("spool_dropped", "Events that found no room.", "kind", lambda r: r.spool.dropped),
 )
 
 

@@ -59,7 +59,7 @@ class Owed:
     ) -> None:
         self.spool = Spool(limits, secrets.token_hex(16))
         self.counts: Counter[str] = Counter()
-        """`written` events, `synced` times, `failed` times, `refused` reports, all since the start."""
+        """`synced` times, `failed` times, `refused` reports, all since the start."""
         self.is_failing = False
         self._limits = limits
         self._log = log
@@ -218,7 +218,6 @@ class Owed:
             self._settled.set()
 
     def _succeed(self, done: Done, doing: _Doing) -> None:
-        self.counts["written"] += len(done.work.entries)
         if done.work.sync:
             self.counts["synced"] += 1
             self._safe, self._sync_at = doing.handed, None

@@ -75,6 +75,11 @@ class Traffic:
     from_device: int
     from_specialist: int
 
+    def __add__(self, other: "Traffic") -> "Traffic":
+        return Traffic(
+            self.from_device + other.from_device, self.from_specialist + other.from_specialist
+        )
+
 
 class Budget:
     """The bytes that all connections of one session may still move together."""

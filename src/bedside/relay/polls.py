@@ -32,7 +32,7 @@ from bedside.protocol.batch import (
     SupersededInstanceReturned,
 )
 from bedside.protocol.feed import MessageOffered
-from bedside.protocol.poll import MAX_MESSAGES, Message, PollReply, PollRequest, Spans
+from bedside.protocol.poll import MAX_LEAVE_MS, MAX_MESSAGES, Message, PollReply, PollRequest, Spans
 from bedside.protocol.presence import offline_after_ms, overdue_after_ms
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import Contact, DeviceId, Gate, MessageKind, PollMode
@@ -40,7 +40,6 @@ from bedside.vocabulary import Contact, DeviceId, Gate, MessageKind, PollMode
 __all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 
 _PAST_INSTANCES = 16
-_MAX_LEAVE_MS = 300_000
 _UNTOLD = -1
 """No hash is this number."""
 
@@ -276,21 +275,25 @@ class Polls:
     def _period(self, mode: PollMode) -> int:
         return self._limits.hold_ms if mode is PollMode.HELD else self._limits.interval_ms
 
+    def _jitter(self, mode: PollMode) -> int:
+        return 0 if mode is PollMode.HELD else self._limits.interval_jitter_percent
+
     def _overdue_after(self, mode: PollMode) -> int:
-        jitter = 0 if mode is PollMode.HELD else self._limits.interval_jitter_percent
-        return overdue_after_ms(self._period(mode), jitter_percent=jitter)
+        return overdue_after_ms(self._period(mode), jitter_percent=self._jitter(mode))
+
+    def _offline_after(self, mode: PollMode) -> int:
+        return offline_after_ms(self._period(mode), jitter_percent=self._jitter(mode))
 
     def _miss(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
         """A poll is late (rule 4): first it is waited for, then its device is given up."""
-        period, overdue = self._period(known.mode), self._overdue_after(known.mode)
+        overdue, offline = self._overdue_after(known.mode), self._offline_after(known.mode)
         if known.contact is Contact.ONLINE:
             known.contact = Contact.OVERDUE
-            self._silences.set(device, now_ms + period)
+            self._silences.set(device, now_ms + offline - overdue)
             return [Tell(Overdue(device=device, at_ms=now_ms, polled_ms=now_ms - overdue))]
         known.contact = Contact.OFFLINE
         self._told.discard(device)
-        polled_ms = now_ms - overdue - period
-        absent = Tell(Absent(device=device, at_ms=now_ms, polled_ms=polled_ms))
+        absent = Tell(Absent(device=device, at_ms=now_ms, polled_ms=now_ms - offline))
         return [*self._let_go(device, known, now_ms), absent]
 
     def _settle(self, now_ms: int) -> list[Command]:
@@ -299,10 +302,6 @@ class Polls:
             return []
         self._settles_ms = None
         return [Tell(Settled(started_ms=self._started_ms, at_ms=now_ms))]
-
-    def _offline_after(self, mode: PollMode) -> int:
-        jitter = 0 if mode is PollMode.HELD else self._limits.interval_jitter_percent
-        return offline_after_ms(self._period(mode), jitter_percent=jitter)
 
     def refused_retry(self) -> int:
         """A refused device comes back, but not in step with the others."""
@@ -410,7 +409,7 @@ class Polls:
     def _send_away(self, device: DeviceId, known: _Device, answer: Answer) -> Answer:
         """Rule 7; those who poll at intervals spread by themselves."""
         self._told.add(device)
-        within = 0 if known.mode is PollMode.HELD else min(self._limits.interval_ms, _MAX_LEAVE_MS)
+        within = 0 if known.mode is PollMode.HELD else min(self._limits.interval_ms, MAX_LEAVE_MS)
         return replace(answer, reply=replace(answer.reply, leave_in_ms=within))
 
     def _interval(self, *, fresh: bool) -> int:

@@ -181,11 +181,13 @@ class Relay:
 
     def _bar(self, abuser: Link) -> None:
         """Close whatever the abuser has, and let nobody of its name in for a while."""
+        if abuser.peer is None or abuser.peer.name is None:
+            return
         self.guard.bar(abuser, self.config.limits.refused_retry_ms)
-        name = abuser.peer.name if abuser.peer else None
+        name = abuser.peer.name
         same = [each for each in self.door.links if each.peer and each.peer.name == name]
         for link in same:
-            if link is not abuser and name is not None:
+            if link is not abuser:
                 self._close_refused(link)
 
     def _close_refused(self, link: Link) -> None:

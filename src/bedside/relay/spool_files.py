@@ -14,11 +14,11 @@ from pathlib import Path
 from bedside.relay.spool import Entry, Spool
 from bedside.relay.spool_record import MAGIC, Found, had_record, record, scan
 
-__all__ = ["SpoolFiles", "SpoolTakenError", "Stored", "read_folder", "recover"]
+__all__ = ["DAMAGED", "SpoolFiles", "SpoolTakenError", "Stored", "read_folder", "recover"]
 
 _SUFFIX = ".spool"
-_DAMAGED = ".damaged"
-_DAMAGED_KEPT = 2
+DAMAGED = ".damaged"
+DAMAGED_KEPT = 2
 _MOST = 64 * 1024 * 1024
 _ROLL_EMPTY = 256 * 1024
 
@@ -169,8 +169,8 @@ class SpoolFiles:
     def remove(self, stored: Stored) -> None:
         """Delete a file; a damaged one is set aside instead, the newest few are kept."""
         if stored.damaged:
-            stored.path.rename(stored.path.with_suffix(_DAMAGED))
-            for old in sorted(self._folder.glob(f"*{_DAMAGED}"))[:-_DAMAGED_KEPT]:
+            stored.path.rename(stored.path.with_suffix(DAMAGED))
+            for old in sorted(self._folder.glob(f"*{DAMAGED}"))[:-DAMAGED_KEPT]:
                 old.unlink()
         else:
             stored.path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from bedside.language import N_, Language, translator
 from bedside.language.config_error import ConfigError
 from bedside.relay.spool import Spool, SpoolLimits
-from bedside.relay.spool_files import read_folder, recover
+from bedside.relay.spool_files import DAMAGED, read_folder, recover
 
 __all__ = ["check_folder", "spool_words"]
 
@@ -68,7 +68,7 @@ def _read(folder: Path, limits: SpoolLimits) -> tuple[Spool, int]:
         names = []
     files = [found for _, found in read_folder(folder)]
     recover(files, spool)
-    set_aside = sum(name.endswith(".damaged") for name in names)
+    set_aside = sum(name.endswith(DAMAGED) for name in names)
     return spool, set_aside + sum(found.damaged for found in files)
 
 

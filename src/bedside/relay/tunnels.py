@@ -89,10 +89,7 @@ class Tunnels:
     @property
     def moved(self) -> Traffic:
         """The bytes that all connections have moved since the start, the open ones included."""
-        moved = [self._past, *(splice.traffic for splice in self._splices.values())]
-        return Traffic(
-            sum(each.from_device for each in moved), sum(each.from_specialist for each in moved)
-        )
+        return sum((splice.traffic for splice in self._splices.values()), self._past)
 
     def arrive(self, connection: HttpConnection, side: Side, asked: TunnelRequest) -> None:
         """A leg asks to be paired."""
@@ -162,10 +159,7 @@ class Tunnels:
         def closed(reason: CloseReason, traffic: Traffic) -> None:
             del self._splices[pair.session, pair.index]
             self.ended[reason] += 1
-            self._past = Traffic(
-                self._past.from_device + traffic.from_device,
-                self._past.from_specialist + traffic.from_specialist,
-            )
+            self._past += traffic
             self.execute(self._pairing.closed(pair, traffic, reason, self._clock()))
 
         if self.paired is not None:

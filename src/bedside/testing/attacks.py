@@ -100,10 +100,10 @@ async def half_open(target: Target, count: int) -> list[Stream]:
     return streams
 
 
-def client_hello(target: Target) -> bytes:
+def client_hello(target: Target, context: ssl.SSLContext | None = None) -> bytes:
     """Return the first flight of a handshake that is meant to go no further."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls = context.wrap_bio(incoming, outgoing, server_hostname=target.server_name)
     with contextlib.suppress(ssl.SSLWantReadError):
         tls.do_handshake()
@@ -122,12 +122,8 @@ async def old_tls(target: Target) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=target.server_name)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        tls.do_handshake()
     stream = await target.raw()
-    stream.send(outgoing.read())
+    stream.send(client_hello(target, context))
     return (await stream.rest())[5:7]
 
 
