@@ -5,10 +5,11 @@ No caller ever holds a private key: a store signs, opens what was sealed, and te
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Protocol, overload
+from typing import IO, Literal, Protocol, overload
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -27,7 +28,15 @@ from cryptography.hazmat.primitives.serialization import (
 from bedside.pki.sealing import unseal
 from bedside.pki.signing import KeySigner, Signer
 
-__all__ = ["FileKeyStore", "KeyName", "KeyStore", "KeyStoreError", "read_secret", "write_secret"]
+__all__ = [
+    "FileKeyStore",
+    "KeyName",
+    "KeyStore",
+    "KeyStoreError",
+    "new_secret_file",
+    "read_secret",
+    "write_secret",
+]
 
 PrivateKey = EllipticCurvePrivateKey | Ed25519PrivateKey
 
@@ -156,8 +165,9 @@ def _named(name: str) -> KeyName:
         raise KeyStoreError(f"there is no key named {name}") from None
 
 
-def write_secret(path: Path, data: bytes) -> None:
-    """Write a new file of mode 0600, whole and on disk before it has its name.
+@contextmanager
+def new_secret_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give a new file of mode 0600 to write; it is whole and on disk before it has its name.
 
     Raises FileExistsError if the name is taken; an existing file is never replaced.
     """
@@ -165,13 +175,22 @@ def write_secret(path: Path, data: bytes) -> None:
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.link(unfinished, path)
     finally:
         unfinished.unlink()
     _sync_folder(path.parent)
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Write a new file of mode 0600, whole and on disk before it has its name.
+
+    Raises FileExistsError if the name is taken; an existing file is never replaced.
+    """
+    with new_secret_file(path) as file:
+        file.write(data)
 
 
 def read_secret(path: Path) -> bytes:

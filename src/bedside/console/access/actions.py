@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from bedside.audit.entry import Thing, short
 from bedside.console.access import models
-from bedside.console.access.queries import foreign_lock
+from bedside.console.access.queries import foreign_lock, locks_on
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.accounts.standing import tell_standing_changed
@@ -181,14 +181,13 @@ def do_clear_lock(lock: LockTarget, *, acting_user: User) -> bool:
     Raises ValidationError where only another organisation's holds: it is not one's own to clear.
     """
     with transaction.atomic():
-        held = models.Lock.objects.filter(
-            scope=lock.scope.value, target=lock.target, end_ms__isnull=True
-        )
-        row = held.filter(organisation_id=acting_user.organisation_id).first()
-        if row is None:
-            for other in held.select_related("organisation")[:1]:
-                raise foreign_lock(other)
+        held = locks_on(lock.scope, lock.target)
+        mine = [each for each in held if each.organisation_id == acting_user.organisation_id]
+        if not mine:
+            if held:
+                raise foreign_lock(held[0])
             return False
+        row = mine[0]
         row.end_ms = now_ms()
         row.save(update_fields=["end_ms"])
         _record_lock(row, acting_user, cleared=True)

@@ -193,18 +193,7 @@ def organisations_named(text: str) -> list[str]:
 
 def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
     """Return the token that a bearer text is, with its person, if it still holds at `at_ms`."""
-    if not bearer or len(bearer) > _MOST_BEARER:
-        return None
-    token = (
-        ApiToken.objects.select_related("person__organisation")
-        .filter(
-            digest=digest(bearer),
-            expires_ms__gt=at_ms,
-            revoked_ms__isnull=True,
-            person__is_active=True,
-        )
-        .first()
-    )
+    token = _held(bearer, at_ms)
     # A lock after wrong passwords is absent on purpose: a stranger sets it, with an address only.
     if token is None or not meets_sign_in_rule(token.person):
         return None
@@ -216,15 +205,22 @@ def token_of(bearer: str, *, at_ms: int) -> ApiToken | None:
 
 def lacks_a_factor(bearer: str, *, at_ms: int) -> bool:
     """Whether a bearer text is a token that holds, of somebody who lacks the passkey of their role."""
+    token = _held(bearer, at_ms)
+    return (
+        token is not None
+        and must_use_passkey(token.person)
+        and not meets_sign_in_rule(token.person)
+    )
+
+
+def _held(bearer: str, at_ms: int) -> ApiToken | None:
+    """Return the token that holds, of an account that is open, whatever its person signs in with."""
     if not bearer or len(bearer) > _MOST_BEARER:
-        return False
-    found = ApiToken.objects.filter(
+        return None
+    tokens = ApiToken.objects.select_related("person__organisation")
+    return tokens.filter(
         digest=digest(bearer), expires_ms__gt=at_ms, revoked_ms=None, person__is_active=True
-    )
-    return any(
-        must_use_passkey(token.person) and not meets_sign_in_rule(token.person)
-        for token in found.select_related("person__organisation")
-    )
+    ).first()
 
 
 def is_of_closed_account(bearer: str) -> bool:

@@ -5,7 +5,6 @@ the order and of the sizes that the manifest says, each with its digest, and not
 """
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from bedside.console.backup.manifest import MAX_MANIFEST, Manifest, Member, parse_manifest
 from bedside.console.backup.seal import PIECE, manifest_code, sealed_pieces, sealed_size
+from bedside.pki.keystore import new_secret_file
 from bedside.protocol.errors import ProtocolError
 
 __all__ = ["BackupError", "Progress", "Source", "check_members", "open_backup", "write_backup"]
@@ -51,26 +51,18 @@ def write_backup(
         key: what they are sealed with; None leaves them as they are.
         tell: is told the progress.
     """
-    beside = to.with_name(f".{to.name}.new")
-    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(descriptor, "w+b") as out:
-            named = list(sources)
-            # The manifest comes first and knows the digests: its room is kept until they are known.
-            manifest = _with_members(manifest, [_blank(each, key) for each in named], key)
-            room = manifest.to_bytes()
-            with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-                tar.addfile(_info(_MANIFEST, len(room)), _Iterated(iter([room])))
-                members = [_add(tar, source, key, tell) for source in named]
-            manifest = _with_members(manifest, members, key)
-            assert len(manifest.to_bytes()) == len(room)
-            out.seek(tarfile.BLOCKSIZE)
-            out.write(manifest.to_bytes())
-            out.flush()
-            os.fsync(out.fileno())
-        os.link(beside, to)
-    finally:
-        beside.unlink()
+    with new_secret_file(to) as out:
+        named = list(sources)
+        # The manifest comes first and knows the digests: its room is kept until they are known.
+        manifest = _with_members(manifest, [_blank(each, key) for each in named], key)
+        room = manifest.to_bytes()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            tar.addfile(_info(_MANIFEST, len(room)), _Iterated(iter([room])))
+            members = [_add(tar, source, key, tell) for source in named]
+        manifest = _with_members(manifest, members, key)
+        assert len(manifest.to_bytes()) == len(room)
+        out.seek(tarfile.BLOCKSIZE)
+        out.write(manifest.to_bytes())
     return manifest
 
 

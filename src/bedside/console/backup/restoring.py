@@ -7,7 +7,8 @@ relays and devices have heard since is then moved past it, and the journal says 
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -154,11 +155,16 @@ def _check_room(manifest: Manifest, folder: Path) -> None:
 
 
 def _unpack(source: IO[bytes], to: Path, key: bytes | None, name: str) -> None:
-    plain = iter(lambda: source.read(PIECE), b"")
     with to.open("xb") as out:
         to.chmod(0o600)
-        for piece in plain if key is None else unsealed_pieces(source, key, name):
+        for piece in _opened(source, key, name):
             out.write(piece)
+
+
+def _opened(source: IO[bytes], key: bytes | None, name: str) -> Iterator[bytes]:
+    if key is None:
+        return iter(lambda: source.read(PIECE), b"")
+    return unsealed_pieces(source, key, name)
 
 
 def _small_files(files: dict[str, IO[bytes]], key: bytes | None) -> dict[str, bytes]:
@@ -166,9 +172,7 @@ def _small_files(files: dict[str, IO[bytes]], key: bytes | None) -> dict[str, by
     for name, allowed in (("keys", KEYS), ("open", OPEN)):
         if name not in files:
             continue
-        sealed = files[name]
-        pieces = iter(lambda file=sealed: file.read(PIECE), b"")  # type: ignore[misc]
-        data = b"".join(pieces if key is None else unsealed_pieces(sealed, key, name))
+        data = b"".join(_opened(files[name], key, name))
         if len(data) > _FILES_LIMIT:
             raise BackupError(_("The part %(name)s is too large.") % {"name": name})
         found |= parse_files(data, allowed)
@@ -187,8 +191,12 @@ def _move_aside(folder: Path, now: int, *, stay: set[str]) -> Path:
         if not path.name.startswith("before-restore-"):
             path.rename(aside / path.name)
     database = sqlite_file() if database_kind() == "sqlite" else None
-    if database is not None and database.exists():
-        database.rename(aside / database.name)
+    if database is not None:
+        # With what it had not yet taken in (https://www.sqlite.org/wal.html): without it, it is older.
+        for name in ("", "-wal", "-shm"):
+            path = database.with_name(database.name + name)
+            if path.exists():
+                path.rename(aside / path.name)
     return aside
 
 
@@ -197,32 +205,27 @@ def _bring_up(
 ) -> Restored:
     call_command("migrate", interactive=False, verbosity=0)
     # Before anything is entered: the rows must lead to the root that was signed.
-    Sequencer(
-        log_folder(), log_signer(), tell=lambda done, all_: tell("journal", done, all_)
-    ).close()
-    with transaction.atomic():
-        do_begin_feed_anew()
-        do_pass_configurations()
-        do_note_outdated(Q())
-        ended = do_end_all_sign_ins()
-        record(
-            JournalAction.JOURNAL_BACKUP_RESTORED,
-            actor=actor,
-            thing=Thing("journal", "console"),
-            detail={
-                "size": manifest.journal_size,
-                "issued_ms": manifest.taken_ms,
-                "version": manifest.version,
-                "digest": manifest.members[0].sha256,
-            },
-            at_ms=now,
-        )
-    sequencer = Sequencer(log_folder(), log_signer())
-    try:
+    proven = Sequencer(log_folder(), log_signer(), tell=lambda *done: tell("journal", *done))
+    with closing(proven) as sequencer:
+        with transaction.atomic():
+            do_begin_feed_anew()
+            do_pass_configurations()
+            do_note_outdated(Q())
+            ended = do_end_all_sign_ins()
+            record(
+                JournalAction.JOURNAL_BACKUP_RESTORED,
+                actor=actor,
+                thing=Thing("journal", "console"),
+                detail={
+                    "size": manifest.journal_size,
+                    "issued_ms": manifest.taken_ms,
+                    "version": manifest.version,
+                    "digest": manifest.members[0].sha256,
+                },
+                at_ms=now,
+            )
         while sequencer.seal(now=now):
             pass
-    finally:
-        sequencer.close()
     verdict = verify_own_log(now=now)
     if fault := verdict.log.fault:
         raise BackupError(_("Entry %(n)s is not as it was sealed.") % {"n": fault.sequence})

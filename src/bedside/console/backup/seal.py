@@ -10,7 +10,7 @@
 import hmac
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from cryptography.exceptions import InvalidTag
@@ -89,7 +89,7 @@ def lock_with_passphrase(key: bytes, passphrase: str) -> Lock:
     lock = Lock("passphrase", "", salt.hex(), _MEMORY_KIB, _PASSES, _LANES)
     # The key that locks is used once: a nonce of zeros is as good as another.
     wrapped = AESGCM(_stretched(lock, passphrase)).encrypt(bytes(12), key, _INFO)
-    return Lock("passphrase", wrapped.hex(), lock.salt, lock.memory_kib, lock.passes, lock.lanes)
+    return replace(lock, wrapped=wrapped.hex())
 
 
 def lock_to_key(key: bytes, public: EllipticCurvePublicKey) -> Lock:
@@ -128,32 +128,29 @@ def sealed_size(size: int) -> int:
 def sealed_pieces(source: IO[bytes], key: bytes, name: str) -> Iterator[bytes]:
     """Yield the sealed pieces of all that `source` holds, under the key of member `name`."""
     cipher = AESGCM(_derived(key, name))
-    number, piece = 0, source.read(PIECE)
-    while True:
-        after = source.read(PIECE) if len(piece) == PIECE else b""
-        yield cipher.encrypt(_nonce(number, last=not after), piece, None)
-        if not after:
-            return
-        number, piece = number + 1, after
+    for nonce, piece in _numbered(source, PIECE):
+        yield cipher.encrypt(nonce, piece, None)
 
 
 def unsealed_pieces(source: IO[bytes], key: bytes, name: str) -> Iterator[bytes]:
     """Yield what was sealed, piece by piece, or raise WrongKeyError at the first that is wrong."""
     cipher = AESGCM(_derived(key, name))
-    number, piece = 0, source.read(PIECE + _TAG)
     try:
-        while True:
-            after = source.read(PIECE + _TAG) if len(piece) == PIECE + _TAG else b""
-            yield cipher.decrypt(_nonce(number, last=not after), piece, None)
-            if not after:
-                return
-            number, piece = number + 1, after
+        for nonce, piece in _numbered(source, PIECE + _TAG):
+            yield cipher.decrypt(nonce, piece, None)
     except (InvalidTag, ValueError):
         raise WrongKeyError(f"{name} is not what was sealed") from None
 
 
-def _nonce(number: int, *, last: bool) -> bytes:
-    return number.to_bytes(11, "big") + bytes([last])
+def _numbered(source: IO[bytes], size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield each piece with its nonce; the last one's says that it is the last."""
+    number, piece = 0, source.read(size)
+    while True:
+        after = source.read(size) if len(piece) == size else b""
+        yield number.to_bytes(11, "big") + bytes([not after]), piece
+        if not after:
+            return
+        number, piece = number + 1, after
 
 
 def _derived(key: bytes, name: str) -> bytes:

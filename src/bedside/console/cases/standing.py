@@ -24,7 +24,7 @@ def _changed(*, person: User | None, acting_user: Acting, **_: Any) -> None:
     moment = now_ms()
     with transaction.atomic():
         held = Case.objects.select_for_update(of=("self",)).exclude(taken_by=None)
-        held = held.filter(closed_ms=None).select_related("taken_by", "device")
+        held = held.filter(closed_ms=None).select_related("taken_by__organisation", "device")
         if person is not None:
             held = held.filter(taken_by=person)
         for case in held:

@@ -161,7 +161,7 @@ def registry_of(*collectors: Collector, files: Path | None = None) -> CollectorR
         registry.register(each)
     if files is None:
         ProcessCollector(registry=registry)
-        registry.register(_Counted())
+        registry.register(REQUESTS)
     else:
         MultiProcessCollector(registry, str(files))  # type: ignore[no-untyped-call]
     return registry
@@ -170,14 +170,6 @@ def registry_of(*collectors: Collector, files: Path | None = None) -> CollectorR
 def text_of(registry: CollectorRegistry) -> bytes:
     """Return a registry in Prometheus's text format."""
     return generate_latest(registry)
-
-
-class _Counted(Collector):
-    """What this process's requests and database cost."""
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield all of it."""
-        yield from REQUESTS.collect()
 
 
 def _plain(reading: Reading) -> Iterator[Metric]:

@@ -8,7 +8,7 @@ __all__ = ["ProcessSeen"]
 
 
 class ProcessSeen(models.Model):
-    """A process that has said so in the last minutes; it says so every quarter of a minute."""
+    """A process that said within the last day that it runs; it says so every quarter of a minute."""
 
     kind = models.CharField(max_length=16)
     """`web`, `live` or `worker`; text, so that a new kind is no migration."""

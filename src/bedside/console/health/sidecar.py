@@ -27,7 +27,7 @@ _PARENT_S = 1.0
 
 
 def files_folder() -> Path:
-    """Return where the workers of this `web` count: emptied at each start."""
+    """Return where the workers of this `web` count: a folder of its own, removed at its end."""
     return Path(settings.BEDSIDE_DATA_DIR) / "metrics" / f"web-{os.getpid()}"
 
 

@@ -1,6 +1,5 @@
 """The console's spans: where they go, and the one of each request that touches a session."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from django.core.management.base import CommandError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from bedside.console.journal.actions import now_ms
 from bedside.console.log import bindings
 from bedside.observe.trace import Span
 
@@ -42,15 +42,14 @@ def trace_session_request(get_response: Callable[[HttpRequest], HttpResponse]) -
 
     A caller's own `traceparent` becomes a link: the session's trace has an id of its own.
     """
-    if not settings.CONFIG.tracing.endpoint:
-        raise MiddlewareNotUsed
     spans = open_spans()
-    assert spans is not None
+    if spans is None:
+        raise MiddlewareNotUsed
 
     def handle(request: HttpRequest) -> HttpResponse:
         if request.method in _READS:
             return get_response(request)
-        started = time.time_ns() // 1_000_000
+        started = now_ms()
         response = get_response(request)
         session, match = bindings().get("session"), request.resolver_match
         if session and match is not None:
@@ -60,7 +59,7 @@ def trace_session_request(get_response: Callable[[HttpRequest], HttpResponse]) -
                     name=f"{request.method} {match.view_name}",
                     session=str(session),
                     start_ms=started,
-                    end_ms=time.time_ns() // 1_000_000,
+                    end_ms=now_ms(),
                     good=response.status_code < 500,
                     number=spans.any_number(),
                     attributes={"http.response.status_code": response.status_code},

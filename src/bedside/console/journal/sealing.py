@@ -33,11 +33,7 @@ from bedside.console.journal.queries import leaf
 from bedside.console.journal.signer import LogSigner
 from bedside.console.journal.tree import GrowingTree
 
-__all__ = [
-    "JournalDamagedError",
-    "Sequencer",
-    "SequencerBusyError",
-]
+__all__ = ["JournalDamagedError", "Sequencer", "SequencerBusyError"]
 
 BATCH = 2048
 _PLACE = f"UPDATE {JournalRow._meta.db_table} SET sequence = %s WHERE id = %s"  # noqa: S608

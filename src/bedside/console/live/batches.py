@@ -136,12 +136,12 @@ def _report(relay: str, event: Report, now: int) -> None:
     do_receive_report(event.device, event.sealed, relay=relay, now=now)
 
 
-def _draining(relay: str, event: Draining, now: int) -> None:
+def _draining(relay: str, event: Draining, _now: int) -> None:
     record(
         JournalAction.RELAY_DRAIN_STARTED,
         actor=relay_actor(relay),
         thing=Thing("relay", relay),
-        at_ms=min(event.at_ms, now),
+        at_ms=event.at_ms,
     )
 
 

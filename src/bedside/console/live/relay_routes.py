@@ -88,7 +88,7 @@ class RelayRoutes:
             return Reply(403)
         applied = await self._database.run(do_apply_batch, relay, batch, now=now_ms())
         self._watch.nudge()
-        self._watch.devices_changed(set(applied.devices))
+        self._watch.devices_changed(applied.devices)
         return Reply(200, BatchReply(sequence=applied.sequence).to_json(), _JSON)
 
     async def _est(self, verb: str, request: Request) -> Reply:

@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 from bedside.console.accounts.models import Organisation
 from bedside.console.accounts.queries import contacts_carried
 from bedside.console.monitoring.models import Alarm
-from bedside.console.notices.actions import Mail, Webhook, do_tell
-from bedside.console.notices.sealing import SealError, open_secret
-from bedside.console.sites.models import SiteContact, SiteHook
+from bedside.console.notices.actions import Mail, do_tell
+from bedside.console.sites.models import SiteContact
+from bedside.console.sites.telling import Facts, tell_hooks
 from bedside.vocabulary import AlarmScope
 
 __all__ = ["tell_alarm"]
@@ -27,9 +27,7 @@ def tell_alarm(alarm: Alarm) -> None:
             mail = _mail(alarm, address)
         key = f"{event} {alarm.pk} {address}"
         do_tell(mail, event=event, key=key, organisation=alarm.site)
-    for hook in SiteHook.objects.filter(site_id=alarm.site or None):
-        webhook = Webhook(url=hook.url, secret=_secret_of(hook), facts=_facts(alarm))
-        do_tell(webhook, event=event, key=f"{event} {alarm.pk} {hook.pk}", organisation=alarm.site)
+    tell_hooks(alarm.site, lambda: _facts(alarm), event=event, about=alarm.pk)
 
 
 def _readers(alarm: Alarm) -> Iterator[tuple[str, str]]:
@@ -77,7 +75,7 @@ def _subject(alarm: Alarm) -> str:
     return _("%(target)s does not poll any more") % words
 
 
-def _facts(alarm: Alarm) -> dict[str, str | int | bool | None]:
+def _facts(alarm: Alarm) -> Facts:
     return {
         "id": alarm.pk,
         "scope": alarm.scope,
@@ -87,11 +85,3 @@ def _facts(alarm: Alarm) -> dict[str, str | int | bool | None]:
         "raised_ms": alarm.raised_ms,
         "cleared_ms": alarm.cleared_ms,
     }
-
-
-def _secret_of(hook: SiteHook) -> str:
-    """Return what signs; nothing where it cannot be opened, and then its notice is a dead letter."""
-    try:
-        return open_secret(hook.secret)
-    except SealError:
-        return ""

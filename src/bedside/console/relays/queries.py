@@ -244,6 +244,8 @@ def feed_since(name: str, cursor: str, *, now: int) -> FeedReply:
     by the relay's clock, as far as the console knows how far that is off.
     """
     reply = _since(name, cursor, now)
+    if not reply.events:
+        return reply
     offset_ms = relay_offset(name)
     return replace(reply, events=tuple(_by_its_clock(each, offset_ms) for each in reply.events))
 

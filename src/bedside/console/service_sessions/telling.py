@@ -13,11 +13,11 @@ from django.utils import translation
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext as _
 
-from bedside.console.notices.actions import Mail, Webhook, do_tell
+from bedside.console.notices.actions import Mail, do_tell
 from bedside.console.notices.models import MAX_KEY, Notice
-from bedside.console.notices.sealing import SealError, open_secret
 from bedside.console.service_sessions.models import ServiceSession
-from bedside.console.sites.models import BreakGlass, SiteContact, SiteHook
+from bedside.console.sites.models import BreakGlass, SiteContact
+from bedside.console.sites.telling import Facts, tell_hooks
 from bedside.language import (
     access_name,
     country_name,
@@ -161,16 +161,16 @@ def _tell_glass(event: _GlassEvent, glass: BreakGlass) -> None:
             mail = Mail(to=contact.email, subject=subject, body="\n\n".join(lines))
         key = f"{event.name} {glass.pk} {contact.email}"
         do_tell(mail, event=event.name, key=key, organisation=glass.site_id)
-    for hook in SiteHook.objects.filter(site_id=glass.site_id):
-        facts: dict[str, str | int | bool | None] = {
-            "id": glass.pk,
-            "device": glass.device_id,
-            "started_by": glass.started_by.name,
-            "until_ms": glass.end_ms,
-        }
-        webhook = Webhook(url=hook.url, secret=_secret_of(hook), facts=facts)
-        key = f"{event.name} {glass.pk} {hook.pk}"
-        do_tell(webhook, event=event.name, key=key, organisation=glass.site_id)
+    tell_hooks(glass.site_id, lambda: _glass_facts(glass), event=event.name, about=glass.pk)
+
+
+def _glass_facts(glass: BreakGlass) -> Facts:
+    return {
+        "id": glass.pk,
+        "device": glass.device_id,
+        "started_by": glass.started_by.name,
+        "until_ms": glass.end_ms,
+    }
 
 
 def _told_of_asking(session: ServiceSession) -> frozenset[str]:
@@ -194,21 +194,7 @@ def _tell(event: _Event, session: ServiceSession, also: frozenset[str] = frozens
         if event.wanted(contact) or contact.email in also:
             key = _key(event, session, contact.email)
             do_tell(_mail(event, session, contact), event=event.name, key=key, organisation=site_id)
-    for hook in SiteHook.objects.filter(site_id=site_id):
-        webhook = Webhook(url=hook.url, secret=_secret_of(hook), facts=_facts(session))
-        key = _key(event, session, str(hook.pk))
-        do_tell(webhook, event=event.name, key=key, organisation=site_id)
-
-
-def _secret_of(hook: SiteHook) -> str:
-    """Return what signs; nothing where it cannot be opened, and then its notice is a dead letter.
-
-    Whatever is told of has happened, and does not wait for who is to hear of it.
-    """
-    try:
-        return open_secret(hook.secret)
-    except SealError:
-        return ""
+    tell_hooks(site_id, lambda: _facts(session), event=event.name, about=session.pk)
 
 
 def _mail(event: _Event, session: ServiceSession, contact: SiteContact) -> Mail:
@@ -257,7 +243,7 @@ def _joined(session: ServiceSession, host: ServiceSession) -> str:
     ) % {"person": host.person_name}
 
 
-def _facts(session: ServiceSession) -> dict[str, str | int | bool | None]:
+def _facts(session: ServiceSession) -> Facts:
     return {
         "session": session.pk,
         "device": session.device_id,

@@ -196,8 +196,6 @@ def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:
 def do_lapse_glass(*, now: int) -> list[BreakGlass]:
     """Note the end of broken glass whose time is over, once each; return it."""
     over = BreakGlass.objects.filter(ended_ms=None, end_ms__lte=now)
-    if not over.exists():
-        return []
     with transaction.atomic():
         rows = list(over.select_for_update(of=("self",)).select_related("started_by"))
         for row in rows:

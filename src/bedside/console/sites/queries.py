@@ -198,18 +198,18 @@ def open_windows(device: Device, at_ms: int) -> list[SiteWindow]:
 
 def broken_glass(device: Device, at_ms: int) -> Interval | None:
     """Return the glass that is broken for this device at `at_ms`, or None."""
-    glass = BreakGlass.objects.filter(
-        device_id=device.pk, start_ms__lte=at_ms, end_ms__gt=at_ms, ended_ms=None
-    ).first()
+    glass = _broken(at_ms).filter(device_id=device.pk).first()
     return Interval(glass.start_ms, glass.end_ms) if glass else None
 
 
 def running_glass(devices: Iterable[str], at_ms: int) -> dict[str, BreakGlass]:
     """Return the glass that is broken at `at_ms` by device, of these devices."""
-    found = BreakGlass.objects.filter(
-        device_id__in=list(devices), start_ms__lte=at_ms, end_ms__gt=at_ms, ended_ms=None
-    )
-    return {glass.device_id: glass for glass in found.select_related("started_by")}
+    found = _broken(at_ms).filter(device_id__in=list(devices)).select_related("started_by")
+    return {glass.device_id: glass for glass in found}
+
+
+def _broken(at_ms: int) -> QuerySet[BreakGlass]:
+    return BreakGlass.objects.filter(start_ms__lte=at_ms, end_ms__gt=at_ms, ended_ms=None)
 
 
 def may_review(glass: BreakGlass, user: User) -> bool:

@@ -1,5 +1,6 @@
 """Alarms on silence: what lasts, what is over, the rules that raise them, and who is muted."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.journal.actions import now_ms
 from bedside.console.monitoring import actions
+from bedside.console.monitoring.models import Alarm, Mute, SilenceRule
 from bedside.console.monitoring.queries import (
     access_mute,
     access_rule,
@@ -92,16 +94,17 @@ def _shown(request: HttpRequest, user: User) -> dict[str, Any]:
     page = page_of(request, find_alarms(user, is_open=is_open), newest_first=True)
     kept = {"state": state if is_open is not None else "all"}
     return {
-        "rows": [(row, SCOPES[AlarmScope(row.scope)]) for row in page.rows],
+        "rows": _named(page.rows),
         "state": kept["state"],
-        "rules": [(row, SCOPES[AlarmScope(row.scope)]) for row in visible_rules(user)[:_MOST]],
-        "mutes": [
-            (row, SCOPES[AlarmScope(row.scope)])
-            for row in visible_mutes(user, now=now_ms())[:_MOST]
-        ],
+        "rules": _named(visible_rules(user)[:_MOST]),
+        "mutes": _named(visible_mutes(user, now=now_ms())[:_MOST]),
         "may_manage": has_permission(user, Permission.MONITORING_ALARM_MANAGE),
         "zone": zone_of(user),
         "later": "after" in request.GET,
         "next": urlencode({**kept, "after": page.next}) if page.next else "",
         "first": urlencode(kept),
     }
+
+
+def _named(rows: Iterable[Alarm | SilenceRule | Mute]) -> list[tuple[object, object]]:
+    return [(row, SCOPES[AlarmScope(row.scope)]) for row in rows]

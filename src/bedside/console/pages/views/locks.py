@@ -51,11 +51,11 @@ def clear(request: HttpRequest, user: User, lock_id: int) -> HttpResponse:
     """Clear a lock of one's own organisation; sessions that it ended stay ended."""
     try:
         lock = access_lock(user, lock_id)
-        if not confirmed_recently(request, user):
-            return ask_to_confirm(user, back=reverse("locks"))
     except ValidationError as error:
         messages.error(request, error.messages[0])
         return redirect("locks")
+    if not confirmed_recently(request, user):
+        return ask_to_confirm(user, back=reverse("locks"))
     do_clear_lock(LockTarget(LockScope(lock.scope), lock.target), acting_user=user)
     messages.success(request, _("The lock is cleared."))
     return redirect("locks")

@@ -1,6 +1,6 @@
 """What ends sessions from the console: a person, a lock, a device that is closed, and time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,7 +17,7 @@ from bedside.console.devices import actions as devices
 from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms, worker_actor
 from bedside.console.relays.queries import devices_at
-from bedside.console.service_sessions.actions.life import end, lock_session
+from bedside.console.service_sessions.actions.life import end, lock_session, lock_sessions
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import covered_by
 from bedside.console.sites.actions import do_close_window as close_window
@@ -125,7 +125,7 @@ def do_end_sessions_of_lost_devices(lost: Collection[str], *, now: int) -> int:
     with transaction.atomic():
         return sum(
             end(session, Ending.DEVICE_LOST, at_ms=now, actor=worker_actor())
-            for session in _locked(_WAITING)
+            for session in lock_sessions(_WAITING)
             if session.device_id in lost
         )
 
@@ -154,7 +154,7 @@ def _end_without_window(device: Device, actor: Actor) -> None:
     site = site_say(device, moment).facts
     if site.open_until_ms is not None and site.open_until_ms > moment:
         return
-    for session in _locked(Q(device=device, break_glass=False)):
+    for session in lock_sessions(Q(device=device, break_glass=False)):
         action = session_action(AccessKind(session.access), Mode(session.mode))
         if site.window & {action, *map(SiteAction, session.actions)}:
             end(
@@ -186,15 +186,15 @@ def do_end_due_sessions(*, now: int) -> int:
                 actor=worker_actor(),
                 gate=Gate.SITE_WINDOW,
             )
-            for session in _locked(closed)
+            for session in lock_sessions(closed)
         )
         ended += sum(
             end(session, Ending.UNANSWERED, at_ms=now, actor=worker_actor(), gate=_silent(session))
-            for session in _locked(unanswered)
+            for session in lock_sessions(unanswered)
         )
         return ended + sum(
             end(session, Ending.EXPIRED, at_ms=now, actor=worker_actor())
-            for session in _locked(expired)
+            for session in lock_sessions(expired)
         )
 
 
@@ -209,9 +209,5 @@ def _end_all(covered: Q, actor: Actor, gate: Gate) -> int:
     moment = now_ms()
     return sum(
         end(session, Ending.REVOKED, at_ms=moment, actor=actor, gate=gate)
-        for session in _locked(covered)
+        for session in lock_sessions(covered)
     )
-
-
-def _locked(covered: Q) -> Iterable[ServiceSession]:
-    return list(ServiceSession.objects.select_for_update().filter(covered, state__in=_ONGOING))

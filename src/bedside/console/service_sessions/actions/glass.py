@@ -1,19 +1,18 @@
 """Broken glass, with what it lets in and who is told: at its beginning and at its end (R42)."""
 
 from django.db import transaction
+from django.db.models import Q
 
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import actor_of
 from bedside.console.devices.models import Device
 from bedside.console.journal.actions import now_ms
-from bedside.console.service_sessions.actions.life import end
-from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.actions.life import end, lock_sessions
 from bedside.console.service_sessions.telling import tell_glass, tell_glass_over
 from bedside.console.sites.actions import do_break_glass as break_glass
 from bedside.console.sites.actions import do_end_glass as end_glass
 from bedside.console.sites.actions import do_lapse_glass as lapse_glass
 from bedside.console.sites.models import BreakGlass
-from bedside.protocol.states import OPEN
 from bedside.vocabulary import Ending, Gate
 
 __all__ = ["do_break_glass", "do_end_due_glass", "do_end_glass"]
@@ -38,7 +37,7 @@ def do_end_glass(glass: BreakGlass, *, acting_user: User) -> bool:
     with transaction.atomic():
         if not end_glass(glass, acting_user=acting_user):
             return False
-        for session in _opened(glass):
+        for session in lock_sessions(Q(device_id=glass.device_id, break_glass=True)):
             end(
                 session,
                 Ending.SITE_TERMINATED,
@@ -55,15 +54,10 @@ def do_end_due_glass(*, now: int) -> int:
 
     Its sessions end with it by their own time.
     """
+    if not BreakGlass.objects.filter(ended_ms=None, end_ms__lte=now).exists():
+        return 0
     with transaction.atomic():
         over = lapse_glass(now=now)
         for glass in over:
             tell_glass_over(glass)
     return len(over)
-
-
-def _opened(glass: BreakGlass) -> list[ServiceSession]:
-    ongoing = ServiceSession.objects.select_for_update().filter(
-        device_id=glass.device_id, break_glass=True, state__in=[state.value for state in OPEN]
-    )
-    return list(ongoing)

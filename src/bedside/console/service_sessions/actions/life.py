@@ -7,6 +7,8 @@
    proofs are wiped.
 """
 
+from django.db.models import Q
+
 from bedside.audit.entry import Actor, Thing
 from bedside.console.enrolment import actions as enrolment
 from bedside.console.journal.actions import record
@@ -14,7 +16,7 @@ from bedside.console.relays.actions.tunnels import do_end_tunnel
 from bedside.console.service_sessions.models import ServiceSession, TimelineRow
 from bedside.console.service_sessions.telling import tell_ended
 from bedside.protocol.orders import Withdrawal
-from bedside.protocol.states import ENDINGS_FROM, TRANSITIONS, ending_of_join
+from bedside.protocol.states import ENDINGS_FROM, OPEN, TRANSITIONS, ending_of_join
 from bedside.vocabulary import (
     DeviceId,
     Ending,
@@ -25,8 +27,9 @@ from bedside.vocabulary import (
     SessionState,
 )
 
-__all__ = ["advance", "end", "lock_session", "step"]
+__all__ = ["advance", "end", "lock_session", "lock_sessions", "step"]
 
+_ONGOING = [state.value for state in OPEN]
 _BEFORE_THE_ORDER = frozenset({SessionState.REQUESTED, SessionState.AWAITING_SITE})
 _SUCCESSES = frozenset({Ending.BY_OPERATOR, Ending.BY_SPECIALIST, Ending.IDLE, Ending.EXPIRED})
 _REFUSALS = frozenset({Ending.REFUSED, Ending.UNANSWERED, Ending.REVOKED, Ending.SITE_TERMINATED})
@@ -36,6 +39,11 @@ def lock_session(session_id: str, device: str | None = None) -> ServiceSession |
     """Return a session for change, its row locked; None where there is none (of that device)."""
     sessions = ServiceSession.objects.select_for_update().filter(pk=session_id)
     return (sessions.filter(device_id=device) if device else sessions).first()
+
+
+def lock_sessions(covered: Q) -> list[ServiceSession]:
+    """Return the sessions that are not over and that `covered` means, for change, their rows locked."""
+    return list(ServiceSession.objects.select_for_update().filter(covered, state__in=_ONGOING))
 
 
 def step(session: ServiceSession, state: SessionState, *, at_ms: int, note: str = "") -> None:

@@ -18,11 +18,10 @@ from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.accounts.standing import standing_changed
 from bedside.console.journal.actions import now_ms
-from bedside.console.service_sessions.actions.life import end
+from bedside.console.service_sessions.actions.life import end, lock_sessions
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import facts_of
 from bedside.policy.decide import decide
-from bedside.protocol.states import OPEN
 from bedside.vocabulary import Ending, Gate
 
 __all__ = ["connect", "do_end_unfounded_sessions"]
@@ -37,7 +36,6 @@ _GATES = frozenset(
         Gate.PATIENT_DATA,
     }
 )
-_ONGOING = [state.value for state in OPEN]
 
 
 def connect() -> None:
@@ -49,8 +47,7 @@ def do_end_unfounded_sessions(person: User | None, *, acting_user: Acting) -> in
     """End what `person` (None: anybody) has open and might not ask for now; return how many."""
     mine = Q() if person is None else Q(person=person)
     with transaction.atomic():
-        found = ServiceSession.objects.select_for_update().filter(mine, state__in=_ONGOING)
-        return sum(_end_if_unfounded(session, acting_user) for session in found)
+        return sum(_end_if_unfounded(session, acting_user) for session in lock_sessions(mine))
 
 
 def _end_if_unfounded(session: ServiceSession, acting_user: Acting) -> bool:
