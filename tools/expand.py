@@ -123,10 +123,10 @@ def faults_of(
     Args:
         old: the `src` of the release that still runs.
         new: the `src` whose migrations make the schema.
-        world: a new folder, for the database.
+        world: a folder for the database; what an earlier schema left there is brought to the new one.
         steps: what the old code is asked to do afterwards.
     """
-    world.mkdir(parents=True)
+    world.mkdir(parents=True, exist_ok=True)
     config = world / "console.toml"
     config.write_text(f'public_url = "http://localhost:8000"\ndata_dir = "{world}/data"\n')
     made = _console(new, config, "migrate")
