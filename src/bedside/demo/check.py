@@ -61,14 +61,17 @@ class Journey:
             text=True,
         ) as login:
             assert login.stdout is not None
-            said = "".join(login.stdout.readline() for _ in range(3))
-            code = _CODE.search(said)
-            if code is None:
-                raise CheckFailedError(f"log in: no code in: {said}{login.stdout.read()}")
-            with Browser(self.world.console_url) as browser:
-                browser.sign_in(person.email, known.password, known.code)
-                browser.allow_program(code[1])
-            rest = login.stdout.read()
+            try:
+                said = "".join(login.stdout.readline() for _ in range(3))
+                code = _CODE.search(said)
+                if code is None:
+                    raise CheckFailedError(f"log in: no code in: {said}{login.stdout.read()}")
+                with Browser(self.world.console_url) as browser:
+                    browser.sign_in(person.email, known.password, known.code)
+                    browser.allow_program(code[1])
+                rest, _ = login.communicate(timeout=60)
+            finally:
+                login.kill()
         self.expect(login.returncode == 0, f"log in of {person.name}: {rest}")
 
     def request(self, person: Person, *words: str) -> "subprocess.Popen[str]":

@@ -4,6 +4,7 @@ It signs in as people do, with a password and a code; there is no other way in f
 """
 
 import re
+import time
 from collections.abc import Callable
 from html import unescape
 from typing import Self
@@ -12,6 +13,7 @@ import httpx
 
 __all__ = ["Browser", "PageError", "text_of"]
 
+_NEXT_CODE_S = 31
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -61,11 +63,17 @@ class Browser:
         )
 
     def sign_in(self, email: str, password: str, code: Callable[[], str]) -> Self:
-        """Sign in with a password and a code from the code generator."""
+        """Sign in with a password and a code from the code generator.
+
+        A code is good once: whoever signs in again soon waits for the generator's next.
+        """
         page = self.submit("/account/login/", login=email, password=password)
         if "/authenticate/" not in page.url.path:
             raise PageError(f"the password was not taken: {page.url}: {text_of(page)[:500]}")
-        page = self.answer(page, code=code())
+        form, shown = page, code()
+        page = self.answer(form, code=shown)
+        if page.url.path.startswith("/account/") and _changes(code, shown):
+            page = self.answer(form, code=code())
         if page.url.path.startswith("/account/"):
             raise PageError(f"the code was not taken: {page.url}: {text_of(page)[:500]}")
         return self
@@ -76,6 +84,16 @@ class Browser:
         page = self.answer(page, code=user_code, answer="allow")
         if page.status_code != httpx.codes.OK:
             raise PageError(f"the program was not allowed: {text_of(page)[:500]}")
+
+
+def _changes(code: Callable[[], str], shown: str) -> bool:
+    """Wait for a generator's next code; return whether there was one."""
+    until = time.monotonic() + _NEXT_CODE_S
+    while code() == shown:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def text_of(page: httpx.Response) -> str:

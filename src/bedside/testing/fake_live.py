@@ -78,10 +78,6 @@ class FakeLive:
         """Be away: close everything, keep what was received."""
         if self._server is not None:
             self._server.close()
-            # Whose handshake is under way would come in after all, and nobody would hang up on it.
-            shaking = [task for task in asyncio.all_tasks() if _is_handshake(task)]
-            if shaking:
-                await asyncio.wait(shaking, timeout=_WAIT_S)
             for stream in list(self._streams):
                 if stream.transport is not None:
                     stream.abort()
@@ -213,8 +209,3 @@ class FakeLive:
                 self._changed.notify_all()
         answer = BatchReply(sequence=last).to_json()
         return response(200, {"content-type": "application/json"}, answer)
-
-
-def _is_handshake(task: "asyncio.Task[Any]") -> bool:
-    """Whether a task is asyncio's own, that waits for a server's handshake with a client."""
-    return getattr(task.get_coro(), "__name__", "") == "_accept_connection2"
