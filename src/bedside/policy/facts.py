@@ -5,7 +5,7 @@ excluded; an end of None is open.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -23,6 +23,7 @@ from bedside.vocabulary import (
 
 __all__ = [
     "DEFAULT_START_RULES",
+    "FILES",
     "HOUSE_SITE",
     "DeviceFacts",
     "DeviceState",
@@ -161,6 +162,10 @@ class Lock:
     reason: str = ""
 
 
+FILES = (SiteAction.FILES_IN, SiteAction.FILES_OUT)
+_FREE = frozenset({SiteRule.ALLOW, SiteRule.ASK_DEVICE})
+
+
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
     """The site's own say, as its signed policy and its windows stand (R2, R17, R19).
@@ -176,6 +181,18 @@ class SiteFacts:
     window: frozenset[SiteAction] = frozenset()
     open_until_ms: int | None = None
     serial: int = 0
+
+    def free_files(self, session: SiteAction) -> frozenset[SiteAction]:
+        """Return the files for which the site asks nobody but the person at the device.
+
+        Nor a ticket or a window that it does not ask for the `session` itself.
+        """
+        more = frozenset().union(
+            *(needing for needing in (self.ticket, self.window) if session not in needing)
+        )
+        return frozenset(
+            each for each in FILES if self.rules.get(each) in _FREE and each not in more
+        )
 
 
 HOUSE_SITE = SiteFacts(rules=MappingProxyType(dict.fromkeys(SiteAction, SiteRule.ASK_DEVICE)))
@@ -218,3 +235,11 @@ class Facts:
     site: SiteFacts | None = None
     break_glass: Interval | None = None
     """While it holds, the site itself has opened the device (R42)."""
+
+    def asking_files(self, files: frozenset[SiteAction] | None) -> "Facts":
+        """Return these facts with a request for `files`; None for what the site asks nothing more for."""
+        asked = self.request
+        if files is None:
+            session = session_action(asked.access, asked.mode)
+            files = self.site.free_files(session) if self.site else frozenset()
+        return replace(self, request=replace(asked, files=files))

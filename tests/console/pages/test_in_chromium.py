@@ -196,6 +196,11 @@ def test_the_request_page_answers_as_it_is_typed(visit):
     command = page.locator("#ask-command")
     expect(command).to_contain_text("--mode control")
     expect(command).to_contain_text("""--reason 'It'"'"'s E12'""")
+    files = page.get_by_role("checkbox", name=re.compile("Files from the device"))
+    files.focus()
+    page.keyboard.press("Space")
+    expect(command).to_contain_text("--files out")
+    expect(page.locator("#answer")).to_contain_text("What goes with it: Files from the device.")
 
 
 def test_a_session_moves_before_ones_eyes_and_ends(visit, console):

@@ -16,7 +16,7 @@ from bedside.console.access.actions import (
 )
 from bedside.console.access.models import Entitlement
 from bedside.console.access.queries import stored_rules
-from bedside.console.access.simulation import Supposed, preview_rules, simulate
+from bedside.console.access.simulation import Supposed, needs, preview_rules, simulate
 from bedside.console.accounts.bearer import caller, empowered
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import check_permission, visible_people
@@ -83,8 +83,8 @@ def request_needs(request: HttpRequest, body: schemas.NeedsBody, device_id: str)
     user = caller(request)
     device = access_device(user, device_id, Permission.SESSIONS_SESSION_REQUEST)
     seen, at_ms = presence(device.pk) is not None, now_ms()
-    decision = simulate(user, device, body.facts(), at_ms=at_ms, seen=seen)
-    return schemas.decision_view(decision, at_ms=at_ms)
+    found = needs(user, device, body.facts(), files=body.asked_files, at_ms=at_ms, seen=seen)
+    return schemas.decision_view(found.decision, at_ms=at_ms)
 
 
 @router.get("/contracts", response=schemas.ContractsPage, operation_id="listContracts")

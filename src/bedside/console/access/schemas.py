@@ -161,6 +161,18 @@ class NeedsBody(Body):
     case: Plain = Field("", max_length=64, examples=["C-88213"])
     reason: Plain = Field("", max_length=500, examples=["Pressure fault E12 after power cut"])
     ticket: Plain = Field("", max_length=64)
+    files: list[Literal["files_in", "files_out"]] | None = Field(
+        None,
+        max_length=2,
+        description="files to and from the device; without it, what the site leaves to the person "
+        "at the device",
+        examples=[["files_out"]],
+    )
+
+    @property
+    def asked_files(self) -> frozenset[SiteAction] | None:
+        """The files that are named; None where none were."""
+        return None if self.files is None else frozenset(map(SiteAction, self.files))
 
     def facts(self) -> RequestFacts:
         """Return what the policy looks at."""

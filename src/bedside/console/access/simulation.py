@@ -13,11 +13,19 @@ from bedside.console.access.queries import gather_facts, stored_rules
 from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
 from bedside.policy.decide import Decision, decide
-from bedside.policy.facts import Interval, ProductRight, RequestFacts, StartRule
+from bedside.policy.facts import Facts, Interval, ProductRight, RequestFacts, StartRule
 from bedside.policy.rules import Change, Holder, preview
-from bedside.vocabulary import Level, PersonId, Role
+from bedside.vocabulary import Level, PersonId, Role, SiteAction
 
-__all__ = ["Supposed", "preview_rules", "simulate"]
+__all__ = ["Needs", "Supposed", "needs", "preview_rules", "simulate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a request would meet, and what the site says of this device."""
+
+    decision: Decision
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,29 @@ def simulate(
             ),
         )
     return decide(facts, at_ms)
+
+
+def needs(
+    person: User,
+    device: Device,
+    request: RequestFacts,
+    *,
+    files: frozenset[SiteAction] | None,
+    at_ms: int,
+    seen: bool,
+) -> Needs:
+    """Return what would be decided at `at_ms` if `person` asked for this, as asking decides it.
+
+    Args:
+        person: who would ask.
+        device: the device.
+        request: what is asked for.
+        files: files in, files out; None for what the site leaves to the person at the device.
+        at_ms: the instant, Unix milliseconds.
+        seen: whether the device ever polled a relay.
+    """
+    facts = gather_facts(person, device, request, seen=seen, at_ms=at_ms).asking_files(files)
+    return Needs(decide(facts, at_ms), facts)
 
 
 def preview_rules(after: Sequence[StartRule], *, at_ms: int) -> list[Change]:

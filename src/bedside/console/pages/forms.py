@@ -15,12 +15,13 @@ from bedside.console.pages.words import (
     GATE_NAMES,
     MODE_HELP,
     OUTCOMES,
+    SITE_ACTIONS,
     language,
 )
 from bedside.console.sites.queries import visible_sites
 from bedside.language import action_sentence, contact_name, gate_sentence
-from bedside.policy.facts import RequestFacts
-from bedside.vocabulary import AccessKind, Contact, Gate, JournalAction, Mode
+from bedside.policy.facts import FILES, RequestFacts
+from bedside.vocabulary import AccessKind, Contact, Gate, JournalAction, Mode, SiteAction
 
 __all__ = ["FleetFilters", "JournalFilters", "LockForm", "RequestForm", "SessionFilters"]
 
@@ -149,6 +150,12 @@ class RequestForm(forms.Form):
         help_text=_("If the site gave you one."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    also = forms.TypedMultipleChoiceField(
+        label=_("Files"),
+        required=False,
+        choices=[(action.value, SITE_ACTIONS[action]) for action in FILES],
+        coerce=SiteAction,
+    )
 
     def __init__(self, data: Any) -> None:
         super().__init__(data)
@@ -170,6 +177,11 @@ class RequestForm(forms.Form):
             reason=asked["reason"],
             ticket=asked["ticket"],
         )
+
+    @property
+    def asked_files(self) -> frozenset[SiteAction] | None:
+        """The files that are ticked, None where none is; the form is valid."""
+        return frozenset(self.cleaned_data["also"]) or None
 
 
 class LockForm(forms.Form):

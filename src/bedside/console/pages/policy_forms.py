@@ -15,12 +15,10 @@ from bedside.console.devices.models import Device
 from bedside.console.devices.queries import visible_devices
 from bedside.console.pages.site_forms import check_plain
 from bedside.console.pages.words import ACCESS_HELP, MODE_HELP, SITE_ACTIONS
-from bedside.policy.facts import Interval, RequestFacts
+from bedside.policy.facts import FILES, Interval, RequestFacts
 from bedside.vocabulary import AccessKind, Level, Mode, Role, SiteAction
 
 __all__ = ["EntitlementForm", "SimulationForm"]
-
-_FILES = (SiteAction.FILES_IN, SiteAction.FILES_OUT)
 
 
 class SimulationForm(forms.Form):
@@ -63,7 +61,7 @@ class SimulationForm(forms.Form):
     also = forms.TypedMultipleChoiceField(
         label=_("Also"),
         required=False,
-        choices=[(action.value, SITE_ACTIONS[action]) for action in _FILES],
+        choices=[(action.value, SITE_ACTIONS[action]) for action in FILES],
         coerce=SiteAction,
         widget=forms.CheckboxSelectMultiple(),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import get_language
 
-from bedside.console.access.simulation import simulate
+from bedside.console.access.simulation import Needs, needs
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.models import Device
@@ -19,10 +19,9 @@ from bedside.console.service_sessions.queries import visible_sessions
 from bedside.console.sites.models import BreakGlass
 from bedside.console.sites.queries import Lagging, lagging, running_glass
 from bedside.language import gate_sentence, parse_language
-from bedside.policy.decide import Decision
 from bedside.policy.facts import RequestFacts
 from bedside.protocol.site import SitePolicy
-from bedside.vocabulary import DeviceId, Permission, SessionState
+from bedside.vocabulary import DeviceId, Permission, SessionState, SiteAction
 
 __all__ = [
     "FleetRow",
@@ -79,10 +78,15 @@ def fleet_rows(user: User, devices: Iterable[Device]) -> list[FleetRow]:
     ]
 
 
-def preview(user: User, device: Device, request: RequestFacts) -> Decision:
-    """Return what would be decided if `user` asked now; asking decides anew."""
+def preview(
+    user: User, device: Device, request: RequestFacts, *, files: frozenset[SiteAction] | None
+) -> Needs:
+    """Return what would be decided if `user` asked now, and why; asking decides anew.
+
+    `files` is what is asked for by name, None for what the site leaves to the device.
+    """
     seen = presence(device.pk) is not None
-    return simulate(user, device, request, at_ms=now_ms(), seen=seen)
+    return needs(user, device, request, files=files, at_ms=now_ms(), seen=seen)
 
 
 def journal_of_session(user: User, session: ServiceSession) -> Told | None:

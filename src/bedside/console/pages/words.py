@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bedside.language import Language, contact_name, country_name, parse_language
 from bedside.policy.decide import Obligation
-from bedside.policy.facts import DeviceState, LockScope
+from bedside.policy.facts import DeviceState, LockScope, SiteFacts
 from bedside.protocol.site import SitePolicy
 from bedside.vocabulary import (
     AccessKind,
@@ -333,6 +333,21 @@ def fact_text(name: str, value: str | int) -> tuple[str, str]:
         return heading, str(value)
     known = _FACT_VALUES[name]
     return heading, ", ".join(str(known.get(each, each)) for each in str(value).split())
+
+
+def rule_text(site: SiteFacts, action: SiteAction) -> str:
+    """Return what a site says of one action, with whatever else it asks for."""
+    said = [SITE_RULES[site.rules.get(action, SiteRule.DENY)]]
+    said += [
+        name
+        for asked, name in (
+            (site.two_approvers, _("two approvers")),
+            (site.ticket, _("change ticket")),
+            (site.window, _("in a window only")),
+        )
+        if action in asked
+    ]
+    return gettext("Site's policy: %(rule)s") % {"rule": ", ".join(map(str, said))}
 
 
 def session_look(state: SessionState, ending: Ending | None) -> Look:

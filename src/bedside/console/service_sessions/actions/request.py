@@ -1,7 +1,6 @@
 """Asking for a session: decided from facts, then ordered, put to the site, or refused with reasons."""
 
 import secrets
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -23,20 +22,15 @@ from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.requests import SessionRequest
 from bedside.pki.ssh_certificates import load_ssh_key, ssh_key_line
 from bedside.policy.decide import Decision, Obligation, decide
-from bedside.policy.facts import Facts, SiteFacts
+from bedside.policy.facts import Facts
 from bedside.vocabulary import (
     Ending,
     JournalAction,
     Outcome,
     SessionState,
-    SiteAction,
-    SiteRule,
 )
 
 __all__ = ["do_request_session"]
-
-_FILES = (SiteAction.FILES_IN, SiteAction.FILES_OUT)
-_FREE = frozenset({SiteRule.ALLOW, SiteRule.ASK_DEVICE})
 
 
 def do_request_session(
@@ -71,11 +65,8 @@ def do_request_session(
 
 def _with_files(facts: Facts, request: SessionRequest) -> Facts:
     """Return the facts with the files that are asked for: by default what asks nobody more."""
-    files = frozenset() if request.joins and not request.hands_over else request.files
-    if files is None:
-        site = facts.site or SiteFacts(rules={})
-        files = frozenset(action for action in _FILES if site.rules.get(action) in _FREE)
-    return replace(facts, request=replace(facts.request, files=files))
+    watches = request.joins and not request.hands_over
+    return facts.asking_files(frozenset() if watches else request.files)
 
 
 def _take(session: ServiceSession, facts: Facts, decision: Decision) -> None:
