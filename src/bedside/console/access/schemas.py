@@ -7,7 +7,7 @@ from ninja import Field, Schema
 
 from bedside.console.access.models import Entitlement
 from bedside.console.access.simulation import Supposed
-from bedside.console.rest.bodies import Body, Country, PageQuery, Plain
+from bedside.console.rest.bodies import Body, PageQuery, Plain
 from bedside.language import gate_advice, gate_sentence, parse_language
 from bedside.policy.decide import Decision, Obligation
 from bedside.policy.facts import RequestFacts, StartRule
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 MOST_RULES = 60
+_COUNTRY = r"^[A-Z]{2}$"
 _Mode = Annotated[Mode, Field(strict=False)]
 
 
@@ -40,7 +41,7 @@ class RuleBody(Body):
     """What people of a level in a country may start and join, on one product or (null) on all."""
 
     level: int = Field(ge=1, le=3)
-    country: Country = Field(examples=["US"])
+    country: str = Field(pattern=_COUNTRY, examples=["US"])
     product: str | None = Field(None, max_length=64)
     start: list[_Mode] = Field(default_factory=list, max_length=2, examples=[["view"]])
     join: list[_Mode] = Field(default_factory=list, max_length=2, examples=[["view"]])
@@ -136,7 +137,7 @@ class SupposedBody(Body):
     """Somebody who need not exist: active, vetted, with a second factor."""
 
     level: int | None = Field(None, ge=1, le=3)
-    country: Country | None = Field(None, examples=["CA"])
+    country: str | None = Field(None, pattern=_COUNTRY, examples=["CA"])
     trained: bool = True
     patient_data: bool = False
 
@@ -190,7 +191,7 @@ class SimulationBody(Body):
 
     device: str = Field(max_length=30)
     person: str | None = Field(None, max_length=254, examples=["marie@bayard.example"])
-    supposed: SupposedBody | None = None
+    supposed: SupposedBody | None = Field(None, examples=[None])
     access: AccessKind = Field(strict=False)
     mode: Mode = Field(strict=False)
     duration_minutes: int = Field(30, ge=1, le=1440)

@@ -140,7 +140,7 @@ class RelayPinBody(Body):
     """A device, a site or a country, and its relays; none lets its devices choose by themselves."""
 
     scope: RelayPin.Scope = Field(strict=False, examples=["site"])
-    subject: str = Field(min_length=1, max_length=64, examples=["notre-dame"])
+    subject: str = Field(min_length=1, max_length=64, examples=["CI-20417"])
     relays: list[Annotated[str, Field(max_length=32)]] = Field(max_length=16, examples=[["a"]])
 
 

@@ -148,6 +148,7 @@ class KeyBody(Body):
     statement: str = Field(
         "",
         max_length=40_000,
+        examples=[""],
         description="the present key's word for this one, as `bedside site key hand-over` wrote it",
     )
     lost: bool = Field(False, description="the present key is lost or stolen: it signs nothing")

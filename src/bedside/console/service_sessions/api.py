@@ -181,7 +181,7 @@ class SessionBody(Body):
         description="a live session of somebody else on this device, to watch it: of the same "
         "access, and `mode` is `view`; or your own live join, to be handed control of that session: "
         "`mode` is `control`, and `public_key` is the key of the join",
-        examples=["01JD5W8ZK3Q4R5S6T7V8W9X0YZ"],
+        examples=[None],
     )
 
 
