@@ -58,7 +58,7 @@ def test_rules_are_made_with_a_token_for_it_and_end_what_they_forbid():
 @pytest.mark.parametrize(
     "rules",
     [
-        [RULE, RULE], [{**RULE, "level": 4}], [{**RULE, "country": "can"}], [RULE] * 61,
+        [RULE, RULE], [{**RULE, "level": 4}], [{**RULE, "country": "can"}], [{**RULE, "country": "ZZ"}], [RULE] * 61,
         [{**RULE, "product": "nothing"}], [{**RULE, "start": ["watch"]}], [{**RULE, "x": 1}],
     ],
 )  # fmt: skip
@@ -67,6 +67,28 @@ def test_rules_that_make_no_sense_change_nothing(rules):
     for path in ("/policy/rules", "/policy/rules/preview"):
         assert empowered("Alex").post(path, {"rules": rules}).status_code == 422
     assert stored_rules() == before
+
+
+def test_a_country_that_is_none_is_refused_in_words():
+    for path, body, where in (
+        ("/policy/rules", {"rules": [{**RULE, "country": "ZZ"}]}, "body.rules.0.country"),
+        ("/policy/simulation",
+         {**ASKED, "device": DEVICE, "supposed": {"level": 3, "country": "ZZ"}},
+         "body.supposed.country"),
+    ):  # fmt: skip
+        problem = empowered("Alex").post(path, body).json()
+        assert [each["code"] for each in problem["errors"]] == ["country"], path
+        assert problem["detail"].endswith(
+            "country: the two capital letters of a country are needed (ISO 3166), such as CA."
+        )
+        assert where.removeprefix("body.") in problem["detail"]
+
+
+def test_a_person_and_somebody_supposed_are_not_asked_about_at_once():
+    both = {"person": "marie@bayard.example", "supposed": {"level": 3, "country": "CA"}}
+    answer = Api("Alex").post("/policy/simulation", {**ASKED, "device": DEVICE, **both})
+    assert answer.status_code == 422
+    assert "not both" in answer.json()["detail"]
 
 
 def test_what_if_is_answered_gate_by_gate():

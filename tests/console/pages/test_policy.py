@@ -45,7 +45,7 @@ def test_it_is_made_when_it_is_applied():
 @pytest.mark.parametrize(
     "wrong",
     [
-        rows((4, "US")), rows((1, "usa")), rows((1, "us")), rows((1, "US"), (1, "US")),
+        rows((4, "US")), rows((1, "usa")), rows((1, "ZZ")), rows((1, "eu")), rows((1, "US"), (1, "US")),
         {**rows((1, "US")), "rule-0-product": "no-such-product"},
         {**rows((1, "US")), "rule-TOTAL_FORMS": "999"},
         {"apply": "1"},
@@ -119,7 +119,8 @@ def test_untrained_and_patient_data_are_supposed_too():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"device": "nothing"}, {"person": "nobody@x.example"}, {"level": "9"}, {"country": "USA"},
+    [{"device": "nothing"}, {"person": "nobody@x.example"}, {"level": "9"}, {"country": "USA"}, {"country": "zz"},
+     {"person": "marie@bayard.example", "country": "CA"},
      {"minutes": "0"}, {"minutes": "x"}, {"access": "all"}, {"at": "Sunday"}, {"also": "job"}],
 )  # fmt: skip
 def test_what_cannot_be_supposed_is_said(changes):

@@ -74,7 +74,7 @@ def test_what_is_stated_about_a_person_is_stated_whole():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"role": "god"}, {"role": "site_manager"}, {"level": 4}, {"level": "2"}, {"country": "can"},
+        {"role": "god"}, {"role": "site_manager"}, {"level": 4}, {"level": "2"}, {"country": "can"}, {"country": "ZZ"},
         {"vetted_on": "2026-02-30"}, {"vetted_on": 3}, {"vetted_on": "2999-01-01"},
         {"name": ""}, {"name": "x" * 121}, {"name": "a\u202eb"}, {"name": "a\u0000b"},
         {"language": "de"}, {"organisation": "nowhere"}, {"email": "nobody"},

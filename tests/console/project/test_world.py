@@ -49,6 +49,8 @@ def test_a_change_in_the_file_is_one_change():
         ('product = "workstation"\nsite', 'product = "unknown"\nsite'),
         ('site = "st-mary"', 'site = "nowhere"'),
         ('timezone = "America/Toronto"', 'timezone = "Mars/Base"'),
+        ('country = "CA"', 'country = "ZZ"'),
+        ("[[devices]]", '[[start_rules]]\nlevel = 3\ncountry = "ZZ"\nstart = []\n[[devices]]'),
         ('id = "WS-00311"', 'id = "ws 311"'),
         ('id = "WS-00311"', 'serial = "WS-00311"'),
         ('role = "specialist"', 'role = "god"'),

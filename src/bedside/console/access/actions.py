@@ -16,6 +16,7 @@ from bedside.console.access.queries import foreign_lock, locks_on
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import Acting, actor_of
 from bedside.console.accounts.standing import tell_standing_changed
+from bedside.console.accounts.texts import check_country
 from bedside.console.devices.models import Device, Product
 from bedside.console.journal.actions import now_ms, record
 from bedside.policy import facts
@@ -118,7 +119,9 @@ def _end_rights(person: User, acting_user: Acting, **which: Product) -> int:
 
 
 def check_start_rules(rules: Sequence[facts.StartRule]) -> None:
-    """Raise ValidationError where two rules name the same level, country and product, or no product."""
+    """Raise ValidationError for rules of no country or product, and for two of one level and both."""
+    for rule in rules:
+        check_country(rule.country)
     keys = [(rule.level, rule.country, rule.product) for rule in rules]
     if len(set(keys)) < len(keys):
         raise ValidationError(
@@ -129,8 +132,13 @@ def check_start_rules(rules: Sequence[facts.StartRule]) -> None:
         raise ValidationError(_("There is no such product."), code="product")
 
 
-def do_save_start_rules(rules: Iterable[facts.StartRule], *, acting_user: Acting) -> None:
-    """Replace the rules of who may start and join, by level and country (S36)."""
+def do_save_start_rules(rules: Sequence[facts.StartRule], *, acting_user: Acting) -> None:
+    """Replace the rules of who may start and join, by level and country (S36).
+
+    Raises:
+        ValidationError: see `check_start_rules`.
+    """
+    check_start_rules(rules)
     with transaction.atomic():
         models.StartRule.objects.all().delete()
         for rule in rules:

@@ -7,6 +7,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.access.actions import check_start_rules
+from bedside.console.accounts.forms import CountryField
 from bedside.console.devices.models import Product
 from bedside.policy.facts import StartRule
 from bedside.vocabulary import Level, Mode
@@ -25,12 +26,7 @@ class RuleForm(forms.Form):
         choices=[("", "–"), *((str(level.value), str(level.value)) for level in Level)],
         coerce=int,
     )
-    country = forms.RegexField(
-        label=_("Country"),
-        regex=r"^[A-Z]{2}$",
-        max_length=2,
-        error_messages={"invalid": _("Two letters, as US or CA.")},
-    )
+    country = CountryField(label=_("Country"))
     product = forms.ChoiceField(label=_("Product"), required=False)
     start_view = forms.BooleanField(label=_("Start, view"), required=False)
     start_control = forms.BooleanField(label=_("Start, control"), required=False)

@@ -7,7 +7,7 @@ from ninja import Field, Schema
 
 from bedside.console.access.models import Entitlement
 from bedside.console.access.simulation import Supposed
-from bedside.console.rest.bodies import Body, PageQuery, Plain
+from bedside.console.rest.bodies import Body, Country, PageQuery, Plain
 from bedside.language import gate_advice, gate_sentence, parse_language
 from bedside.policy.decide import Decision, Obligation
 from bedside.policy.facts import RequestFacts, StartRule
@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 MOST_RULES = 60
-_COUNTRY = r"^[A-Z]{2}$"
 _Mode = Annotated[Mode, Field(strict=False)]
 
 
@@ -41,7 +40,7 @@ class RuleBody(Body):
     """What people of a level in a country may start and join, on one product or (null) on all."""
 
     level: int = Field(ge=1, le=3)
-    country: str = Field(pattern=_COUNTRY, examples=["US"])
+    country: Country = Field(examples=["US"])
     product: str | None = Field(None, max_length=64)
     start: list[_Mode] = Field(default_factory=list, max_length=2, examples=[["view"]])
     join: list[_Mode] = Field(default_factory=list, max_length=2, examples=[["view"]])
@@ -137,7 +136,7 @@ class SupposedBody(Body):
     """Somebody who need not exist: active, vetted, with a second factor."""
 
     level: int | None = Field(None, ge=1, le=3)
-    country: str | None = Field(None, pattern=_COUNTRY, examples=["CA"])
+    country: Country | None = Field(None, examples=["CA"])
     trained: bool = True
     patient_data: bool = False
 

@@ -1,11 +1,31 @@
-"""What a person types to let a program sign in."""
+"""What a person types to let a program sign in, and a country wherever one is typed."""
+
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from bedside.console.accounts.texts import check_country
 from bedside.console.accounts.tokens import read_user_code
 
-__all__ = ["AddressForm", "PasswordForm", "UserCodeForm"]
+__all__ = ["AddressForm", "CountryField", "PasswordForm", "UserCodeForm"]
+
+
+class CountryField(forms.CharField):
+    """The two letters of a country, whatever their case."""
+
+    def __init__(self, **more: Any) -> None:
+        attributes = {"autocomplete": "off", "autocapitalize": "characters", "placeholder": "CA"}
+        super().__init__(
+            max_length=2,
+            validators=[check_country],
+            widget=forms.TextInput(attrs=attributes),
+            **more,
+        )
+
+    def to_python(self, value: Any) -> str:
+        """Return the letters as capitals."""
+        return str(super().to_python(value)).upper()
 
 
 class AddressForm(forms.Form):

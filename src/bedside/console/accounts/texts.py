@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from bedside.console.rest.countries import COUNTRIES
+
 __all__ = ["check_country", "check_domain", "check_provider", "check_telephone", "check_text"]
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -27,10 +29,16 @@ def check_text(text: str) -> None:
 
 
 def check_country(code: str) -> None:
-    """Raise ValidationError for anything but two capital letters (ISO 3166)."""
+    """Raise ValidationError for anything but the two capital letters of a country (ISO 3166-1)."""
     if not _COUNTRY.fullmatch(code):
         raise ValidationError(
             _("A country is two capital letters, such as CA."), code="not_a_country"
+        )
+    if code not in COUNTRIES:
+        raise ValidationError(
+            _("No country has the code %(code)s (ISO 3166). CA and US, for example, are codes."),
+            code="no_country",
+            params={"code": code},
         )
 
 

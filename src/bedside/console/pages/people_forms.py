@@ -12,13 +12,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.accounts.actions import ContactDetails, PersonDetails
+from bedside.console.accounts.forms import CountryField
 from bedside.console.accounts.models import Organisation, User
-from bedside.console.accounts.texts import (
-    check_country,
-    check_domain,
-    check_telephone,
-    check_text,
-)
+from bedside.console.accounts.texts import check_domain, check_telephone, check_text
 from bedside.console.devices.models import Product
 from bedside.console.pages.forms import FilterForm, name_organisation
 from bedside.console.pages.words import PERMISSIONS, PERSON_STATES, ROLES
@@ -42,23 +38,6 @@ __all__ = [
 
 _ALL = ("", _("All"))
 _ROLES = [(role.value, name) for role, name in ROLES.items()]
-
-
-class CountryField(forms.CharField):
-    """Two letters, whatever their case."""
-
-    def __init__(self, **more: Any) -> None:
-        attributes = {"autocomplete": "off", "autocapitalize": "characters", "placeholder": "CA"}
-        super().__init__(
-            max_length=2,
-            validators=[check_country],
-            widget=forms.TextInput(attrs=attributes),
-            **more,
-        )
-
-    def to_python(self, value: Any) -> str:
-        """Return the letters as capitals."""
-        return str(super().to_python(value)).upper()
 
 
 def _text(label: Any, limit: int, *, required: bool = True, **more: Any) -> forms.CharField:

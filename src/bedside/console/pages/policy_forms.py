@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.access.simulation import Supposed
+from bedside.console.accounts.forms import CountryField
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import visible_people
 from bedside.console.devices.models import Device
@@ -40,13 +41,7 @@ class SimulationForm(forms.Form):
         empty_value=None,
         initial="3",
     )
-    country = forms.RegexField(
-        label=_("Country"),
-        regex=r"^[A-Za-z]{2}$",
-        required=False,
-        max_length=2,
-        error_messages={"invalid": _("Two letters, as US or CA.")},
-    )
+    country = CountryField(label=_("Country"), required=False)
     access = forms.TypedChoiceField(
         label=_("Access"),
         choices=[(kind.value, ACCESS_HELP[kind][0]) for kind in AccessKind],
@@ -97,6 +92,13 @@ class SimulationForm(forms.Form):
             raise ValidationError(_("There is no such person for you."), code="person")
         return found
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse a country beside a person: theirs is what counts."""
+        told: dict[str, Any] = super().clean() or {}
+        if told.get("person") and told.get("country"):
+            self.add_error("country", _("Name a person, or suppose one: not both."))
+        return told
+
     @property
     def who(self) -> User | Supposed:
         """Who asks; the form is valid."""
@@ -106,7 +108,7 @@ class SimulationForm(forms.Form):
             return person
         return Supposed(
             level=told["level"],
-            country=told["country"].upper() or None,
+            country=told["country"] or None,
             role=Role.SPECIALIST,
             trained=told["trained"],
             patient_data=told["patient_data"],

@@ -11,7 +11,7 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import employer, state_of
 from bedside.console.accounts.workstations import passkeys_with_workstations
 from bedside.console.people.queries import due_ms, rights_of
-from bedside.console.rest.bodies import Body, PageQuery, Plain
+from bedside.console.rest.bodies import Body, Country, PageQuery, Plain
 from bedside.vocabulary import Level, Role
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
 ]
 
 _STATES = Literal["active", "closed", "invited", "left"]
-_COUNTRY = r"^[A-Z]{2}$"
 
 
 class PeopleQuery(PageQuery):
@@ -207,7 +206,7 @@ class TrainingBody(Body):
 class ContactBody(Body):
     """Whom a country calls for support."""
 
-    country: str = Field(pattern=_COUNTRY, examples=["CA"])
+    country: Country = Field(examples=["CA"])
     name: str = Field(min_length=1, max_length=120)
     telephone: str = Field(min_length=1, max_length=40, examples=["+1 514 555 0199"])
     email: str = Field("", max_length=254)
@@ -223,7 +222,7 @@ class OrganisationBody(Body):
 
     name: str = Field(min_length=1, max_length=120, examples=["Hôpital Notre-Dame"])
     kind: Literal["manufacturer", "site"] = Field(examples=["site"])
-    country: str = Field(pattern=_COUNTRY, examples=["CA"])
+    country: Country = Field(examples=["CA"])
     language: Literal["en", "fr"] = "en"
     timezone: str = Field("UTC", max_length=64, examples=["America/Toronto"])
     passkey_roles: list[Literal[tuple(role.value for role in Role)]] = Field(  # type: ignore[valid-type]

@@ -9,13 +9,23 @@ from ninja.parser import Parser
 from pydantic import AfterValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
+from bedside.console.rest.countries import COUNTRIES
 from bedside.console.rest.cursors import MAX_LIMIT
 from bedside.console.rest.problems import ProblemError
 from bedside.protocol.codec import parse_json
 from bedside.protocol.errors import LimitError, ProtocolError
 from bedside.protocol.fields import check_text
 
-__all__ = ["MAX_BODY", "Body", "Empty", "PageQuery", "Plain", "StrictParser", "too_large"]
+__all__ = [
+    "MAX_BODY",
+    "Body",
+    "Country",
+    "Empty",
+    "PageQuery",
+    "Plain",
+    "StrictParser",
+    "too_large",
+]
 
 MAX_BODY = 64 * 1024
 _MAX_TEXT = 5000
@@ -30,6 +40,18 @@ def _plain(text: str) -> str:
 
 Plain = Annotated[str, AfterValidator(_plain)]
 """A line from a person: no control characters, no marks that turn the direction of text."""
+
+
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise PydanticCustomError("country", "country")
+    return code
+
+
+Country = Annotated[
+    str, AfterValidator(_country), Field(json_schema_extra={"pattern": "^[A-Z]{2}$"})
+]
+"""A country that there is: the two capital letters that ISO 3166-1 assigns."""
 
 
 class Body(Schema):

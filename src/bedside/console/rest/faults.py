@@ -24,6 +24,9 @@ _SENTENCES = {
         "%(field)s: holds a character that cannot be seen or that turns the direction of the text. "
         "Type it again without it."
     ),
+    "country": gettext_lazy(
+        "%(field)s: the two capital letters of a country are needed (ISO 3166), such as CA."
+    ),
     "enum": gettext_lazy("%(field)s: one of %(limit)s is needed."),
     "extra_forbidden": gettext_lazy("%(field)s: there is no such field."),
     "greater_than_equal": gettext_lazy("%(field)s: at least %(limit)s."),
