@@ -18,6 +18,8 @@ from bedside.protocol.poll import (
     parse_poll_reply,
     parse_refusal,
     parse_report_request,
+    quiet_reply,
+    reply_ends,
 )
 from bedside.protocol.shapes import JournalHead
 from bedside.vocabulary import Activity, Gate, PollMode
@@ -161,3 +163,10 @@ def test_the_quick_reader_accepts_nothing_more(data, piece):
 def test_the_quick_writer_writes_canonical_json(messages):
     reply = replace(samples.REPLY, messages=messages)
     assert reply.to_json() == to_json(reply.to_dict())
+
+
+@pytest.mark.parametrize("spans", [Spans(), samples.SPANNING.spans])
+def test_an_answer_that_brings_nothing_has_one_form(spans):
+    reply = PollReply(messages=(), next_in_ms=5, hold_ms=30_000, now_ms=1_000_000, spans=spans)
+    ends = reply_ends(30_000, spans)
+    assert quiet_reply(ends, next_in_ms=5, now_ms=1_000_000) == reply.to_json()

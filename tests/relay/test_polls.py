@@ -1,5 +1,6 @@
 from dataclasses import replace
 from random import Random
+from typing import NamedTuple
 
 from bedside.protocol.batch import (
     Absent,
@@ -10,7 +11,7 @@ from bedside.protocol.batch import (
     SupersededInstanceReturned,
 )
 from bedside.protocol.feed import MessageOffered
-from bedside.protocol.poll import Spans
+from bedside.protocol.poll import PollReply, Spans, parse_poll_reply
 from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
 from tests.relay.world import poll
@@ -54,8 +55,14 @@ class Dialogue:
         return self.polls.tick(self.now)
 
 
+class Answered(NamedTuple):
+    key: str
+    reply: PollReply
+
+
 def answers(commands):
-    return [command for command in commands if isinstance(command, Answer)]
+    given = [command for command in commands if isinstance(command, Answer)]
+    return [Answered(answer.key, parse_poll_reply(answer.body)) for answer in given]
 
 
 def ids(commands):

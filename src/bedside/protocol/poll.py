@@ -35,6 +35,9 @@ __all__ = [
     "parse_poll_reply",
     "parse_refusal",
     "parse_report_request",
+    "poll_words",
+    "quiet_reply",
+    "reply_ends",
 ]
 
 MAX_POLL = 8 * 1024
@@ -48,6 +51,8 @@ MAX_REPORT_REQUEST = 260 * 1024
 MAX_REFUSAL = 1024
 _MAX_WAIT_MS = 24 * 3600 * 1000
 MAX_LEAVE_MS = 5 * 60_000
+_ZERO = ord("0")
+_SAFE_DIGITS = len(str(MAX_INTEGER)) - 1
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]+")
 
 
@@ -176,12 +181,12 @@ class PollReply(Wire):
 
     def to_json(self) -> bytes:
         """Return the answer as canonical JSON: written by hand, because a relay writes nothing else."""
-        messages = ",".join(map(_message_text, self.messages))
-        spans = "" if self.spans is _SPANS else _spans_text(self.spans)
         leave = "" if self.leave_in_ms is None else f'"leave_in_ms":{self.leave_in_ms},'
+        messages = ",".join(map(_message_text, self.messages))
+        before, after = reply_ends(self.hold_ms, self.spans)
         return (
-            f'{{"hold_ms":{self.hold_ms},{leave}"messages":[{messages}],'
-            f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms}{spans},"v":1}}'
+            f'{before}{leave}"messages":[{messages}],'
+            f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms}{after}'
         ).encode("ascii")
 
 
@@ -243,6 +248,33 @@ def parse_poll(body: bytes) -> PollRequest:
     )
 
 
+def poll_words(request: bytes) -> int:
+    """Return what stands for all that a poll's request says besides its sequence; 0 for no poll.
+
+    `request` is head and body, as they came. Two requests with the same words are the same byte for
+    byte, but for a number of as many digits: what was found of the one holds for the other.
+    """
+    before, _, rest = request.rpartition(b',"sequence":')
+    number, _, after = rest.partition(b",")
+    digits = len(number)
+    if not number.isdigit() or digits > _SAFE_DIGITS or (number[0] == _ZERO and digits > 1):
+        return 0
+    return hash((digits, before, after))
+
+
+def reply_ends(hold_ms: int, spans: Spans) -> tuple[str, str]:
+    """Return how an answer's JSON begins and ends, which for one relay is always the same."""
+    text = "" if spans == _SPANS else f',"spans":{to_json(spans.to_dict()).decode("ascii")}'
+    return f'{{"hold_ms":{hold_ms},', f'{text},"v":1}}'
+
+
+def quiet_reply(ends: tuple[str, str], *, next_in_ms: int, now_ms: int) -> bytes:
+    """Return `PollReply.to_json` of an answer without messages, as nearly all of a fleet's are."""
+    before, after = ends
+    text = f'{before}"messages":[],"next_in_ms":{next_in_ms},"now_ms":{now_ms}{after}'
+    return text.encode("ascii")
+
+
 def parse_poll_reply(body: bytes) -> PollReply:
     """Return the answer in a response's body; raises ProtocolError."""
     return PollReply.from_dict(parse_json(body, limit=MAX_POLL_REPLY))
@@ -261,11 +293,6 @@ def parse_refusal(body: bytes) -> Refusal:
 def _message_text(message: Message) -> str:
     sealed = b2a_base64(message.sealed, newline=False).decode("ascii")
     return f'{{"id":"{message.id}","kind":"{message.kind}","sealed":"{sealed}"}}'
-
-
-@cache
-def _spans_text(spans: Spans) -> str:
-    return "" if spans == _SPANS else f',"spans":{to_json(spans.to_dict()).decode("ascii")}'
 
 
 _MODES = {mode.encode(): mode for mode in PollMode}

@@ -41,6 +41,12 @@ class Routes(Protocol):
     def serve(self, connection: "HttpConnection", request: Request) -> None:
         """Answer now or later, by `answer`, `refuse` or `take_over`; exactly once."""
 
+    def again(self, connection: "HttpConnection", piece: bytes) -> bool:
+        """Serve `piece` when it is known what it asks without being read; False when it must be.
+
+        It is all that came, and no request is served: one that is served here was one and whole.
+        """
+
     def departed(self, connection: "HttpConnection") -> None:
         """The connection closed while a request waited for its answer."""
 
@@ -53,7 +59,17 @@ def refusal(status: int, gate: Gate, retry_in_ms: int = 0) -> bytes:
 class HttpConnection:
     """The handler of a link on which requests come."""
 
-    __slots__ = ("_busy", "_keep", "_limits", "_owner", "_reader", "_routes", "_times", "link")
+    __slots__ = (
+        "_busy",
+        "_keep",
+        "_limits",
+        "_owner",
+        "_reader",
+        "_routes",
+        "_times",
+        "link",
+        "said",
+    )
 
     def __init__(
         self, link: Link, owner: Owner, routes: Routes, *, limits: HttpLimits, times: HttpTimes
@@ -68,9 +84,16 @@ class HttpConnection:
         self._reader: RequestReader | None = None
         self._busy = False
         self._keep = True
+        self.said = 0
+        """Stands for the words of the request that is served; 0 for one that came otherwise."""
         self._wait(times.idle_ms)
 
     # ---- for the routes ----
+
+    def begin(self) -> None:
+        """A request is served from now on, however long that takes."""
+        self._busy = True
+        self._owner.timers.cancel(self.link)
 
     def answer(self, status: int, body: bytes, *, headers: Mapping[str, str] = _JSON) -> None:
         """Answer the request that is served, and go on with the next."""
@@ -118,10 +141,13 @@ class HttpConnection:
         """Bytes of a request, or of several."""
         piece = bytes(data)
         if self._reader is None:
+            if not self._busy and self._routes.again(self, piece):
+                return
             request = None if self._busy else whole_request(piece, self._limits)
             if request is not None:
                 self._serve(request)
                 return
+            self.said = 0
             self._reader = RequestReader(self._limits)
             if not self._busy:
                 self._wait(self._times.request_ms)
@@ -169,9 +195,9 @@ class HttpConnection:
             self.fault(reader.status, reader.error.code)
 
     def _serve(self, request: Request) -> None:
-        self._busy = True
-        self._keep = request.keep_alive
-        self._owner.timers.cancel(self.link)
+        if not request.keep_alive:
+            self._keep, self.said = False, 0
+        self.begin()
         self._routes.serve(self, request)
 
 

@@ -39,6 +39,11 @@ class _State(Enum):
     CLOSED = auto()
 
 
+# In Python 3.11, to look a member up in its class costs what three calls cost.
+_HANDSHAKING, _OPEN, _FLUSHING = _State.HANDSHAKING, _State.OPEN, _State.FLUSHING
+_LINGERING, _CLOSED = _State.LINGERING, _State.CLOSED
+
+
 class Link:
     """One TLS connection that a peer opened."""
 
@@ -62,10 +67,10 @@ class Link:
         # later Python keeps it elsewhere, the public one does the same, a little slower.
         self._quick: Any = getattr(self._tls, "_sslobj", None) or self._tls
         self._owner = owner
-        self._state = _State.HANDSHAKING
+        self._state = _HANDSHAKING
         self._reading = False
         self._writing = False
-        self._out = bytearray()
+        self._out: bytes | bytearray = b""  # an empty bytearray for each costs a fleet's memory
         self._explained = 0
         self.address = address
         self.handler: Handler = NOBODY
@@ -76,7 +81,7 @@ class Link:
     @property
     def is_open(self) -> bool:
         """Whether bytes may still be written."""
-        return self._state is _State.OPEN
+        return self._state is _OPEN
 
     def start(self) -> None:
         """Begin the handshake with what has already come."""
@@ -90,16 +95,19 @@ class Link:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send `data`; what the socket does not take now is kept (see `pending`)."""
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             return
         try:
-            sent = 0 if self._out else self._send(memoryview(data))
+            sent = 0 if self._out else self._quick.write(data)
+            if 0 < sent < len(data):
+                sent += self._send(memoryview(data)[sent:])
+        except _WANTS:
+            sent = 0
         except OSError:
             self._break()
             return
         if sent < len(data):
-            self._out += memoryview(data)[sent:]
-            self._want_writing(wanted=True)
+            self._keep(memoryview(data)[sent:])
 
     def pause(self) -> None:
         """Read no more until `resume`."""
@@ -109,29 +117,29 @@ class Link:
 
     def resume(self) -> None:
         """Read again."""
-        if not self._reading and self._state is not _State.CLOSED:
+        if not self._reading and self._state is not _CLOSED:
             self._reading = True
             self._watch()
 
     def close(self) -> None:
         """Send what waits, say goodbye, close; in bounded time. The handler hears no more."""
-        if self._state is _State.HANDSHAKING:
+        if self._state is _HANDSHAKING:
             self.abort()
-        if self._state is not _State.OPEN:
+        if self._state is not _OPEN:
             return
         self.handler = NOBODY
-        self._state = _State.FLUSHING
+        self._state = _FLUSHING
         self.pause()
         self._owner.timers.set(self, self._owner.now_ms() + _FLUSH_MS)
         self._writable()
 
     def abort(self) -> None:
         """Close now. The handler hears no more."""
-        if self._state is _State.CLOSED:
+        if self._state is _CLOSED:
             return
         self._reading = self._writing = False
         self._watch()
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self.handler = NOBODY
         self._owner.timers.cancel(self)
         with contextlib.suppress(OSError):
@@ -140,10 +148,10 @@ class Link:
 
     def expired(self) -> None:
         """Deadline: of the handshake or the goodbye it is ours, of an open link the handler's."""
-        if self._state is _State.HANDSHAKING:
+        if self._state is _HANDSHAKING:
             self._owner.refused(self, TimeoutError("handshake"))
             self.abort()
-        elif self._state is _State.OPEN:
+        elif self._state is _OPEN:
             self.handler.expired()
         else:
             self.abort()
@@ -152,7 +160,7 @@ class Link:
 
     def ready(self, events: int) -> None:
         """The socket can be read or written."""
-        if events == READ and self._state is _State.OPEN and self._reading:
+        if events == READ and self._state is _OPEN and self._reading:
             self._read()
             return
         if self._writing and events & ~READ:
@@ -161,19 +169,19 @@ class Link:
             self._readable()
 
     def _readable(self) -> None:
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             if self._reading:
                 self._read()
-        elif self._state is _State.HANDSHAKING:
+        elif self._state is _HANDSHAKING:
             self._handshake()
-        elif self._state is _State.LINGERING:
+        elif self._state is _LINGERING:
             self._discard()
 
     def _writable(self) -> None:
-        if self._state is _State.HANDSHAKING:
+        if self._state is _HANDSHAKING:
             self._handshake()
             return
-        if self._state not in (_State.OPEN, _State.FLUSHING):
+        if self._state not in (_OPEN, _FLUSHING):
             return
         full = self.pending > _LOW_MARK
         try:
@@ -182,7 +190,7 @@ class Link:
             self._break()
             return
         self._want_writing(wanted=not empty)
-        if self._state is _State.FLUSHING:
+        if self._state is _FLUSHING:
             if empty:
                 self._linger()
             return
@@ -198,7 +206,7 @@ class Link:
         self._watch()
 
     def _watch(self) -> None:
-        arriving = self._state is _State.HANDSHAKING
+        arriving = self._state is _HANDSHAKING
         sockets = self._owner.arrivals if arriving else self._owner.sockets
         events = self._reading * READ | self._writing * WRITE
         if events:
@@ -218,7 +226,7 @@ class Link:
         self._owner.arrivals.forget(self._tls.fileno())
         self._writing = False
         self._owner.timers.cancel(self)
-        self._state = _State.OPEN
+        self._state = _OPEN
         self._watch()
         self._owner.established(self, tls)
         # Bytes that came with the end of the handshake do not wake the loop again.
@@ -227,7 +235,7 @@ class Link:
     def _linger(self) -> None:
         """Close our side and wait for the peer's: a reset would eat what is still on its way."""
         self._want_writing(wanted=False)
-        self._state = _State.LINGERING
+        self._state = _LINGERING
         self._owner.timers.set(self, self._owner.now_ms() + _LINGER_MS)
         try:
             self._say_goodbye()
@@ -285,7 +293,7 @@ class Link:
             ended = True
         finally:
             owner.reading = None
-        if ended and self._state is _State.OPEN:
+        if ended and self._state is _OPEN:
             self._break()
 
     def _read_for_handler(self) -> bool:
@@ -303,7 +311,7 @@ class Link:
                 return True
             self._explained += count + _RECORD_COST
             self.handler.received(view[:count])
-            if count < RECORD_BYTES or self._state is not _State.OPEN or not self._reading:
+            if count < RECORD_BYTES or self._state is not _OPEN or not self._reading:
                 return False
         return False
 
@@ -363,15 +371,17 @@ class Link:
 
     def _writer(self) -> Any:
         """The quickest call that takes one record, or what it can of it."""
-        return self._quick.write if self._state is _State.OPEN and not self._out else _take_nothing
+        return self._quick.write if self._state is _OPEN and not self._out else _take_nothing
 
     def _keep(self, data: memoryview) -> None:
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
+            if isinstance(self._out, bytes):
+                self._out = bytearray()
             self._out += data
             self._want_writing(wanted=True)
 
     def _cork(self, *, on: bool) -> None:
-        if self._state is _State.OPEN:
+        if self._state is _OPEN:
             with contextlib.suppress(OSError):
                 self._tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
@@ -390,11 +400,14 @@ class Link:
 
     def _send_waiting(self) -> bool:
         """Send what waits; True when nothing is left. Raises OSError when broken."""
-        if self._out:
+        waiting = self._out
+        if isinstance(waiting, bytearray):
             # A repeated SSL_write must start with the same bytes: only what was taken goes.
-            with memoryview(self._out) as view:
+            with memoryview(waiting) as view:
                 sent = self._send(view)
-            del self._out[:sent]
+            del waiting[:sent]
+            if not waiting:
+                self._out = b""
         return not self._out
 
     def _say_goodbye(self) -> None:

@@ -17,11 +17,13 @@ Rules (docs/protocol/poll.md):
 7. Once it drains, a relay sends each device away once, with an answer that brings nothing: held
    polls at moments spread over a span, everybody who comes at once. Orders wait for where the device
    goes. Who comes back has no other relay, and is held to the end.
+8. A poll that says word for word what the device's last one said is served without being read.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from bedside.protocol.batch import (
     Absent,
@@ -32,7 +34,16 @@ from bedside.protocol.batch import (
     SupersededInstanceReturned,
 )
 from bedside.protocol.feed import MessageOffered
-from bedside.protocol.poll import MAX_LEAVE_MS, MAX_MESSAGES, Message, PollReply, PollRequest, Spans
+from bedside.protocol.poll import (
+    MAX_LEAVE_MS,
+    MAX_MESSAGES,
+    Message,
+    PollReply,
+    PollRequest,
+    Spans,
+    quiet_reply,
+    reply_ends,
+)
 from bedside.protocol.presence import offline_after_ms, overdue_after_ms
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import Contact, DeviceId, Gate, MessageKind, PollMode
@@ -42,6 +53,9 @@ __all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 _PAST_INSTANCES = 16
 _UNTOLD = -1
 """No hash is this number."""
+# In Python 3.11, to look a member up in its class costs what three calls cost.
+_ONLINE = Contact.ONLINE
+_HELD, _INTERVAL = PollMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +75,11 @@ class PollLimits:
 # ---- Commands ----
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Answer the poll that this connection asked."""
+class Answer(NamedTuple):
+    """Answer the poll that this connection asked, with a PollReply's JSON."""
 
     key: Hashable
-    reply: PollReply
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +118,8 @@ class _Device:
     """Stands for all that the console wants to hear of (rule 4)."""
     address: str
     held: Hashable = None
+    said: int = 0
+    """Stands for its last poll, word for word; 0 for none (rule 8)."""
     past: tuple[str, ...] = ()
     contact: Contact = Contact.ONLINE
     pace_ms: int = 0
@@ -131,6 +146,10 @@ class Polls:
         # A device that waits as long as we dictate before it tries again is not gone for it.
         patience = max(limits.spans.lost_ms, limits.spans.retry_most_ms)
         self._settles_ms: int | None = now_ms + patience + max(map(self._offline_after, PollMode))
+        # What would otherwise be found anew at each poll.
+        self._late_ms = {mode: self._overdue_after(mode) for mode in PollMode}
+        self._gap_ms = 60_000 // limits.polls_per_minute
+        self._ends = reply_ends(limits.hold_ms, limits.spans)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -206,7 +225,7 @@ class Polls:
     def tell_anew(self) -> None:
         """The console may have forgotten what it was told: each device's next poll is told (rule 4)."""
         for known in self._devices.values():
-            known.state = _UNTOLD
+            known.state, known.said = _UNTOLD, 0
 
     # ---- from the devices ----
 
@@ -218,8 +237,12 @@ class Polls:
         *,
         address: str,
         now_ms: int,
+        said: int = 0,
     ) -> list[Command]:
-        """A poll arrived on connection `key`: answer, hold or refuse it."""
+        """A poll arrived on connection `key`: answer, hold or refuse it.
+
+        `said` are its words (`protocol.poll.poll_words`), for when they come again.
+        """
         if device in self._refused:
             return [RefusePoll(key, self._refused[device], self.refused_retry())]
         known = self._devices.get(device)
@@ -240,7 +263,8 @@ class Polls:
             if known.held is not None:
                 commands += self._let_go(device, known, now_ms, early=wait_ms > 0)
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
-        self._silences.set(device, now_ms + self._overdue_after(request.mode))
+        known.said = said
+        self._silences.set(device, now_ms + self._late_ms[request.mode])
         at_once = request.mode is PollMode.INTERVAL or (fresh and self._goes(device))
         if wait_ms:
             known.held = key
@@ -251,6 +275,33 @@ class Polls:
             known.held = key
             self._holds.set(device, now_ms + self._hold(device, now_ms, fresh=fresh))
         return commands
+
+    def again(
+        self, key: Hashable, device: DeviceId, said: int, *, address: str, now_ms: int
+    ) -> list[Command] | None:
+        """A poll of these words arrived: serve it as `poll` would, or None: it must be read (rule 8).
+
+        Only where nothing is to be told or sent; a poll that is held has no command.
+        """
+        known = self._devices.get(device)
+        if (
+            known is None
+            or known.said != said
+            or known.address != address
+            or known.held is not None
+            or known.contact is not _ONLINE
+            or self._drained_ms is not None
+            or device in self._messages
+            or device in self._refused
+        ):
+            return None
+        wait_ms = self._pace(known, now_ms)
+        self._silences.set(device, now_ms + self._late_ms[known.mode])
+        if not wait_ms and known.mode is _INTERVAL:
+            return [self._nothing(key, _INTERVAL, now_ms)]
+        known.held = key
+        self._holds.set(device, now_ms + (wait_ms or self._limits.hold_ms))
+        return []
 
     def departed(self, key: Hashable, device: DeviceId) -> None:
         """The connection of a held poll closed."""
@@ -332,14 +383,17 @@ class Polls:
 
     def _pace(self, known: _Device, now_ms: int) -> int:
         """Rule 6: how long this poll must wait for its turn, in milliseconds."""
-        gap_ms = 60_000 // self._limits.polls_per_minute
-        known.pace_ms = max(known.pace_ms, now_ms) + gap_ms
-        wait_ms = max(0, known.pace_ms - now_ms - 60_000)
-        if wait_ms:
-            # Polls that are refused for being too many do not push the next turn away.
-            known.pace_ms = now_ms + 60_000 + min(wait_ms, gap_ms)
-            self.delayed += 1
-        return min(wait_ms, gap_ms)
+        gap_ms = self._gap_ms
+        pace_ms = known.pace_ms + gap_ms if known.pace_ms > now_ms else now_ms + gap_ms
+        known.pace_ms = pace_ms
+        wait_ms = pace_ms - now_ms - 60_000
+        if wait_ms <= 0:
+            return 0
+        # Polls that are refused for being too many do not push the next turn away.
+        wait_ms = min(wait_ms, gap_ms)
+        known.pace_ms = now_ms + 60_000 + wait_ms
+        self.delayed += 1
+        return wait_ms
 
     def _let_go(
         self, device: DeviceId, known: _Device, now_ms: int, *, early: bool = False
@@ -351,7 +405,7 @@ class Polls:
         self._holds.cancel(device)
         if early:
             return [RefusePoll(key, Gate.LIMIT, self.refused_retry())]
-        return [self._reply(key, known, (), now_ms=now_ms)]
+        return [self._nothing(key, known.mode, now_ms)]
 
     def _end_hold(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
         """The poll that is held, if one is, is answered with what is due."""
@@ -378,25 +432,15 @@ class Polls:
     ) -> Answer:
         due = self._next(device, key, now_ms)
         if not due:
-            answer = self._reply(key, known, (), now_ms=now_ms, fresh=fresh)
-            return self._send_away(device, known, answer) if self._goes(device) else answer
+            if self._goes(device):
+                return self._send_away(device, key, known.mode, now_ms, fresh=fresh)
+            return self._nothing(key, known.mode, now_ms, fresh=fresh)
         for waiting in due:
             waiting.sent_to, waiting.sent_ms = key, now_ms
         messages = tuple(
             Message(each.offered.id, each.offered.message_kind, each.offered.sealed) for each in due
         )
-        return self._reply(key, known, messages, now_ms=now_ms, fresh=fresh)
-
-    def _reply(
-        self,
-        key: Hashable,
-        known: _Device,
-        messages: tuple[Message, ...],
-        *,
-        now_ms: int,
-        fresh: bool = False,
-    ) -> Answer:
-        at_once = known.mode is PollMode.HELD or len(messages) == MAX_MESSAGES
+        at_once = known.mode is _HELD or len(messages) == MAX_MESSAGES
         reply = PollReply(
             messages=messages,
             next_in_ms=0 if at_once else self._interval(fresh=fresh),
@@ -404,13 +448,29 @@ class Polls:
             now_ms=now_ms,
             spans=self._limits.spans,
         )
-        return Answer(key, reply)
+        return Answer(key, reply.to_json())
 
-    def _send_away(self, device: DeviceId, known: _Device, answer: Answer) -> Answer:
+    def _nothing(
+        self, key: Hashable, mode: PollMode, now_ms: int, *, fresh: bool = False
+    ) -> Answer:
+        next_in_ms = 0 if mode is _HELD else self._interval(fresh=fresh)
+        return Answer(key, quiet_reply(self._ends, next_in_ms=next_in_ms, now_ms=now_ms))
+
+    def _send_away(
+        self, device: DeviceId, key: Hashable, mode: PollMode, now_ms: int, *, fresh: bool
+    ) -> Answer:
         """Rule 7; those who poll at intervals spread by themselves."""
         self._told.add(device)
-        within = 0 if known.mode is PollMode.HELD else min(self._limits.interval_ms, MAX_LEAVE_MS)
-        return replace(answer, reply=replace(answer.reply, leave_in_ms=within))
+        held = mode is _HELD
+        reply = PollReply(
+            messages=(),
+            next_in_ms=0 if held else self._interval(fresh=fresh),
+            hold_ms=self._limits.hold_ms,
+            now_ms=now_ms,
+            spans=self._limits.spans,
+            leave_in_ms=0 if held else min(self._limits.interval_ms, MAX_LEAVE_MS),
+        )
+        return Answer(key, reply.to_json())
 
     def _interval(self, *, fresh: bool) -> int:
         """Rule 3."""

@@ -8,7 +8,7 @@ from bedside.protocol.batch import RelayEvent, Report
 from bedside.protocol.codec import to_json
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import Request
-from bedside.protocol.poll import parse_poll, parse_report_request
+from bedside.protocol.poll import parse_poll, parse_report_request, poll_words
 from bedside.protocol.tunnel import is_tunnel, parse_tunnel_request
 from bedside.relay.connection import HttpConnection
 from bedside.relay.guard import Guard
@@ -21,6 +21,8 @@ from bedside.vocabulary import DeviceId, Gate
 __all__ = ["Enrolment", "EnrolmentRoutes", "PeerRoutes"]
 
 _REPORT_RETRY_MS = 30_000
+# In Python 3.11, to look a member up in its class costs what three calls cost.
+_DEVICE = CertificateKind.DEVICE
 _EST = "/.well-known/est/"
 _WITHOUT_CERTIFICATE = {
     ("GET", _EST + "cacerts"),
@@ -55,6 +57,11 @@ class EnrolmentRoutes:
             self._enrolment.forward(connection, verb, request)
         else:
             connection.fault(404, "not_found")
+
+    def again(self, connection: HttpConnection, piece: bytes) -> bool:
+        """Nobody enrols twice on a connection."""
+        del connection, piece
+        return False
 
     def departed(self, connection: HttpConnection) -> None:
         """The answer finds the link closed."""
@@ -91,23 +98,47 @@ class PeerRoutes:
             self.turn_away(connection, gate or Gate.CERTIFICATE)
             return
         try:
-            if _route(request) == _POLL and peer.name.kind is CertificateKind.DEVICE:
+            if _route(request) == _POLL and peer.name.kind is _DEVICE:
                 self._poll(connection, DeviceId(peer.name.id), request.body)
             elif is_tunnel(request):
                 asked = parse_tunnel_request(request)
-                side = Side.DEVICE if peer.name.kind is CertificateKind.DEVICE else Side.SPECIALIST
+                side = Side.DEVICE if peer.name.kind is _DEVICE else Side.SPECIALIST
                 self._tunnels.arrive(connection, side, asked)
-            elif peer.name.kind is CertificateKind.DEVICE:
+            elif peer.name.kind is _DEVICE:
                 self._serve_device(connection, DeviceId(peer.name.id), request)
             else:
                 connection.fault(404, "not_found")
         except ProtocolError as error:
             connection.fault(400, error.code)
 
+    def again(self, connection: HttpConnection, piece: bytes) -> bool:
+        """Serve a poll that is the device's last one again; False for whatever must be read.
+
+        It is asked of every gate as any other.
+        """
+        connection.said = said = poll_words(piece)
+        peer = connection.link.peer
+        if not said or peer is None or peer.name is None or peer.name.kind is not _DEVICE:
+            return False
+        if self._guard.gate(peer) is not None:
+            return False
+        commands = self._polls.again(
+            connection,
+            DeviceId(peer.name.id),
+            said,
+            address=connection.link.address,
+            now_ms=self._clock(),
+        )
+        if commands is None:
+            return False
+        connection.begin()
+        self.execute(commands)
+        return True
+
     def departed(self, connection: HttpConnection) -> None:
         """A held poll's connection closed."""
         peer = connection.link.peer
-        if peer and peer.name and peer.name.kind is CertificateKind.DEVICE:
+        if peer and peer.name and peer.name.kind is _DEVICE:
             self._polls.departed(connection, DeviceId(peer.name.id))
 
     def turn_away(self, connection: HttpConnection, gate: Gate) -> None:
@@ -121,7 +152,7 @@ class PeerRoutes:
             match command:
                 case Answer(key=HttpConnection() as connection):
                     self.polls_answered += 1
-                    connection.answer(200, command.reply.to_json())
+                    connection.answer(200, command.body)
                 case RefusePoll(key=HttpConnection() as connection):
                     self._guard.note(connection.link, command.gate)
                     status = 429 if command.gate is Gate.LIMIT else 403
@@ -133,7 +164,11 @@ class PeerRoutes:
         poll = parse_poll(body)
         address = connection.link.address
         now = self._clock()
-        self.execute(self._polls.poll(connection, device, poll, address=address, now_ms=now))
+        self.execute(
+            self._polls.poll(
+                connection, device, poll, address=address, now_ms=now, said=connection.said
+            )
+        )
 
     def _serve_device(self, connection: HttpConnection, device: DeviceId, request: Request) -> None:
         route = _route(request)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from bedside.protocol.batch import RelayEvent, Report
 from bedside.protocol.feed import Event, FeedReply, MessageOffered, TunnelOffered
 from bedside.protocol.http import Request
-from bedside.protocol.poll import Message
+from bedside.protocol.poll import Message, parse_poll_reply
 from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_digests
 from bedside.relay.config import RelayConfig
 from bedside.relay.connection import HttpConnection
@@ -208,6 +208,11 @@ class _Routes(PeerRoutes):
     tricks: Tricks
     seen: _Seen
 
+    def again(self, connection: HttpConnection, piece: bytes) -> bool:
+        """Read everything."""
+        del connection, piece
+        return False
+
     def serve(self, connection: HttpConnection, request: Request) -> None:
         self.seen.requests.append(f"{request.method} {request.target} ".encode() + request.body)
         if self.tricks.answer_legs is not None and is_tunnel(request):
@@ -230,8 +235,9 @@ class _Routes(PeerRoutes):
             connection.link.close()
             return
         if tricks.messages is not None:
-            turned = tricks.messages(command.reply.messages)
-            command = replace(command, reply=replace(command.reply, messages=turned))
+            reply = parse_poll_reply(command.body)
+            turned = replace(reply, messages=tricks.messages(reply.messages))
+            command = Answer(command.key, turned.to_json())
         super().execute([command])
 
 
