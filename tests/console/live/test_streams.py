@@ -40,6 +40,14 @@ with transaction.atomic():
            thing=Thing("session", "{session}"), device="{device}", session="{session}")
 print(now_ms())
 """
+WORK = """
+from bedside.console.journal.actions import now_ms
+from bedside.vocabulary import JournalAction
+from tests.console.pages.seed import Chain
+chain = Chain.resume("{device}")
+chain.write(JournalAction.SESSION_CHANNEL_OPENED, now_ms(), "{session}", channel="exec")
+chain.report(now_ms())
+"""
 END = """
 from bedside.console.accounts.models import User
 from bedside.console.service_sessions.actions import do_end_session
@@ -87,6 +95,10 @@ def test_a_session_is_followed_to_its_end(live, console, watched):
     late_ms = time.time_ns() // 1_000_000 - written_ms
     assert told["state"] == "awaiting_operator"
     assert late_ms < 5_000  # the script's own end included
+    console.script(WORK.format(session=session, device=DEVICE))
+    assert (
+        watched.event("session")["state"] == "awaiting_operator"
+    )  # an act is news by itself (R18)
     console.script(END.format(session=session))
     assert watched.event("session")["ending"] == "by_specialist"
     assert watched.over()

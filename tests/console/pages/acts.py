@@ -66,10 +66,16 @@ def answer(session: str) -> str:
 
 def go_abroad() -> str:
     """Sam is a level 3 in Canada now; print the session of Marie that is live."""
-    from bedside.console.service_sessions.models import ServiceSession
     from tests.console.service_sessions.news import go_abroad
 
     go_abroad()
+    return live()
+
+
+def live() -> str:
+    """Print the session of Marie that is live."""
+    from bedside.console.service_sessions.models import ServiceSession
+
     return ServiceSession.objects.get(state="live_control", person__name="Marie Tremblay").pk
 
 
@@ -87,6 +93,20 @@ def join(session: str) -> str:
         reason="Second opinion", public_key=public_key(), joins=session,
     )  # fmt: skip
     return str(do_request_session(host.device, request, acting_user=person("Sam")).pk)
+
+
+def command(session: str, words: str) -> str:
+    """Marie runs a command in her session, and the device reports it."""
+    from bedside.console.journal.actions import now_ms
+    from bedside.console.service_sessions.models import ServiceSession
+    from tests.console.pages.seed import Chain
+
+    chain = Chain.resume(ServiceSession.objects.get(pk=session).device_id)
+    marie = Actor(ActorKind.PERSON, "marie", "Marie Tremblay")
+    opened = JournalAction.SESSION_CHANNEL_OPENED
+    chain.write(opened, now_ms(), session, marie, channel="exec", command=words)
+    chain.report(now_ms())
+    return ""
 
 
 def leave(device: str) -> str:
@@ -169,6 +189,7 @@ ACTS = {
     "ask": ask,
     "asking": asking,
     "begin": begin,
+    "command": command,
     "count-sessions": count_sessions,
     "files-asked": files_asked,
     "go-abroad": go_abroad,
@@ -176,6 +197,7 @@ ACTS = {
     "join": join,
     "people": people,
     "leave": leave,
+    "live": live,
     "token": token,
 }
 

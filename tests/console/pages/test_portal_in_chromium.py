@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 
 PAGES = ["/sites/notre-dame/", "/sites/notre-dame/windows/", "/sites/notre-dame/policy/",
          "/sites/notre-dame/contacts/",
-         f"/devices/{DEVICE}/break-glass/", "APPROVE"]  # fmt: skip
+         f"/devices/{DEVICE}/break-glass/", "APPROVE", "WATCH"]  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", PHONE)]
 
 
@@ -102,6 +102,10 @@ def asked(console) -> str:
     return console.run("tests.console.pages.asking", "system", "control").split()[-1]
 
 
+def live_session(console) -> str:
+    return console.run("tests.console.pages.acts", "live").strip()
+
+
 def test_a_request_is_approved_with_a_passkey(hospital, console):
     session = asked(console)
     page = hospital.visitor.open("/sites/notre-dame/")
@@ -135,13 +139,38 @@ def test_a_passkey_that_does_not_know_its_person_approves_nothing(hospital, cons
 def test_every_page_of_the_portal_is_accessible_and_fits(
     hospital, console, browser, language, theme, viewport
 ):
-    session = asked(console)
+    session, live = asked(console), live_session(console)
     visitor = Visitor(browser, console, language=language, theme=theme, viewport=viewport)
     visitor.sign_in("Julie")
     for path in PAGES:
-        page = visitor.open(f"/sessions/{session}/approve/" if path == "APPROVE" else path)
+        places = {"APPROVE": f"/sessions/{session}/approve/", "WATCH": f"/sessions/{live}/watch/"}
+        page = visitor.open(places.get(path, path))
         assert visitor.faults() == [], path
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], f"{path} scrolls sideways: {width} px"
+    visitor.close()
+    assert visitor.complaints == []
+
+
+def test_the_hospital_watches_each_act_before_its_eyes_and_ends_the_session(console, browser):
+    session = live_session(console)
+    visitor = Visitor(browser, console, viewport=PHONE).sign_in("Julie")
+    page = visitor.open("/sites/notre-dame/")
+    page.locator(f"#watch-{session}").click()
+    expect(page.locator("#following")).to_have_text("Live")
+    expect(page.locator(".acts li").first).to_contain_text("Channel refused")
+    for words in ("systemctl status injector", "reboot"):
+        console.run("tests.console.pages.acts", "command", session, words)
+        expect(page.locator(".acts li").first).to_contain_text(words)
+        expect(page.locator("#watch-said")).to_contain_text(words)  # what a screen reader says
+    assert "systemctl" not in page.locator("#watch-said").inner_text()  # each act once
+    page.mouse.wheel(0, 4000)
+    expect(page.locator("#end")).to_be_in_viewport()
+    page.locator("#end").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Reason").fill("An exam begins")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Ended by the site.").first).to_be_visible()
+    expect(page.locator(".line li.now")).to_contain_text("An exam begins")
     visitor.close()
     assert visitor.complaints == []

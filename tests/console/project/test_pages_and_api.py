@@ -60,6 +60,7 @@ SAME = {
     "session": "getSession",
     "session_approve": "listApprovals getApproval approveSession refuseSession",
     "session_end": "endSession",
+    "session_watch": "getSession listActs",
     "sessions": "listSessions",
     "simulator": "simulate",
     "site": "getSite",

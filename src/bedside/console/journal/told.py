@@ -1,12 +1,14 @@
-"""What a device's own journal says of one session."""
+"""What a device's own journal says of its sessions."""
+
+from collections.abc import Collection, Iterable
 
 from bedside.audit.clearance import view
 from bedside.audit.entry import parse_entry, time_ms
 from bedside.console.journal.models import DeviceEntry
-from bedside.console.journal.queries import ShownEntry
+from bedside.console.journal.queries import JournalPage, ShownEntry
 from bedside.vocabulary import FieldClass
 
-__all__ = ["told_of_session"]
+__all__ = ["newest_told", "told_of_session"]
 
 
 def told_of_session(
@@ -17,7 +19,30 @@ def told_of_session(
     `id` and `sequence` are the entry's place in the device's journal.
     """
     rows = DeviceEntry.objects.filter(session=session, device=device).order_by("seq")
-    entries = [parse_entry(line.encode()) for line in rows.values_list("line", flat=True)[:limit]]
+    return _shown(rows.values_list("line", flat=True)[:limit], clearance)
+
+
+def newest_told(
+    device: str,
+    sessions: Collection[str],
+    *,
+    before: int | None = None,
+    limit: int,
+    clearance: FieldClass,
+) -> JournalPage:
+    """Return up to `limit` entries that `device` wrote about these sessions, newest first.
+
+    `before` is a place in the device's journal: only what was written before it.
+    """
+    rows = DeviceEntry.objects.filter(session__in=sessions, device=device).order_by("-seq")
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    found = _shown(rows.values_list("line", flat=True)[: limit + 1], clearance)
+    return JournalPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def _shown(lines: Iterable[str], clearance: FieldClass) -> tuple[ShownEntry, ...]:
+    entries = [parse_entry(line.encode()) for line in lines]
     return tuple(
         ShownEntry(entry.seq, entry.seq, time_ms(entry.time), view(entry, clearance))
         for entry in entries

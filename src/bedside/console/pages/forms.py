@@ -195,6 +195,18 @@ class LockForm(forms.Form):
     )
 
 
+class EndForm(forms.Form):
+    """Why a session is ended."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=200,
+        help_text=_("Optional. Whoever was in reads it, and it stands in the journal."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class JournalFilters(FilterForm):
     """What of the journal is shown."""
 

@@ -24,6 +24,7 @@ from bedside.console.pages.views import (
     site_contacts,
     site_requests,
     site_rules,
+    watching,
 )
 
 __all__ = ["urlpatterns"]
@@ -40,6 +41,7 @@ urlpatterns = [
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/<str:session_id>/", sessions.session, name="session"),
     path("sessions/<str:session_id>/end/", closing.end, name="session_end"),
+    path("sessions/<str:session_id>/watch/", watching.watch, name="session_watch"),
     path("sessions/<str:session_id>/approve/", site_requests.approve, name="session_approve"),
     path("sites/", site.sites, name="sites"),
     path("sites/<str:site_id>/", site.portal, name="site"),

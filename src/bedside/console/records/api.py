@@ -15,9 +15,10 @@ from bedside.console.devices.queries import access_device
 from bedside.console.journal.proofs import LogUnreadableError, prove
 from bedside.console.journal.queries import Filters, ShownEntry
 from bedside.console.records.actions import do_export_device_journal, do_export_journal
-from bedside.console.records.queries import journal_page, visible_entries
+from bedside.console.records.queries import acts_of, journal_page, visible_entries
 from bedside.console.rest.cursors import MAX_LIMIT
 from bedside.console.rest.problems import ProblemError
+from bedside.console.service_sessions.queries import access_session
 from bedside.vocabulary import Gate, JournalAction, Outcome, Permission
 
 router = Router(tags=["journal"])
@@ -86,6 +87,26 @@ def read_journal(request: HttpRequest, query: Query[JournalQuery]) -> dict[str, 
         until_ms=query.until_ms,
     )
     page = journal_page(caller(request), filters, before=query.cursor, limit=query.limit)
+    return {"items": page.entries, "next": page.next_before}
+
+
+class ActsQuery(Schema):
+    """Which of them."""
+
+    cursor: int | None = Field(None, ge=0, le=2**53 - 1)
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+
+
+@router.get("/sessions/{session_id}/acts", response=JournalAnswer, operation_id="listActs")
+def list_acts(request: HttpRequest, session_id: str, query: Query[ActsQuery]) -> dict[str, Any]:
+    """Return what the device told of a session and of whoever joined it, as it told it.
+
+    `id` and `sequence` are the entry's place in the device's own journal. The session's stream of
+    events says when there is more.
+    """
+    user = caller(request)
+    session = access_session(user, session_id)
+    page = acts_of(user, session, before=query.cursor, limit=query.limit)
     return {"items": page.entries, "next": page.next_before}
 
 

@@ -8,9 +8,12 @@ from bedside.console.accounts.queries import check_permission, role_of
 from bedside.console.devices.queries import access_device, visible_devices
 from bedside.console.journal.proofs import MAX_PROOFS
 from bedside.console.journal.queries import Filters, JournalPage, ShownEntry, page
+from bedside.console.journal.told import newest_told
+from bedside.console.service_sessions.models import ServiceSession
+from bedside.console.service_sessions.queries import with_its_joins
 from bedside.vocabulary import FieldClass, Permission, Role
 
-__all__ = ["clearance_of", "journal_page", "visible_entries"]
+__all__ = ["acts_of", "clearance_of", "journal_page", "visible_entries"]
 
 _MOST = 2**53
 _SECRET = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
@@ -47,3 +50,23 @@ def visible_entries(user: User, rows: Iterable[int]) -> dict[int, ShownEntry]:
     keys = frozenset(row for row in rows if 0 < row < _MOST)
     found = journal_page(user, Filters(rows=keys), limit=MAX_PROOFS)
     return {shown.id: shown for shown in found.entries}
+
+
+def acts_of(
+    user: User, session: ServiceSession, *, before: int | None = None, limit: int
+) -> JournalPage:
+    """Return what the device told of a session and of all who joined it, newest first (R18).
+
+    `before` is a place in the device's journal, as are the entries' ids. The caller has come by the
+    session's door.
+
+    Raises PermissionDenied where `user` may read no journal.
+    """
+    check_permission(user, Permission.JOURNAL_ENTRY_READ)
+    return newest_told(
+        session.device_id,
+        with_its_joins(session),
+        before=before,
+        limit=limit,
+        clearance=clearance_of(user),
+    )

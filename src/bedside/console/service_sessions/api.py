@@ -185,6 +185,12 @@ class SessionBody(Body):
     )
 
 
+class EndBody(Body):
+    """Why a session is ended: on its time line and in the journal; nobody has to say it."""
+
+    reason: str | None = Field(None, max_length=200, examples=["An exam begins"])
+
+
 class RelayAnswer(Schema):
     """Dial `host`, ask for and verify `server_name`."""
 
@@ -306,12 +312,11 @@ def connect_session(request: HttpRequest, session_id: str, body: Empty) -> dict[
 
 
 @router.post("/sessions/{session_id}/end", response=SessionAnswer, operation_id="endSession")
-def end_session(request: HttpRequest, session_id: str, body: Empty) -> dict[str, Any]:
+def end_session(request: HttpRequest, session_id: str, body: EndBody) -> dict[str, Any]:
     """End a session, whatever its state; one that has ended stays as it is."""
-    del body
     user = caller(request)
     session = access_session(user, session_id, Permission.SESSIONS_SESSION_END)
-    actions.do_end_session(session, acting_user=user)
+    actions.do_end_session(session, acting_user=user, reason=(body.reason or "").strip())
     return view_of(access_session(user, session_id), _language(), timeline=True)
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "view_of",
     "visible_sessions",
     "who_is_in",
+    "with_its_joins",
 ]
 
 
@@ -182,6 +183,12 @@ def who_is_in(session: ServiceSession) -> list[Present]:
                 Present(join, controls=state == SessionState.LIVE_CONTROL, may_control=allowed)
             )
     return present
+
+
+def with_its_joins(session: ServiceSession) -> list[str]:
+    """Return the session's id, and those of all that ever joined it or were handed control of it."""
+    beside = Q(joins=session) | Q(joins__joins=session)
+    return [session.pk, *ServiceSession.objects.filter(beside).values_list("pk", flat=True)]
 
 
 def timeline_of(session: ServiceSession) -> list[TimelineRow]:

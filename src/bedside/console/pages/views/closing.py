@@ -12,7 +12,7 @@ from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device
-from bedside.console.pages.forms import LockForm
+from bedside.console.pages.forms import EndForm, LockForm
 from bedside.console.pages.views.people import for_people
 from bedside.console.service_sessions import actions
 from bedside.console.service_sessions.queries import access_session, find_sessions
@@ -82,13 +82,15 @@ def revoke(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 def end(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
     """End a session, whatever its state."""
     session = access_session(user, session_id, Permission.SESSIONS_SESSION_END)
-    if request.method == "POST":
-        if actions.do_end_session(session, acting_user=user):
+    form = EndForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        if actions.do_end_session(session, acting_user=user, reason=form.cleaned_data["reason"]):
             messages.success(request, _("The session is ended."))
         else:
             messages.info(request, _("The session had ended already."))
         return redirect("session", session.pk)
-    return render(request, "pages/end.html", {"session": session, "device": session.device})
+    context = {"session": session, "device": session.device, "form": form}
+    return render(request, "pages/end.html", context, status=400 if form.is_bound else 200)
 
 
 def _target(device: Device) -> LockTarget:

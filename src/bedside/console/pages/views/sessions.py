@@ -29,7 +29,7 @@ from bedside.language import ending_sentence, gate_advice, gate_sentence, state_
 from bedside.protocol.states import LIVE
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState
 
-__all__ = ["session", "sessions"]
+__all__ = ["may_end", "session", "sessions"]
 
 
 # What a row of the list shows of a session and of its device's site.
@@ -100,7 +100,7 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "other_ending": _other_ending(found),
-        "may_end": not over and _may_end(user, found),
+        "may_end": not over and may_end(user, found),
         "stream": stream(f"/live/sessions/{found.pk}/events"),
     }
     return render(request, "pages/session.html", context)
@@ -164,7 +164,8 @@ def _join_command(user: User, found: ServiceSession) -> str:
     return f"bedside request {found.device_id} --join {found.pk} --case … --reason …"
 
 
-def _may_end(user: User, found: ServiceSession) -> bool:
+def may_end(user: User, found: ServiceSession) -> bool:
+    """Whether `user` is offered to end a session that is open."""
     # The door of the act itself decides; this only spares a button that would refuse.
     if not has_permission(user, Permission.SESSIONS_SESSION_END):
         return False

@@ -59,6 +59,25 @@ function follow(part) {
   addEventListener("pagehide", () => source.close());
 }
 
+// What is new in a list that is fetched again is said once, politely, to whoever listens to the page:
+// the list itself is no live region, or all of it would be read again.
+function sayNew(part) {
+  const said = document.querySelector(part.dataset.say);
+  const items = () => [...part.querySelectorAll("li[id]")];
+  const known = new Set(items().map((item) => item.id));
+  // Not what is folded away: texts for machines.
+  const words = (item) =>
+    [...item.querySelectorAll(".what > strong, .what > span, .state")]
+      .map((each) => each.textContent.replace(/\s+/g, " ").trim())
+      .join(", ");
+  part.addEventListener("htmx:afterSettle", () => {
+    const fresh = items().filter((item) => !known.has(item.id));
+    for (const item of fresh) known.add(item.id);
+    if (fresh.length) said.textContent = fresh.reverse().map(words).join(". ");
+  });
+}
+
 export function startLive() {
   for (const part of document.querySelectorAll("[data-stream]")) follow(part);
+  for (const part of document.querySelectorAll("[data-say]")) sayNew(part);
 }

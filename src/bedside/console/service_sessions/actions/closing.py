@@ -5,7 +5,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Q
 
-from bedside.audit.entry import Actor
+from bedside.audit.entry import Actor, short
 from bedside.console.access.actions import LockTarget
 from bedside.console.access.actions import do_clear_lock as clear_lock
 from bedside.console.access.actions import do_set_lock as set_lock
@@ -59,8 +59,8 @@ _AT_THE_DEVICE = [
 _WAITING = ~Q(state__in=_AT_THE_DEVICE)
 
 
-def do_end_session(session: ServiceSession, *, acting_user: User) -> bool:
-    """End a session for a person; False where it had ended.
+def do_end_session(session: ServiceSession, *, acting_user: User, reason: str = "") -> bool:
+    """End a session for a person, with what they say for it; False where it had ended.
 
     The one who asked ends it as `by_specialist`, somebody of the site as `site_terminated`, anybody
     else as `revoked`.
@@ -73,7 +73,8 @@ def do_end_session(session: ServiceSession, *, acting_user: User) -> bool:
         locked = lock_session(session.pk)
         if locked is None:
             return False
-        return end(locked, ending, at_ms=now_ms(), actor=actor_of(acting_user))
+        actor = actor_of(acting_user)
+        return end(locked, ending, at_ms=now_ms(), actor=actor, reason=short(reason, 200))
 
 
 def do_set_lock(lock: LockTarget, *, reason: str, acting_user: User) -> Lock:

@@ -74,6 +74,7 @@ def end(
     actor: Actor,
     gate: Gate | None = None,
     tell_device: bool = True,
+    reason: str = "",
 ) -> bool:
     """End the session and save it; False where it had ended before, or cannot end so.
 
@@ -84,6 +85,7 @@ def end(
         actor: who ended it.
         gate: which requirement refused, when one did.
         tell_device: whether the device does not know it yet.
+        reason: what a person said for it; on the time line, and in the journal.
     """
     before = SessionState(session.state)
     if ending not in ENDINGS_FROM[before]:
@@ -92,7 +94,7 @@ def end(
     session.gate = gate.value if gate else ""
     session.ended_ms = at_ms
     session.device_proof_seed = session.specialist_proof_seed = b""
-    step(session, SessionState.ENDED, at_ms=at_ms)
+    step(session, SessionState.ENDED, at_ms=at_ms, note=reason)
     session.save()
     do_end_tunnel(session.pk, ending, now=at_ms)
     if tell_device and before not in _BEFORE_THE_ORDER:
@@ -114,7 +116,11 @@ def end(
         session=session.pk,
         case=session.case or None,
         gate=gate,
-        detail={"ending": ending.value, "state": before.value},
+        detail={
+            "ending": ending.value,
+            "state": before.value,
+            **({"reason": reason} if reason else {}),
+        },
         at_ms=at_ms,
     )
     tell_ended(session)
