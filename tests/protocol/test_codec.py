@@ -120,7 +120,22 @@ def test_many_objects_side_by_side_are_not_depth():
     assert len(parse_json(data, limit=LIMIT)["a"]) == 40
 
 
-@pytest.mark.parametrize("value", [1.5, float("nan"), 2**53, "\ud800", b"bytes", {1: 2}, object()])
-def test_what_has_no_canonical_form_is_our_fault(value):
+WRONG = [1.5, float("nan"), 2**53, -(2**53), "\ud800", b"bytes", {1: 2}, {"\ud800": 1}, object()]
+
+
+@pytest.mark.parametrize("depth", [0, 1, 4, 10])
+@pytest.mark.parametrize("value", WRONG)
+def test_what_has_no_canonical_form_is_our_fault(value, depth):
+    for _ in range(depth):
+        value = [1, value]
     with pytest.raises(LocalMisuseError):
         to_json({"a": value})
+
+
+def test_what_is_too_deep_to_be_read_is_not_written():
+    value = "x"
+    for _ in range(MAX_DEPTH - 1):
+        value = [value]
+    assert parse_json(to_json({"a": value}), limit=LIMIT) == {"a": value}
+    with pytest.raises(LocalMisuseError):
+        to_json({"a": [value]})

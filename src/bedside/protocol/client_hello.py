@@ -15,6 +15,7 @@ MAX_CLIENT_HELLO = 16 * 1024
 _HANDSHAKE = 22
 _HELLO = 1
 _SERVER_NAME = 0
+_HOST_NAME = 0
 _ALPN = 16
 
 
@@ -35,7 +36,7 @@ def parse_client_hello(data: bytes) -> ClientHello | None:
     if message is None:
         return None
     try:
-        return _parse_message(_Reader(message))
+        return _parse_message(message)
     except (IndexError, UnicodeDecodeError):
         raise MalformedError("client_hello") from None
 
@@ -64,51 +65,54 @@ def _handshake_message(data: bytes) -> bytes | None:
         at += 5 + length
 
 
-def _parse_message(reader: "_Reader") -> ClientHello:
-    reader.take(2 + 32)
-    reader.vector(1)
-    reader.vector(2)
-    reader.vector(1)
+def _parse_message(message: bytes) -> ClientHello:
+    """Read what stands behind the first four bytes; IndexError where it ends too early."""
+    at = 2 + 32
+    for size in (1, 2, 1):  # session id, cipher suites, compression
+        at = _vector_end(message, at, size)
+    if at == len(message):
+        return ClientHello(None, ())
     server_name: str | None = None
     protocols: list[str] = []
-    if reader.left:
-        extensions = reader.vector(2)
-        while extensions.left:
-            kind = extensions.number(2)
-            body = extensions.vector(2)
-            if kind == _SERVER_NAME:
-                names = body.vector(2)
-                if names.number(1) == 0:
-                    server_name = names.vector(2).rest().decode("ascii").lower()
-            elif kind == _ALPN:
-                listed = body.vector(2)
-                while listed.left:
-                    protocols.append(listed.vector(1).rest().decode("ascii"))
+    end = _vector_end(message, at, 2)
+    at += 2
+    while at < end:
+        kind, body = message[at] << 8 | message[at + 1], at + 4
+        at = _vector_end(message, at + 2, 2)
+        if kind == _SERVER_NAME:
+            name = _server_name(message[body:at])
+            server_name = server_name if name is None else name
+        elif kind == _ALPN:
+            protocols += _protocols(message[body:at])
+    if at > end:
+        raise IndexError
     return ClientHello(server_name, tuple(protocols))
 
 
-class _Reader:
-    """Takes bytes from the front; IndexError when there are too few."""
+def _vector_end(data: bytes, at: int, size: int) -> int:
+    """Return where the vector at `at` ends, whose length stands in `size` bytes before it."""
+    length = data[at] if size == 1 else data[at] << 8 | data[at + 1]
+    end = at + size + length
+    if end > len(data):
+        raise IndexError
+    return end
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
 
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
+def _server_name(body: bytes) -> str | None:
+    """Return the first name of a list, where it is a host's (RFC 6066, 3)."""
+    listed = body[: _vector_end(body, 0, 2)]
+    if listed[2] != _HOST_NAME:
+        return None
+    return listed[5 : _vector_end(listed, 3, 2)].decode("ascii").lower()
 
-    def take(self, count: int) -> bytes:
-        if count > self.left:
-            raise IndexError
-        self._at += count
-        return self._data[self._at - count : self._at]
 
-    def rest(self) -> bytes:
-        return self.take(self.left)
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, size: int) -> "_Reader":
-        return _Reader(self.take(self.number(size)))
+def _protocols(body: bytes) -> list[str]:
+    """Return the names of a list (RFC 7301, 3.1)."""
+    end, at = _vector_end(body, 0, 2), 2
+    listed = body[:end]
+    names = []
+    while at < end:
+        name_end = _vector_end(listed, at, 1)
+        names.append(listed[at + 1 : name_end].decode("ascii"))
+        at = name_end
+    return names
