@@ -100,7 +100,7 @@ def test_while_the_device_is_locked(scene: Scene) -> None:
     refused = scene.ask()
 
     scene.was_refused_at_the_console(refused, Gate.LOCK)
-    assert "“Recalled”" in refused.said
+    assert "«\u00a0Recalled\u00a0»" in refused.said
     scene.operator.wait_for("locked", lambda status: status.locked)
     session = scene.forge("order")
     try:

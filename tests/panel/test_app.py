@@ -606,7 +606,7 @@ async def test_who_asks_for_control_is_named_by_country_first_and_refused_in_one
 async def test_a_lock_is_shown_with_its_reason_whatever_stands_in_it(tmp_path: Path) -> None:
     locked = dataclasses.replace(IDLE, locked=True, lock_reason="[bold]Recalled [/x] [")
     async with stand(tmp_path, locked) as panel:
-        await panel.see(lambda: "“[bold]Recalled [/x] [”" in panel.words())
+        await panel.see(lambda: "«\u00a0[bold]Recalled [/x] [\u00a0»" in panel.words())
 
 
 async def test_the_panel_always_shows_who_controls(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_the_first_policy_asks_everything_at_the_device(office, locale):
     assert office.run("policy", "show", "policy.signed", "--key-pub", "site.key.pub") == 0
     french = "demander à la personne à l’appareil" in office.out
     assert french is (locale != "C")
+    assert re.search(rf"\d\d:\d\d {'H[NA]E' if french else 'E[SD]T'}\.\n", office.out)
     assert words_of(office.folder, "site.key.pub") in office.out
 
 
@@ -105,6 +106,7 @@ def test_without_a_yes_nothing_is_signed(office):
     for typed in ("", "\n", "no\n", "y\n", "oui\n"):
         assert office.sign(typed=typed) == 1
         assert not (office.folder / "policy.signed").exists()
+        assert office.out.endswith("Nothing is signed.\n")
     assert office.sign("--yes", typed="") == 0
 
 
@@ -174,6 +176,7 @@ def test_an_approver_is_added_once_their_words_were_compared(office):
     export = office.export(JULIE)
     before = (office.folder / "policy.toml").read_text()
     assert office.run("approver", "add", "policy.toml", export, typed="no\n") == 1
+    assert office.out.endswith("Nobody is added: policy.toml stays as it was.\n")
     assert (office.folder / "policy.toml").read_text() == before
     words = fingerprint_words(load_public_key(JULIE.approver.public_key))
     assert "Julie Gagnon" in office.out

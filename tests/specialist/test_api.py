@@ -85,13 +85,15 @@ def test_a_question_carries_the_token_and_the_language(
 
 
 def test_a_refusal_names_its_gate_and_what_to_do(scripted: Scripted, console: Console) -> None:
-    scripted.answers = [(403, {"code": "refused", "reasons": [{"gate": "entitlement"}]})]
+    reasons = [{"gate": "entitlement"}, {"gate": "lock", "facts": {"why": "Rappel 7"}}]
+    scripted.answers = [(403, {"code": "refused", "reasons": reasons})]
 
     with pytest.raises(RefusedError) as refused:
         console.post("/sessions", {})
 
     assert refused.value.exit_code == ExitCode.REFUSED
     assert refused.value.sentences[0].startswith("refusée par entitlement : L’établissement")
+    assert refused.value.sentences[1].endswith(" «\u00a0Rappel 7\u00a0»")
 
 
 def test_a_token_that_no_longer_counts_says_how_to_log_in(

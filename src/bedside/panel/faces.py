@@ -22,6 +22,7 @@ from bedside.language import (
     translator,
 )
 from bedside.language.spelling import spell
+from bedside.language.typography import quoted
 from bedside.protocol import local
 from bedside.vocabulary import Activity, Mode
 
@@ -151,7 +152,7 @@ class Idle(Face):
         elif self.sight.status.locked:
             lines.append("✖ " + say(N_("Remote service is locked for this device.")))
             if self.sight.status.lock_reason is not None:
-                lines.append(f"  “{self.sight.status.lock_reason}”")
+                lines.append("  " + quoted(self.sight.status.lock_reason, self.sight.language))
         if self.sight.status.help_ms is not None:
             at = _clock(self.sight.status.help_ms)
             lines.append("? " + say(N_("Help was asked for at {at}. Support will call."), at=at))

@@ -91,7 +91,7 @@ class Desk:
         self._show(policy)
         print("\n".join(["", *change_lines(last, policy, self._language), ""]))
         if not (given.yes or self._agrees(N_("Sign this?"))):
-            return _SAID_NO
+            return self._nothing_done(N_("Nothing is signed."))
         signed = sign_policy(policy, signer)
         beside = given.output.with_name(f".{given.output.name}.new")
         beside.write_bytes(signed.envelope)
@@ -126,7 +126,9 @@ class Desk:
             print(approver_words(approver, self._language))
             question = N_("Did {name} read you the same words, from their own screen?")
             if not (given.yes or self._agrees(question, name=approver.name)):
-                return _SAID_NO
+                return self._nothing_done(
+                    N_("Nobody is added: {file} stays as it was."), given.file
+                )
         given.file.write_text(longer, encoding="utf-8")
         for approver in new:
             text = N_("{name} is in {file}. Sign the policy.")
@@ -140,6 +142,10 @@ class Desk:
 
     def _print(self, text: str, **fields: object) -> None:
         print(say(self._language, text, **fields))
+
+    def _nothing_done(self, text: str, file: Path | None = None) -> int:
+        self._print(text, file=file)
+        return _SAID_NO
 
     def _agrees(self, text: str, **fields: object) -> bool:
         yes = say(self._language, N_("yes"))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bedside.language import N_, Language, site_action_name, site_rule_name
+from bedside.language.typography import minute_text
 from bedside.pki.fingerprints import fingerprint_words
 from bedside.pki.signing import SignatureError, load_public_key
 from bedside.protocol.site import Approver, SitePolicy
@@ -11,7 +12,7 @@ from bedside.site.say import say
 from bedside.site.windows import single_words, weekly_words
 from bedside.vocabulary import SiteAction
 
-__all__ = ["approver_words", "policy_lines", "rule_words"]
+__all__ = ["approver_words", "passkey_words", "policy_lines", "rule_words"]
 
 
 def policy_lines(policy: SitePolicy, language: Language) -> list[str]:
@@ -20,13 +21,14 @@ def policy_lines(policy: SitePolicy, language: Language) -> list[str]:
         zone = ZoneInfo(policy.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         zone = None
+    written = datetime.fromtimestamp(policy.issued_ms / 1000, UTC)
     lines = [
         say(
             language,
             N_("Policy no. {serial} of the site {site}, written {date}."),
             serial=policy.serial,
             site=policy.site,
-            date=f"{datetime.fromtimestamp(policy.issued_ms / 1000, UTC).astimezone(zone):%Y-%m-%d %H:%M}",
+            date=minute_text(written.astimezone(zone or UTC), language),
         )
     ]
     width = max(len(site_action_name(action, language)) for action in SiteAction)
@@ -50,18 +52,22 @@ def rule_words(policy: SitePolicy, action: SiteAction, language: Language) -> st
 
 def approver_words(approver: Approver, language: Language) -> str:
     """Return who an approver is, and the words of their passkey."""
-    try:
-        words = fingerprint_words(load_public_key(approver.public_key))
-    except SignatureError:
-        words = "?"
     return say(
         language,
         N_("{name} ({id}), with a passkey of {page}: {words}"),
         name=approver.name,
         id=approver.id,
         page=approver.rp_id,
-        words=words,
+        words=passkey_words(approver),
     )
+
+
+def passkey_words(approver: Approver) -> str:
+    """Return the words of an approver's passkey, in any language; `?` where its key is none."""
+    try:
+        return fingerprint_words(load_public_key(approver.public_key))
+    except SignatureError:
+        return "?"
 
 
 def _windows(policy: SitePolicy, zone: ZoneInfo | None, language: Language) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
+from bedside.language.typography import quoted
 from bedside.specialist import repeats
 from bedside.specialist.errors import (
     CliError,
@@ -167,7 +168,7 @@ class Console:
         told = whole.format(gate=gate.value, sentence=sentence, advice=advice)
         # In the words of who set it: of a lock, for instance.
         why = reason.get("facts", {}).get("why")
-        return f"{told} “{why}”" if why else told
+        return f"{told} {quoted(why, self._language)}" if why else told
 
     # ---- RFC 8628 ----
 

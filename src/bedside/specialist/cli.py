@@ -22,6 +22,7 @@ from bedside.language import (
     state_sentence,
     translator,
 )
+from bedside.language.typography import minute_text
 from bedside.specialist import opening, ssh_config, trust_cli
 from bedside.specialist.api import Console, Json
 from bedside.specialist.audit_cli import audit_app
@@ -83,7 +84,7 @@ def _console() -> Console:
 
 
 def _time(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000).astimezone():%Y-%m-%d %H:%M %Z}"
+    return minute_text(datetime.fromtimestamp(at_ms / 1000).astimezone(), CONFIG.language)
 
 
 @app.command(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
+from bedside.language.typography import minute_text
 from bedside.pki.contexts import specialist_client_context
 from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, answers, dial
 from bedside.specialist.errors import ExitCode
@@ -226,7 +227,7 @@ def _expired(folder: SessionFolder, language: Language) -> str | None:
             "one: bedside request {device}"
         )
     )
-    ended = f"{datetime.fromtimestamp(expires_s).astimezone():%Y-%m-%d %H:%M %Z}"
+    ended = minute_text(datetime.fromtimestamp(expires_s).astimezone(), language)
     return words.format(time=ended, device=folder.description()["device"])
 
 
