@@ -24,7 +24,7 @@ from tests.console.pages.reader import Reader, ask, confirm, words
 from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import live
 from tests.console.sites.kit import SiteHand
-from tests.console.world import DEVICE, another_manager, person
+from tests.console.world import DEVICE, Api, another_manager, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -150,6 +150,24 @@ def test_how_long_the_site_has_to_answer_is_said_before_asking(hand, passkey):
     assert "First the site has" not in Reader("Marie").text(path)
     hand.publish(rules={CONTROL: SiteRule.ASK_SITE}, approvers=(passkey.approver,))
     assert "First the site has 30 minutes to approve" in Reader("Marie").text(path)
+
+
+def test_key_and_approvers_are_said_in_the_words_that_commands_and_paper_say(hand, passkey):
+    hand.publish(rules={CONTROL: SiteRule.ASK_SITE}, approvers=(passkey.approver,))
+    told = Api("Julie").get("/sites/notre-dame/policy").json()
+    said = Reader("Julie").text("/sites/notre-dame/policy/")
+    for public, here in (
+        (hand.public_key, told["key_words"]),
+        (passkey.approver.public_key, told["policy"]["approvers"][0]["words"]),
+    ):
+        spoken = fingerprint_words(load_public_key(public))
+        assert here == spoken
+        assert spoken in said
+
+
+def test_the_forms_of_contacts_come_before_what_was_told():
+    page = Reader("Julie").get("/sites/notre-dame/contacts/").content.decode()
+    assert page.index('id="addhook"') < page.index('id="told"')
 
 
 def test_a_policy_is_published_and_shown_in_words(hand):

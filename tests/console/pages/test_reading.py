@@ -43,6 +43,20 @@ def test_a_filter_that_means_nothing_is_passed_over():
     assert FOREIGN in said
 
 
+@pytest.mark.parametrize("name", ["Marie", "Julie"])
+@pytest.mark.parametrize("query", [{"site": "zzz"}, {"state": "zzz"}, {"q": "x" * 300}])
+def test_a_filter_that_cannot_be_used_is_named_and_can_be_cleared(name, query):
+    said = Reader(name).text("/", **query)
+    assert "this filter cannot be used, and is passed over." in said
+    assert "Search Clear" in said
+    assert "Clear" not in Reader(name).text("/")
+
+
+def test_a_device_that_polls_is_shown_with_its_last_change_not_its_last_poll():
+    assert "Online last change 20" in Reader("Marie").text("/")
+    assert "En ligne dernier changement 20" in Reader("Marie", "fr").text(f"/devices/{DEVICE}/")
+
+
 def test_nothing_found_says_so_and_offers_a_way_back():
     assert "Aucun appareil ne correspond" in Reader("Marie", "fr").text("/", q="rien de tel")
 

@@ -53,11 +53,13 @@ class FilterForm(forms.Form):
 def name_organisation(form: forms.Form, name: str, known: QuerySet[Organisation]) -> None:
     """Let a filter choose among few organisations, name one of many, and vanish where there is one.
 
+    An address that names one shows the filter all the same, so that it can say it means nothing.
+
     A list of a thousand choices is no choice, and costs more than the page around it.
     """
     few = list(known.values_list("pk", "name")[: _MOST_CHOICES + 1])
     field = form.fields[name]
-    if len(few) < 2:
+    if len(few) < 2 and not form.data.get(name):
         del form.fields[name]
     elif len(few) > _MOST_CHOICES:
         form.fields[name] = forms.CharField(

@@ -33,6 +33,7 @@ from bedside.console.sites.queries import (
     unreviewed_glass,
     visible_sites,
 )
+from bedside.pki.fingerprints import fingerprint_words
 from bedside.pki.signing import key_id, load_public_key
 from bedside.protocol.states import LIVE
 from bedside.vocabulary import Permission, SessionState
@@ -245,11 +246,13 @@ def _device(site: Organisation, device_id: str | None) -> Device | None:
 
 def _policy(site: Organisation) -> dict[str, Any]:
     known = SiteKey.objects.filter(pk=site.pk).first()
+    public = load_public_key(known.public_key) if known else None
     applying = policy_of(site.pk)
     versions = SitePolicyVersion.objects.filter(site=site).select_related("published_by")
     return {
         "site": site.pk,
-        "key": key_id(load_public_key(known.public_key)) if known else None,
+        "key": key_id(public) if public else None,
+        "key_words": fingerprint_words(public) if public else None,
         "policy": schemas.policy_view(applying) if applying else None,
         "versions": [
             {

@@ -8,6 +8,7 @@ from bedside.console.accounts.models import Organisation
 from bedside.console.rest.bodies import Body, PageQuery, Plain
 from bedside.console.sites.models import SiteArrangement, SiteContact, SiteHook, SiteWindow
 from bedside.protocol.site import SitePolicy
+from bedside.site.words import passkey_words
 from bedside.vocabulary import Gate, SiteAction, SiteRule
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 
+_WORDS = "Papa Echo Bravo Juliett Lima Kilo Golf Uniform Sierra Mike Oscar Tango X-ray Hotel Victor Delta"
 _PEM = """\
 -----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt
@@ -83,11 +85,12 @@ class RuleOfSite(Schema):
 
 
 class ApproverOfSite(Schema):
-    """Whose passkey the site's policy names."""
+    """Whose passkey the site's policy names, and the words by which people compare it."""
 
     id: str
     name: str
     credential: str
+    words: str = Field(examples=[_WORDS])
 
 
 class PolicyText(Schema):
@@ -127,11 +130,14 @@ class LaggingDevice(Schema):
 class PolicyAnswer(Schema):
     """The policy that applies (null: none was published), the site's key, and what came before.
 
+    `key_words` is that key as the site's own commands and its devices say it.
+
     `lagging` names up to fifty enrolled devices that do not apply it.
     """
 
     site: str
     key: str | None
+    key_words: str | None = Field(examples=[_WORDS])
     policy: PolicyText | None
     versions: list[PolicyVersion]
     lagging: list[LaggingDevice]
@@ -286,7 +292,12 @@ def policy_view(policy: SitePolicy) -> dict[str, Any]:
         "weekly": [window.to_dict() for window in policy.weekly],
         "single": [window.to_dict() for window in policy.single],
         "approvers": [
-            {"id": each.id, "name": each.name, "credential": each.credential}
+            {
+                "id": each.id,
+                "name": each.name,
+                "credential": each.credential,
+                "words": passkey_words(each),
+            }
             for each in policy.approvers
         ],
     }

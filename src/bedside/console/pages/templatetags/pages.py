@@ -24,6 +24,7 @@ from bedside.console.pages.notice_words import event_text, failure_text
 from bedside.console.relays.queries import DeviceSeen
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.language import Language, country_name, ending_sentence, state_sentence
+from bedside.language.typography import quoted, zone_name
 from bedside.policy.facts import DeviceState
 from bedside.site.hours import hours_words
 from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionState
@@ -31,12 +32,6 @@ from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionState
 __all__ = ["register"]
 
 register = template.Library()
-
-# Canadian French has its own names for the zones of North America.
-_FRENCH_ZONES = {
-    "NST": "HNT", "NDT": "HAT", "AST": "HNA", "ADT": "HAA", "EST": "HNE", "EDT": "HAE",
-    "CST": "HNC", "CDT": "HAC", "MST": "HNR", "MDT": "HAR", "PST": "HNP", "PDT": "HAP",
-}  # fmt: skip
 
 
 @register.simple_tag
@@ -100,7 +95,9 @@ def contact(seen: DeviceSeen | None, zone: str = "UTC") -> SafeString:
     if seen is None:
         return shown
     if reached is Contact.ONLINE:
-        return format_html('{} <span class="sub">{}</span>', shown, since(seen.at_ms, zone))
+        # A relay tells what changes, not each poll: when it last polled is not known here.
+        change = format_html(_("last change {}"), since(seen.at_ms, zone))
+        return format_html('{} <span class="sub">{}</span>', shown, change)
     last_ms = seen.polled_ms
     if reached is Contact.RELAY_LOST:
         last_ms = max(last_ms, seen.relay_seen_ms)
@@ -168,6 +165,12 @@ def countdown(until_ms: int, zone: str = "UTC") -> SafeString:
 def country(code: str) -> str:
     """Return a country's name."""
     return country_name(code, words.language())
+
+
+@register.filter(name="quoted")
+def quoted_filter(text: str) -> str:
+    """Return somebody's own words between quotation marks."""
+    return quoted(text, words.language())
 
 
 @register.filter
@@ -256,10 +259,7 @@ def moment_text(at_ms: int, zone: str) -> str:
     except (ZoneInfoNotFoundError, ValueError):
         tz = ZoneInfo("UTC")
     at = datetime.fromtimestamp(at_ms / 1000, tz)
-    name = at.tzname() or "UTC"
-    if words.language() is Language.FRENCH:
-        name = _FRENCH_ZONES.get(name, name)
-    return f"{at:%Y-%m-%d %H:%M:%S} {name}"
+    return f"{at:%Y-%m-%d %H:%M:%S} {zone_name(at, words.language())}"
 
 
 def _iso(at_ms: int) -> str:

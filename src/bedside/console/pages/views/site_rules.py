@@ -41,8 +41,10 @@ from bedside.console.sites.queries import (
     policy_of,
     windows_of,
 )
-from bedside.pki.signing import key_id, load_public_key
+from bedside.pki.fingerprints import fingerprint_words
+from bedside.pki.signing import load_public_key
 from bedside.protocol.site import SitePolicy
+from bedside.site.words import passkey_words
 from bedside.vocabulary import Permission, SiteAction
 
 __all__ = ["arrange", "break_glass", "close_window", "end_glass", "policy", "review", "windows"]
@@ -143,11 +145,14 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "site": site,
         "zone": site.timezone,
         "key": known,
-        "key_id": key_id(load_public_key(known.public_key)) if known else "",
+        "key_words": fingerprint_words(load_public_key(known.public_key)) if known else "",
         "key_form": key_form,
         "form": form,
         "policy": applying,
         "rules": _rules(applying) if applying else [],
+        "approvers": [(each.name, passkey_words(each)) for each in applying.approvers]
+        if applying
+        else [],
         "windows": windows_text(applying) if applying else [],
         "versions": latest,
         "signed_before": bool(latest and latest[0].public_key),
