@@ -129,7 +129,7 @@ PROGRAMS = {
         ["console", "nothing"],
         *(["console", word, *HELP] for word in (
             "apply", "add-relay", "backup", "create-administrator", "import-profile", "init", "journal",
-            "live", "offer-enrolment", "openapi", "reset-factors", "restore", "review", "set-password", "status", "unlock", "web",
+            "live", "offer-enrolment", "openapi", "reset-factors", "restore", "retire-relay", "review", "set-password", "status", "unlock", "web",
             "worker",
         )),
         *(["console", "journal", word, *HELP] for word in ("verify", "export")),

@@ -129,6 +129,7 @@ RIGHT_FIRST = {
     "people/<str:person_id>/train/",
     "people/<str:person_id>/train/<str:product_id>/end/",
     "people/<str:person_id>/workstations/<int:passkey_id>/",
+    "relays/pins/<int:pin_id>/remove/",
 }
 
 

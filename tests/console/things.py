@@ -63,4 +63,4 @@ def things() -> dict[str, str]:
     }
     case = Case.objects.create(number="C-90001", device=device, topic="fault", opened_ms=moment)
     named = {name: str(thing.pk) for name, thing in ids.items()}
-    return {**named, "number": case.number, "product_id": "contrast-injector"}
+    return {**named, "number": case.number, "relay": "b", "product_id": "contrast-injector"}

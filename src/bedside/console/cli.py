@@ -26,6 +26,7 @@ WORDS = (
     ("openapi", N_("print the REST API's description")),
     ("reset-factors EMAIL", N_("a person lost the second factors; sends the link to new ones")),
     ("restore FILE", N_("bring the console back from a backup")),
+    ("retire-relay NAME", N_("take a relay out of service for good")),
     ("review EMAIL", N_("a person's rights are still needed; opens a closed account")),
     ("set-password EMAIL", N_("a new password for a person; asks for it, or reads it")),
     ("status [--json]", N_("how everything is; exit 1 where something needs a person")),

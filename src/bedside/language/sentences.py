@@ -181,6 +181,7 @@ _ACTIONS = {
     JournalAction.RELAY_PIN_CHANGED: N_("Preferred relays changed"),
     JournalAction.RELAY_PRESENCE_CHANGED: N_("Presence of many devices changed"),
     JournalAction.RELAY_RECORD_CREATED: N_("Relay registered"),
+    JournalAction.RELAY_RECORD_RETIRED: N_("Relay retired for good"),
     JournalAction.SESSION_APPROVAL_ASKED: N_("Site asked to approve"),
     JournalAction.SESSION_APPROVAL_GIVEN: N_("Site's approver said yes"),
     JournalAction.SESSION_APPROVAL_REFUSED: N_("Site refused"),

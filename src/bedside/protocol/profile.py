@@ -216,6 +216,8 @@ class ProductProfile:
     service: ServiceAccess | None
     system: SystemAccess | None
     safe_state: SafeState
+    monitored: bool = False
+    """Whether the silence of its devices is an alarm where no rule says anything (S61)."""
     inbox: Inbox | None = None
     endpoints: tuple[Endpoint, ...] = ()
     data_items: tuple[DataItem, ...] = ()
@@ -244,6 +246,7 @@ class ProductProfile:
             service=ServiceAccess.from_fields(service) if service else None,
             system=SystemAccess.from_fields(system) if system else None,
             safe_state=SafeState.from_fields(fields.object("safe_state")),
+            monitored=fields.boolean("monitored") if fields.has("monitored") else False,
             inbox=Inbox.from_fields(inbox) if inbox else None,
             endpoints=tuple(map(Endpoint.from_fields, _tables(fields, "endpoints"))),
             data_items=tuple(map(DataItem.from_fields, _tables(fields, "data_items"))),

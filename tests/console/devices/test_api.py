@@ -15,7 +15,7 @@ from bedside.console.relays.models import DeviceMessage, Relay
 from bedside.protocol.batch import Absent, Overdue
 from bedside.protocol.presence import RELAY_LOST_MS
 from bedside.vocabulary import Contact, DeviceId
-from tests.console.world import DEVICE, FOREIGN, Api, actions_of
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of, empowered
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -66,21 +66,21 @@ def test_the_narrowest_pin_applies_and_its_devices_are_told():
         {"scope": "device", "subject": DEVICE, "relays": ["a"]},
     )
     for body, preferred in ((wide, ("b", "a")), (site, ("b",)), (narrow, ("a",))):
-        assert Api("Alex").post("/relay-pins", body).status_code == 200
+        assert empowered("Alex").post("/relay-pins", body).status_code == 200
         assert configured(DEVICE) == preferred
         assert do_send_due_configurations(now=now_ms()) > 0
     assert Api("Marie").get("/relay-pins").json()["items"] == [wide, site, narrow]
     assert len(actions_of(action="relay:pin:changed")) == 3
-    assert Api("Alex").post("/relay-pins", {**narrow, "relays": []}).status_code == 200
+    assert empowered("Alex").post("/relay-pins", {**narrow, "relays": []}).status_code == 200
     assert Api("Marie").get("/relay-pins").json()["items"] == [wide, site]
     assert configured(DEVICE) == ("b",)
 
 
 def test_a_pin_said_again_tells_nobody():
     body = {"scope": "device", "subject": DEVICE, "relays": ["a"]}
-    Api("Alex").post("/relay-pins", body)
+    empowered("Alex").post("/relay-pins", body)
     do_send_due_configurations(now=now_ms())
-    assert Api("Alex").post("/relay-pins", body).status_code == 200
+    assert empowered("Alex").post("/relay-pins", body).status_code == 200
     assert do_send_due_configurations(now=now_ms()) == 0
 
 
@@ -96,12 +96,12 @@ def test_a_pin_said_again_tells_nobody():
 )
 def test_what_cannot_be_pinned_is_refused(changes):
     body = {"scope": "device", "subject": DEVICE, "relays": ["a"]}
-    assert Api("Alex").post("/relay-pins", body).status_code == 200
-    assert Api("Alex").post("/relay-pins", body | changes).status_code == 422
+    assert empowered("Alex").post("/relay-pins", body).status_code == 200
+    assert empowered("Alex").post("/relay-pins", body | changes).status_code == 422
     assert configured(DEVICE) == ("a",)
 
 
-def test_only_who_enrols_devices_pins_them():
+def test_only_who_manages_relays_pins_devices():
     body = {"scope": "device", "subject": DEVICE, "relays": ["a"]}
     assert Api("Marie").post("/relay-pins", body).status_code == 403
     assert Api("Julie").post("/relay-pins", body).status_code == 403

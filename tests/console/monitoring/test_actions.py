@@ -1,12 +1,19 @@
+from dataclasses import replace
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.http import Http404
 
 from bedside.console.accounts.models import Organisation, SupportContact
-from bedside.console.devices.models import Device
+from bedside.console.devices.models import Device, Product
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.sightings import do_apply_sightings
-from bedside.console.monitoring.actions import do_mute, do_set_rule, do_watch_silence
+from bedside.console.monitoring.actions import (
+    do_forget_alarms,
+    do_mute,
+    do_set_rule,
+    do_watch_silence,
+)
 from bedside.console.monitoring.models import Alarm, Mute, SilenceRule
 from bedside.console.monitoring.queries import check_may_watch
 from bedside.console.notices.models import Notice
@@ -94,10 +101,49 @@ def test_an_alarm_is_raised_once_told_to_each_reader_and_cleared():
     assert actions_of(action="alarm:silence:cleared") == ["alarm:silence:cleared"]
 
 
-def test_without_a_rule_nobody_is_alarmed():
+def test_without_a_rule_a_monitored_product_s_device_is_an_alarm_after_a_quarter_of_an_hour():
+    fall_silent(DEVICE, minutes=14)
+    watch()
+    assert open_alarms() == []
+    do_watch_silence(now=now_ms() + MINUTE, awake_ms=0)
+    assert open_alarms() == [("device", DEVICE)]
+    said = Reader("Marie").text("/alarms/")
+    assert "After 15 minutes without a poll, where no rule says anything" in said
+
+
+def test_without_a_rule_nobody_else_is_alarmed():
+    Product.objects.update(monitored=False)
     fall_silent(DEVICE)
     watch()
     assert open_alarms() == []
+
+
+def test_an_installation_turns_the_default_off(settings):
+    alarms = replace(settings.CONFIG.alarms, silence_minutes=0)
+    settings.CONFIG = replace(settings.CONFIG, alarms=alarms)
+    fall_silent(DEVICE)
+    watch()
+    assert open_alarms() == []
+
+
+def test_alarms_that_are_over_are_forgotten_after_a_year_and_the_journal_keeps_them():
+    rule()
+    fall_silent(DEVICE)
+    watch()
+    come_back(DEVICE)
+    watch()
+    like = Alarm.objects.get()
+    old, day = now_ms() - 366 * 24 * 60 * MINUTE, 24 * 60 * MINUTE
+    Alarm.objects.bulk_create(
+        Alarm(scope="device", target=f"CI-{number}", since_ms=0, raised_ms=0, cleared_ms=old)
+        for number in range(1100)
+    )
+    Alarm.objects.create(scope="device", target="CI-LASTS", since_ms=0, raised_ms=0)
+    assert do_forget_alarms(now=now_ms()) == 1100
+    assert set(Alarm.objects.values_list("target", flat=True)) == {DEVICE, "CI-LASTS"}
+    assert do_forget_alarms(now=like.cleared_ms + 365 * day) == 0
+    assert do_forget_alarms(now=like.cleared_ms + 365 * day + 1) == 1
+    assert actions_of(action="alarm:silence:cleared") == ["alarm:silence:cleared"]
 
 
 def test_a_muted_device_stays_quiet_until_the_mute_ends():

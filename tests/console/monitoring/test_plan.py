@@ -18,9 +18,11 @@ def device(number: int):
     return (AlarmScope.DEVICE, f"CI-{number}")
 
 
-def step(*who, rules=None, muted=(), in_service=10, lost=None, open_=()) -> Step:
+def step(*who, rules=None, monitored=(), muted=(), in_service=10, lost=None, open_=()) -> Step:
     facts = Facts(
         rules={EVERYTHING: 15} if rules is None else rules,
+        monitored=frozenset(monitored),
+        default_minutes=15,
         muted=frozenset(muted),
         silent=who,
         in_service={"nd": in_service, "sm": in_service},
@@ -47,6 +49,14 @@ def test_who_is_back_ends_an_alarm():
 
 def test_no_rule_is_no_alarm():
     assert step(silent(1), rules={}) == Step((), frozenset())
+
+
+def test_a_monitored_product_needs_no_rule_and_any_rule_overrides_it():
+    monitored = {"monitored": ["injector"]}
+    assert not keys(step(silent(1, minutes=14), rules={}, **monitored))
+    assert keys(step(silent(1, minutes=15), rules={}, **monitored)) == {device(1)}
+    for rules in ({EVERYTHING: 60}, {EVERYTHING: 0}, {device(1): 60}):
+        assert not keys(step(silent(1), rules=rules, **monitored))
 
 
 def test_the_narrowest_rule_decides():

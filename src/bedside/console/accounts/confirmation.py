@@ -54,6 +54,7 @@ def must_confirm(
     *,
     to_read: Permission | None = None,
     acts_only: bool = False,
+    back: str = "",
 ) -> Callable[[_View[_P]], _View[_P]]:
     """Send whoever has not confirmed lately to do so, and back to the page then.
 
@@ -64,6 +65,8 @@ def must_confirm(
         permission: what the page asks for, so that whoever may not do it is refused, and not asked
             who they are first; None where anybody signed in may. The page's own check stays.
         to_read: what looking at the page asks for, where that is less.
+        back: the name of the page that leads to an act which has none of its own; the page itself
+            where it is empty.
         acts_only: looking at the page asks nobody: it shows its forms to whoever has confirmed.
     """
 
@@ -79,7 +82,7 @@ def must_confirm(
             looking = acts_only and request.method != "POST"
             if looking or confirmed_recently(request, user):
                 return view(request, *args, **kwargs)
-            return ask_to_confirm(user, back=request.get_full_path())
+            return ask_to_confirm(user, back=reverse(back) if back else request.get_full_path())
 
         return handle  # type: ignore[return-value]
 

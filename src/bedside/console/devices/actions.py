@@ -24,11 +24,13 @@ from bedside.vocabulary import Gate, JournalAction, PollMode, parse_device_id
 
 __all__ = [
     "DeviceDetails",
+    "check_pin",
     "do_import_profile",
     "do_mark_cloned",
     "do_mark_enrolled",
     "do_note_lock",
     "do_note_outdated",
+    "do_note_relay_retired",
     "do_offer_enrolment",
     "do_pin_to_relays",
     "do_revoke_device",
@@ -70,6 +72,7 @@ def do_import_profile(data: bytes, *, acting_user: Acting) -> ProductProfile:
                 "title_en": profile.names.en,
                 "title_fr": profile.names.fr,
                 "version": profile.version,
+                "monitored": profile.monitored,
                 "profile": data.decode(),
                 "imported_ms": now_ms(),
             },
@@ -189,15 +192,9 @@ def do_pin_to_relays(
     Raises:
         ValidationError: there is no such device, site or country here, or no such relay.
     """
-    devices = _PINNED[scope](subject)
-    names = {relay.name for relay in known_relays()}
-    if not Device.objects.filter(devices).exists():
-        raise ValidationError({"subject": _("No device here is meant by this.")})
-    if unknown := [name for name in relays if name not in names]:
-        message = _("There is no relay %(name)s.") % {"name": unknown[0]}
-        raise ValidationError({"relays": message})
-    if len(set(relays)) != len(relays):
-        raise ValidationError({"relays": _("A relay is named twice.")})
+    # A pin is removed whatever it names: its device may have gone elsewhere since.
+    if relays:
+        check_pin(scope, subject, relays)
     with transaction.atomic():
         pins = RelayPin.objects.select_for_update().filter(scope=scope.value, subject=subject)
         pin = pins.first()
@@ -209,14 +206,46 @@ def do_pin_to_relays(
             )
         else:
             pins.delete()
-        record(
-            JournalAction.RELAY_PIN_CHANGED,
-            actor=actor_of(acting_user),
-            thing=Thing(scope.value, subject),
-            device=subject if scope is RelayPin.Scope.DEVICE else "",
-            detail={"relay": ", ".join(relays)},
-        )
-        do_note_outdated(devices)
+        _record_pin(scope, subject, relays, acting_user)
+        do_note_outdated(_PINNED[scope](subject))
+
+
+def check_pin(scope: RelayPin.Scope, subject: str, relays: Sequence[str]) -> None:
+    """Refuse a pin of nothing, or to what is no relay; raises ValidationError, by field."""
+    names = {relay.name for relay in known_relays()}
+    if not Device.objects.filter(_PINNED[scope](subject)).exists():
+        raise ValidationError({"subject": _("No device here is meant by this.")})
+    if unknown := [name for name in relays if name not in names]:
+        message = _("There is no relay %(name)s.") % {"name": unknown[0]}
+        raise ValidationError({"relays": message})
+    if len(set(relays)) != len(relays):
+        raise ValidationError({"relays": _("A relay is named twice.")})
+
+
+def do_note_relay_retired(relay: str, *, acting_user: Acting) -> None:
+    """Take a relay that is retired out of every pin, and let the whole fleet have the list without it."""
+    for pin in RelayPin.objects.select_for_update().order_by("id"):
+        if relay not in pin.relays:
+            continue
+        pin.relays = [name for name in pin.relays if name != relay]
+        if pin.relays:
+            pin.save(update_fields=["relays"])
+        else:
+            pin.delete()
+        _record_pin(RelayPin.Scope(pin.scope), pin.subject, pin.relays, acting_user)
+    do_note_outdated(Q())
+
+
+def _record_pin(
+    scope: RelayPin.Scope, subject: str, relays: Sequence[str], acting_user: Acting
+) -> None:
+    record(
+        JournalAction.RELAY_PIN_CHANGED,
+        actor=actor_of(acting_user),
+        thing=Thing(scope.value, subject),
+        device=subject if scope is RelayPin.Scope.DEVICE else "",
+        detail={"relay": ", ".join(relays)},
+    )
 
 
 _PINNED: dict[RelayPin.Scope, Callable[[str], Q]] = {

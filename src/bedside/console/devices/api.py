@@ -3,12 +3,11 @@
 import base64
 from typing import Annotated, Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
-from bedside.console.accounts.bearer import caller
+from bedside.console.accounts.bearer import caller, empowered
 from bedside.console.accounts.queries import check_permission
 from bedside.console.devices.actions import (
     DeviceDetails,
@@ -17,7 +16,12 @@ from bedside.console.devices.actions import (
     do_save_device,
 )
 from bedside.console.devices.models import Device, RelayPin
-from bedside.console.devices.queries import access_device, find_devices, pins
+from bedside.console.devices.queries import (
+    access_device,
+    check_may_manage_relays,
+    find_devices,
+    pins,
+)
 from bedside.console.enrolment.actions import NoRelayError
 from bedside.console.relays.queries import (
     DeviceSeen,
@@ -228,10 +232,8 @@ def list_relay_pins(request: HttpRequest, query: Query[PageQuery]) -> dict[str, 
 @router.post("/relay-pins", response=RelayPinAnswer, operation_id="saveRelayPin")
 def save_relay_pin(request: HttpRequest, body: RelayPinBody) -> dict[str, Any]:
     """Pin a device, a site or a country to relays, or let its devices choose again."""
-    user = caller(request)
-    check_permission(user, Permission.DEVICES_DEVICE_ENROL)
-    if user.site:
-        raise PermissionDenied
+    user = empowered(request, Permission.RELAYS_RELAY_MANAGE)
+    check_may_manage_relays(user)
     do_pin_to_relays(body.scope, body.subject, body.relays, acting_user=user)
     return {"scope": body.scope, "subject": body.subject, "relays": body.relays}
 

@@ -31,6 +31,8 @@ class Product(models.Model):
     title_fr = models.CharField(max_length=120)
     version = models.CharField(max_length=40)
     profile = models.TextField()
+    monitored = models.BooleanField(default=False, db_default=False)
+    """Whether the profile says so: the silence of its devices is an alarm where no rule says anything."""
     imported_ms = models.BigIntegerField(default=now_ms)
 
     class Meta:

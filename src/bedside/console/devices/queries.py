@@ -1,16 +1,18 @@
 """Which devices a person may see, and what is told of one: every guarded door of this app."""
 
 import re
+from collections import Counter
 from functools import lru_cache
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.http import Http404
 
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import (
+    check_permission,
     contacts_carried,
     has_permission,
     organisations_named,
@@ -27,9 +29,12 @@ from bedside.vocabulary import Contact, DeviceId, Permission, PollMode, RelayNam
 
 __all__ = [
     "access_device",
+    "access_pin",
+    "check_may_manage_relays",
     "device_facts",
     "find_devices",
     "pin_of",
+    "pin_reach",
     "pins",
     "profile_of",
     "visible_devices",
@@ -160,4 +165,47 @@ def pins(user: User) -> QuerySet[RelayPin]:
     """Return every pin for the manufacturer's people, none for a site's own."""
     if user.site or not has_permission(user, Permission.DEVICES_DEVICE_READ):
         return RelayPin.objects.none()
-    return RelayPin.objects.all()
+    return RelayPin.objects.order_by("id")
+
+
+def check_may_manage_relays(user: User) -> None:
+    """Let through whoever may say where devices go: the manufacturer's people only.
+
+    Raises PermissionDenied.
+    """
+    check_permission(user, Permission.RELAYS_RELAY_MANAGE)
+    if user.site:
+        raise PermissionDenied(Permission.RELAYS_RELAY_MANAGE)
+
+
+def access_pin(user: User, pin_id: int) -> RelayPin:
+    """Return a pin that `user` may remove; Http404 or PermissionDenied."""
+    check_may_manage_relays(user)
+    pin = pins(user).filter(pk=pin_id).first()
+    if pin is None:
+        raise Http404
+    return pin
+
+
+def pin_reach(asked: RelayPin | None = None) -> dict[tuple[str, str], int]:
+    """Return how many devices each pin decides for, by its scope and subject; those of none are absent.
+
+    Args:
+        asked: a pin that is not saved yet, counted as if it were.
+    """
+    scope = RelayPin.Scope
+    known = {(pin.scope, pin.subject) for pin in RelayPin.objects.all()}
+    if asked is not None:
+        known.add((asked.scope, asked.subject))
+    devices, sites, countries = (
+        [subject for each, subject in known if each == kind.value] for kind in scope
+    )
+    serving = Device.objects.filter(state__in=(DeviceState.REGISTERED, DeviceState.ENROLLED))
+    own = serving.filter(pk__in=devices).values_list("pk", flat=True)
+    reach = Counter((scope.DEVICE.value, device) for device in own)
+    wide = serving.filter(Q(site__in=sites) | Q(site__country__in=countries))
+    groups = wide.exclude(pk__in=devices).order_by().values_list("site_id", "site__country")
+    for site, country, count in groups.annotate(Count("pk")):
+        of_site = (scope.SITE.value, site)
+        reach[of_site if of_site in known else (scope.COUNTRY.value, country)] += count
+    return dict(reach)

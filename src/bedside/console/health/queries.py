@@ -16,6 +16,7 @@ from bedside.console.keys import key_store
 from bedside.console.monitoring.models import Alarm
 from bedside.console.notices.models import Notice
 from bedside.console.relays.models import DevicePresence, Relay, UnseenDevice
+from bedside.console.relays.queries import retired_relays
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.pki.keystore import KeyName, KeyStoreError
 from bedside.protocol.states import OPEN
@@ -131,12 +132,15 @@ def missing_keys() -> tuple[str, ...]:
 def certificate_ends() -> dict[str, int]:
     """Return when the root, `live`'s and the relays' certificates run out (Unix milliseconds).
 
-    A relay's is known where its folder is still at the console. What cannot be read runs out at 0.
+    A relay's is known where its folder is still at the console, and it is not retired. What cannot be
+    read runs out at 0.
     """
+    retired = {relay.name for relay in retired_relays()}
     folder = Path(settings.BEDSIDE_DATA_DIR)
     files = {"root": root_certificate_path(), "live": folder / "live" / "certificate.pem"}
     for relay in sorted((folder / "relays").glob("*/certificate.pem")):
-        files[f"relay {relay.parent.name}"] = relay
+        if relay.parent.name not in retired:
+            files[f"relay {relay.parent.name}"] = relay
     return {name: _ends(file) for name, file in files.items()}
 
 
@@ -195,7 +199,7 @@ def _polling() -> dict[str, _Polling]:
 
 
 def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
-    rows = Relay.objects.order_by("name").values_list("name", "seen_ms")
+    rows = Relay.objects.filter(retired_ms=None).order_by("name").values_list("name", "seen_ms")
     return tuple(RelaySeen(name, seen, polling.get(name, _NONE).online) for name, seen in rows)
 
 

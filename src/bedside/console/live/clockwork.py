@@ -25,7 +25,7 @@ from bedside.console.journal.signer import log_signer
 from bedside.console.live.absence import AWAY, Absence
 from bedside.console.live.postman import Postman
 from bedside.console.log import told
-from bedside.console.monitoring.actions import do_watch_silence
+from bedside.console.monitoring.actions import do_forget_alarms, do_watch_silence
 from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
 from bedside.console.relays.actions import do_expire_messages, do_forget_old, do_note_relays
@@ -81,6 +81,7 @@ class Clockwork:
             Duty("relays", 15_000, self._lose_silent_relays),
             Duty("silence", 15_000, self._watch_silence),
             Duty("forget", 600_000, _forget),
+            Duty("alarms", 600_000, lambda now: do_forget_alarms(now=now)),
             Duty("reviews", 3_600_000, lambda now: do_review_duty(now=now)),
             *more,
         ]

@@ -6,16 +6,23 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from bedside.audit.entry import Actor
+from bedside.console.devices.actions import do_note_outdated
 from bedside.console.enrolment.authority import authority
 from bedside.console.live.certificate import relay_server_name
-from bedside.console.relays.actions import do_add_relay
+from bedside.console.relays.actions import do_add_relay, do_note_relay_certificate
+from bedside.console.relays.queries import is_retired, relay
 from bedside.pki.device_keys import create_key_file, load_key_file
 from bedside.pki.signing import public_key_pem
 from bedside.protocol.shapes import Relay
 
-__all__ = ["RelayPlace", "do_make_relay_folder"]
+__all__ = ["RelayPlace", "RelayRetiredError", "do_make_relay_folder"]
+
+
+class RelayRetiredError(ValueError):
+    """A name that a retired relay had: what the journal says of it stays about that one."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,12 @@ def do_make_relay_folder(place: RelayPlace, folder: Path, *, actor: Actor, now: 
         folder: where its files go, mode 0700.
         actor: who adds it.
         now: Unix milliseconds.
+
+    Raises:
+        RelayRetiredError: a retired relay had this name.
     """
+    if is_retired(place.address.name):
+        raise RelayRetiredError(place.address.name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = folder / "key.pem"
     private = load_key_file(key) if key.exists() else create_key_file(key)
@@ -52,7 +64,13 @@ def do_make_relay_folder(place: RelayPlace, folder: Path, *, actor: Actor, now: 
     config = folder / "relay.toml"
     config.write_text(_config(place), encoding="utf-8")
     with transaction.atomic():
+        news = relay(place.address.name) != place.address
         do_add_relay(place.address, public_key_pem(private.public_key()), actor=actor, now=now)
+        do_note_relay_certificate(
+            place.address.name, issued.serial, not_after_ms=issued.not_after_ms
+        )
+        if news:
+            do_note_outdated(Q())
     return config
 
 

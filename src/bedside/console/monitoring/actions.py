@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -18,14 +19,20 @@ from bedside.vocabulary import AlarmScope, JournalAction
 
 __all__ = [
     "LONGEST_MUTE_MS",
+    "do_clear_alarm",
     "do_drop_rule",
     "do_end_mute",
+    "do_forget_alarms",
     "do_mute",
     "do_set_rule",
     "do_watch_silence",
 ]
 
-LONGEST_MUTE_MS = 90 * 24 * 3600 * 1000
+_DAY_MS = 24 * 3600 * 1000
+LONGEST_MUTE_MS = 90 * _DAY_MS
+# Others write between two batches, and seal between two turns.
+_A_BATCH = 500
+_BATCHES = 20
 
 
 def do_set_rule(scope: AlarmScope, target: str, *, minutes: int, acting_user: User) -> SilenceRule:
@@ -97,7 +104,7 @@ def do_watch_silence(*, now: int, awake_ms: int) -> None:
     step = plan(alarm_facts(now=now, awake_ms=awake_ms), now=now)
     for key in sorted(step.cleared):
         with transaction.atomic():
-            _clear(key, now)
+            do_clear_alarm(key, now=now)
     for alarm in step.raised:
         with transaction.atomic():
             _raise(alarm, now)
@@ -122,7 +129,8 @@ def _raise(alarm: Raise, now: int) -> None:
         tell_alarm(row)
 
 
-def _clear(key: Key, now: int) -> None:
+def do_clear_alarm(key: Key, *, now: int) -> None:
+    """End the alarm that lasts for something, if one does, and tell it; call it in a transaction."""
     scope, target = key
     row = Alarm.objects.select_for_update().filter(scope=scope, target=target, cleared_ms=None)
     alarm = row.first()
@@ -130,6 +138,23 @@ def _clear(key: Key, now: int) -> None:
         alarm.cleared_ms = now
         _record(JournalAction.ALARM_SILENCE_CLEARED, key, None, {"silent_since_ms": alarm.since_ms})
         tell_alarm(alarm)
+
+
+def do_forget_alarms(*, now: int) -> int:
+    """Forget some of the alarms that were over `[alarms] keep_days` ago; return how many.
+
+    The journal keeps its entries of them. What is left is forgotten at the next turn.
+    """
+    before_ms = now - settings.CONFIG.alarms.keep_days * _DAY_MS
+    old = Alarm.objects.filter(cleared_ms__lt=before_ms).order_by("cleared_ms")
+    forgotten = 0
+    for _turn in range(_BATCHES):
+        some = list(old.values_list("pk", flat=True)[:_A_BATCH])
+        with transaction.atomic():
+            forgotten += Alarm.objects.filter(pk__in=some).delete()[0]
+        if len(some) < _A_BATCH:
+            break
+    return forgotten
 
 
 def _check_target(scope: AlarmScope, target: str) -> None:

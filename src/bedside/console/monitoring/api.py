@@ -59,7 +59,7 @@ class AlarmRuleBody(Body):
 
     scope: AlarmScope = Field(strict=False)
     target: str = Field("", max_length=64, description="its id; empty for everything")
-    minutes: int = Field(ge=0, le=_WEEK_MINUTES, description="0: no alarm", examples=[15])
+    minutes: int = Field(15, ge=0, le=_WEEK_MINUTES, description="0: no alarm", examples=[15])
 
 
 class AlarmRuleAnswer(Schema):

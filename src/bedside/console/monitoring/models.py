@@ -23,7 +23,10 @@ def scope_choices() -> list[tuple[str, str]]:
 
 
 class SilenceRule(models.Model):
-    """After how long silence is an alarm; the narrowest rule applies, and no rule is no alarm."""
+    """After how long silence is an alarm; the narrowest rule applies.
+
+    Without a rule it is one after `[alarms] silence_minutes` where the product is monitored.
+    """
 
     scope = models.CharField(max_length=12, choices=scope_choices)
     target = models.CharField(max_length=64, blank=True)
@@ -76,6 +79,11 @@ class Alarm(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["-id"], name="alarm_open", condition=Q(cleared_ms__isnull=True)),
             models.Index(fields=["site", "-id"], name="alarm_site"),
+            models.Index(
+                fields=["cleared_ms"],
+                name="alarm_over",
+                condition=Q(cleared_ms__isnull=False),
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -1,6 +1,7 @@
 """Which silence is an alarm, and which is over: pure.
 
-1. The narrowest rule decides: device, site, product, everything. No rule, or 0 minutes: no alarm.
+1. The narrowest rule decides: device, site, product, everything. Without any, a monitored product's
+   devices have the default. 0 minutes, or no rule and not monitored: no alarm.
 2. What is muted raises nothing; an alarm that is raised ends with the mute.
 3. A site of which nearly all devices are silent is one alarm, not one for each; it lasts until half
    of them are back, and what is still silent then gets its own.
@@ -41,6 +42,10 @@ class Facts:
 
     rules: Mapping[Key, int]
     """Minutes by what they are for."""
+    monitored: frozenset[str] = frozenset()
+    """Products whose profile says that their devices are monitored."""
+    default_minutes: int = 0
+    """For these, where no rule says anything."""
     muted: frozenset[Key]
     silent: tuple[Silent, ...]
     in_service: Mapping[str, int]
@@ -100,11 +105,11 @@ def _is_due(silent: Silent, facts: Facts, now: int) -> bool:
     keys = (AlarmScope.DEVICE, silent.device), (AlarmScope.SITE, silent.site)
     if not facts.muted.isdisjoint(keys):
         return False
-    for key in (*keys, (AlarmScope.PRODUCT, silent.product), (AlarmScope.EVERYTHING, "")):
-        if key in facts.rules:
-            minutes = facts.rules[key]
-            return minutes > 0 and now - silent.polled_ms >= minutes * _MINUTE_MS
-    return False
+    wider = (AlarmScope.PRODUCT, silent.product), (AlarmScope.EVERYTHING, "")
+    default = facts.default_minutes if silent.product in facts.monitored else 0
+    said = (facts.rules[key] for key in (*keys, *wider) if key in facts.rules)
+    minutes = next(said, default)
+    return minutes > 0 and now - silent.polled_ms >= minutes * _MINUTE_MS
 
 
 def _is_site_lost(site: str, silent: int, facts: Facts) -> bool:

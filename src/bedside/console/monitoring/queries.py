@@ -1,5 +1,6 @@
 """Which alarms, rules and mutes a person may see, and the facts of the next turn."""
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404
@@ -21,6 +22,7 @@ __all__ = [
     "alarm_facts",
     "check_may_watch",
     "find_alarms",
+    "monitored_products",
     "visible_mutes",
     "visible_rules",
     "watched",
@@ -103,6 +105,11 @@ def check_may_watch(user: User, scope: AlarmScope, target: str) -> None:
             raise PermissionDenied(needed)
 
 
+def monitored_products() -> tuple[Product, ...]:
+    """Return the products whose devices' silence is an alarm by default, without their profiles."""
+    return tuple(Product.objects.filter(monitored=True).defer("profile"))
+
+
 def alarm_facts(*, now: int, awake_ms: int) -> Facts:
     """Return what decides about alarms; what is asked grows with the silent devices only.
 
@@ -112,12 +119,16 @@ def alarm_facts(*, now: int, awake_ms: int) -> Facts:
     """
     rules = {_key(rule): rule.minutes for rule in SilenceRule.objects.all()}
     open_ = frozenset(map(_key, Alarm.objects.filter(cleared_ms=None)))
-    shortest = min((minutes for minutes in rules.values() if minutes), default=0)
+    monitored = monitored_products()
+    default = settings.CONFIG.alarms.silence_minutes if monitored else 0
+    shortest = min(filter(None, (*rules.values(), default)), default=0)
     silent = _silent(now - shortest * _MINUTE_MS) if shortest else ()
     sites = {each.site for each in silent}
     in_service = Device.objects.filter(site__in=sites, state=DeviceState.ENROLLED)
     return Facts(
         rules=rules,
+        monitored=frozenset(product.pk for product in monitored),
+        default_minutes=default,
         muted=frozenset(map(_key, Mute.objects.filter(until_ms__gt=now))),
         silent=silent,
         in_service=dict(in_service.values_list("site").annotate(Count("pk")).order_by()),

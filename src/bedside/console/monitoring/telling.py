@@ -12,6 +12,7 @@ from bedside.console.accounts.models import Organisation
 from bedside.console.accounts.queries import contacts_carried
 from bedside.console.monitoring.models import Alarm
 from bedside.console.notices.actions import Mail, do_tell
+from bedside.console.relays.queries import is_retired
 from bedside.console.sites.models import SiteContact
 from bedside.console.sites.telling import Facts, tell_hooks
 from bedside.vocabulary import AlarmScope
@@ -67,6 +68,8 @@ def _subject(alarm: Alarm) -> str:
             % words
         )
     if alarm.scope == AlarmScope.RELAY:
+        if alarm.cleared_ms and is_retired(alarm.target):
+            return _("Relay %(target)s is retired") % words
         if alarm.cleared_ms:
             return _("Relay %(target)s is heard again") % words
         return _("Nothing is heard of relay %(target)s") % words

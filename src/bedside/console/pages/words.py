@@ -147,6 +147,7 @@ PERMISSIONS = {
     Permission.MONITORING_ALARM_MANAGE: _("Say whose silence is an alarm, and mute"),
     Permission.MONITORING_ALARM_READ: _("Read alarms"),
     Permission.NOTICES_NOTICE_READ: _("Read notices"),
+    Permission.RELAYS_RELAY_MANAGE: _("Pin devices to relays, and retire relays"),
     Permission.SESSIONS_SESSION_END: _("End sessions"),
     Permission.SESSIONS_SESSION_READ: _("Read sessions"),
     Permission.SESSIONS_SESSION_REQUEST: _("Ask for sessions"),

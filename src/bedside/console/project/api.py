@@ -23,6 +23,7 @@ from bedside.console.accounts.queries import role_of
 from bedside.console.cases.api import router as cases
 from bedside.console.devices.api import router as devices
 from bedside.console.monitoring.api import router as alarms
+from bedside.console.monitoring.api_relays import router as relays
 from bedside.console.people.api import router as people
 from bedside.console.people.api_sign_in import router as sign_in
 from bedside.console.portal.api_notices import router as notices
@@ -52,7 +53,7 @@ api = DescribedApi(
 _MOST_FAULTS = 20
 _ROUTERS = (
     accounts, own, people, sign_in, devices, cases, access, service_sessions, locks,
-    sites, site_requests, notices, records, alarms,
+    sites, site_requests, notices, records, alarms, relays,
 )  # fmt: skip
 for _router in _ROUTERS:
     api.add_router("", _router)

@@ -27,6 +27,7 @@ from bedside.vocabulary import Role
 __all__ = [
     "CONFIG_VARIABLE",
     "AdminConfig",
+    "AlarmConfig",
     "ApiLimits",
     "ConsoleConfig",
     "LogConfig",
@@ -92,6 +93,16 @@ class ApiLimits:
 
     calls_per_second: int = 20
     burst: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmConfig:
+    """`[alarms]`: when silence is an alarm without a rule, and how long alarms are kept."""
+
+    silence_minutes: int = 15
+    """For devices of products whose profile says `monitored`, where no rule says anything; 0: never."""
+    keep_days: int = 365
+    """How long an alarm that is over stays on its page; the journal keeps its entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,7 @@ class ConsoleConfig:
     log: LogConfig = LogConfig()
     admin: AdminConfig = AdminConfig()
     tracing: TracingConfig = TracingConfig()
+    alarms: AlarmConfig = AlarmConfig()
 
     @property
     def secure(self) -> bool:
@@ -271,6 +283,7 @@ def _from_tables(values: dict[str, Any]) -> ConsoleConfig:
         "log": _log(values.pop("log", {})),
         "admin": _admin(values.pop("admin", {})),
         "tracing": _tracing(values.pop("tracing", {})),
+        "alarms": _alarms(values.pop("alarms", {})),
     }
     for name in ("public_url", "data_dir"):
         if not values.get(name):
@@ -302,6 +315,13 @@ def _api(values: object) -> ApiLimits:
         text = N_("calls_per_second and burst must be one or more")
         raise ConsoleConfigError(text, where="[api]")
     return api
+
+
+def _alarms(values: object) -> AlarmConfig:
+    alarms = _table(AlarmConfig, values, "[alarms]")
+    if not alarms.keep_days:
+        raise ConsoleConfigError(N_("keep_days must be one or more"), where="[alarms]")
+    return alarms
 
 
 def _log(values: object) -> LogConfig:

@@ -11,7 +11,13 @@ from bedside.vocabulary import Permission
 
 __all__ = ["installation"]
 
-_PLACES = {"": "fleet", "devices": "fleet", "locks": "policy", "organisations": "people"}
+_PLACES = {
+    "": "fleet",
+    "devices": "fleet",
+    "locks": "policy",
+    "organisations": "people",
+    "relays": "fleet",
+}
 
 
 def installation(request: HttpRequest) -> dict[str, Any]:

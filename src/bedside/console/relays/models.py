@@ -19,6 +19,7 @@ __all__ = [
     "FeedHead",
     "RefusedDevice",
     "Relay",
+    "RelayCertificate",
     "RetiredInstance",
     "RevokedCertificate",
     "Tunnel",
@@ -46,9 +47,22 @@ class Relay(models.Model):
     """When the journal was told that it is lost; None once it is back."""
     clock_off = models.BooleanField(default=False, db_default=False)
     """Whether the journal was told that its clock is wrong."""
+    retired_ms = models.BigIntegerField(null=True)
+    """When it was retired for good: nobody is sent to it and nothing of it is heard any more."""
 
     def __str__(self) -> str:
         return self.name
+
+
+class RelayCertificate(models.Model):
+    """A certificate that was issued to a relay, kept until it has expired: to be revoked with it."""
+
+    serial = models.CharField(max_length=40, primary_key=True)
+    relay = models.CharField(max_length=_NAME, db_index=True)
+    not_after_ms = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.serial} of {self.relay}"
 
 
 class DevicePresence(models.Model):

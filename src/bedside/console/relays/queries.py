@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import (
@@ -52,18 +52,22 @@ from bedside.vocabulary import (
 __all__ = [
     "DeviceSeen",
     "RelayHeard",
+    "RetiredRelay",
     "TunnelPlace",
     "assertion_key",
     "devices_at",
     "devices_in_contact",
+    "devices_polling",
     "feed_head",
     "feed_since",
+    "is_retired",
     "presence",
     "presences",
     "relay",
     "relay_offset",
     "relays",
     "relays_heard",
+    "retired_relays",
     "session_of_order",
     "silent_devices",
     "snapshot",
@@ -147,7 +151,7 @@ def _seen(row: DevicePresence, heard_ms: int | None, now: int) -> DeviceSeen:
 def devices_in_contact(kind: Contact) -> Q:
     """Return the condition on DevicePresence for one contact but NEVER_SEEN, which has no row."""
     lost_before = now_ms() - RELAY_LOST_MS
-    known = Relay.objects.filter(seen_ms__gt=lost_before).values("name")
+    known = Relay.objects.filter(seen_ms__gt=lost_before, retired_ms=None).values("name")
     return {
         Contact.ONLINE: Q(online=True, late=False, relay__in=known),
         Contact.OVERDUE: Q(online=True, late=True, relay__in=known),
@@ -171,7 +175,7 @@ class RelayHeard:
 
 
 def relays_heard() -> tuple[RelayHeard, ...]:
-    """Return every relay with when it was heard and how far its clock is off, by name."""
+    """Return every relay in service with when it was heard and how far its clock is off, by name."""
     moment = now_ms()
     return tuple(
         RelayHeard(
@@ -182,8 +186,38 @@ def relays_heard() -> tuple[RelayHeard, ...]:
             offset_ms=row.offset_ms,
             clock_off=abs(row.offset_ms) >= CLOCK_OFF_MS,
         )
-        for row in Relay.objects.order_by("name")
+        for row in _in_service().order_by("name")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredRelay:
+    """A relay that was retired, and when (Unix milliseconds)."""
+
+    name: RelayName
+    host: str
+    retired_ms: int
+
+
+def retired_relays() -> tuple[RetiredRelay, ...]:
+    """Return the relays that were retired, the newest first."""
+    rows = Relay.objects.exclude(retired_ms=None).order_by("-retired_ms", "name")
+    return tuple(RetiredRelay(RelayName(row.name), row.host, row.retired_ms or 0) for row in rows)
+
+
+def is_retired(name: str) -> bool:
+    """Return whether a retired relay has this name."""
+    return Relay.objects.filter(pk=name).exclude(retired_ms=None).exists()
+
+
+def devices_polling() -> dict[str, int]:
+    """Return how many devices poll each relay, as far as is known; relays without any are absent."""
+    there = DevicePresence.objects.filter(online=True).order_by().values_list("relay")
+    return dict(there.annotate(Count("pk")))
+
+
+def _in_service() -> QuerySet[Relay]:
+    return Relay.objects.filter(retired_ms=None)
 
 
 def relay_offset(name: str) -> int:
@@ -205,18 +239,18 @@ def devices_at(relay: str, devices: Iterable[str]) -> frozenset[DeviceId]:
 
 def relays() -> tuple[RelayAddress, ...]:
     """Return every relay of the signed list, by name."""
-    return tuple(_address(row) for row in Relay.objects.order_by("name"))
+    return tuple(_address(row) for row in _in_service().order_by("name"))
 
 
 def relay(name: str) -> RelayAddress | None:
     """Return one relay's address, None where there is none of this name."""
-    row = Relay.objects.filter(pk=name).first()
+    row = _in_service().filter(pk=name).first()
     return _address(row) if row else None
 
 
 def assertion_key(name: str) -> str | None:
-    """Return the public key (PEM) by which a relay proves itself, None for an unknown relay."""
-    return Relay.objects.filter(pk=name).values_list("assertion_key", flat=True).first()
+    """Return the public key (PEM) by which a relay proves itself, None for one that is unknown or retired."""
+    return _in_service().filter(pk=name).values_list("assertion_key", flat=True).first()
 
 
 def session_of_order(device: str, message_id: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +20,7 @@ from bedside.console.monitoring.queries import (
     access_mute,
     access_rule,
     find_alarms,
+    monitored_products,
     visible_mutes,
     visible_rules,
 )
@@ -97,6 +99,8 @@ def _shown(request: HttpRequest, user: User) -> dict[str, Any]:
         "rows": _named(page.rows),
         "state": kept["state"],
         "rules": _named(visible_rules(user)[:_MOST]),
+        "monitored": monitored_products(),
+        "default_minutes": settings.CONFIG.alarms.silence_minutes,
         "mutes": _named(visible_mutes(user, now=now_ms())[:_MOST]),
         "may_manage": has_permission(user, Permission.MONITORING_ALARM_MANAGE),
         "zone": zone_of(user),

@@ -19,6 +19,7 @@ from bedside.console.relays.actions.records import (
     do_add_relay,
     do_begin_feed_anew,
     do_forget_old,
+    do_note_relay_certificate,
     do_note_relays,
     do_use_assertion,
 )
@@ -27,6 +28,7 @@ from bedside.console.relays.actions.refusals import (
     do_restore_device,
     do_revoke_certificates,
 )
+from bedside.console.relays.actions.retirement import RelayKeptError, do_retire_relay
 from bedside.console.relays.actions.tunnels import (
     do_end_tunnel,
     do_note_tunnel_opened,
@@ -36,6 +38,7 @@ from bedside.console.relays.actions.tunnels import (
 __all__ = [
     "ContactChange",
     "Noted",
+    "RelayKeptError",
     "Sighting",
     "do_accept_batch",
     "do_add_relay",
@@ -45,12 +48,14 @@ __all__ = [
     "do_expire_messages",
     "do_forget_old",
     "do_note_delivered",
+    "do_note_relay_certificate",
     "do_note_relays",
     "do_note_sightings",
     "do_note_tunnel_opened",
     "do_open_tunnel",
     "do_refuse_device",
     "do_restore_device",
+    "do_retire_relay",
     "do_revoke_certificates",
     "do_send_message",
     "do_settle",

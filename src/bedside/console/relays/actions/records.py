@@ -13,6 +13,7 @@ from bedside.console.relays.models import (
     FeedEvent,
     FeedHead,
     Relay,
+    RelayCertificate,
     RevokedCertificate,
     Tunnel,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "do_add_relay",
     "do_begin_feed_anew",
     "do_forget_old",
+    "do_note_relay_certificate",
     "do_note_relays",
     "do_use_assertion",
 ]
@@ -61,6 +63,11 @@ def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now
         detail={"host": address.host, "server_name": address.server_name},
         at_ms=now,
     )
+
+
+def do_note_relay_certificate(relay: str, serial: str, *, not_after_ms: int) -> None:
+    """Note a certificate that a relay was given, so that it can be revoked with the relay."""
+    RelayCertificate.objects.create(serial=serial, relay=relay, not_after_ms=not_after_ms)
 
 
 def do_begin_feed_anew() -> None:
@@ -116,7 +123,7 @@ def do_note_relays(*, now: int, awake_ms: int) -> list[RelayName]:
         awake_ms: since when the console is at work: nobody could be heard before.
     """
     lost = []
-    for row in Relay.objects.exclude(seen_ms=None):
+    for row in Relay.objects.filter(retired_ms=None).exclude(seen_ms=None):
         gone = is_relay_lost(max(row.seen_ms or 0, awake_ms), now=now)
         # What was said is not taken back for a second more or less.
         off = abs(row.offset_ms) >= CLOCK_OFF_MS - (_CLOCK_GRAIN_MS if row.clock_off else 0)
@@ -151,3 +158,4 @@ def do_forget_old(*, now: int) -> None:
     DeviceMessage.objects.filter(closed_ms__lt=now - _DAY_MS).delete()
     Tunnel.objects.filter(not_after_ms__lt=now - _DAY_MS).delete()
     RevokedCertificate.objects.filter(not_after_ms__lt=now).delete()
+    RelayCertificate.objects.filter(not_after_ms__lt=now).delete()

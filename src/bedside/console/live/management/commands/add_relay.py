@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from bedside.console.accounts.terminal import typist
 from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
-from bedside.console.live.relay_folder import RelayPlace, do_make_relay_folder
+from bedside.console.live.relay_folder import RelayPlace, RelayRetiredError, do_make_relay_folder
 from bedside.language import N_
 from bedside.pki.keystore import KeyStoreError
 from bedside.protocol.errors import ProtocolError
@@ -60,6 +60,9 @@ class Command(HouseCommand):
                 actor=typist(),
                 now=now_ms(),
             )
+        except RelayRetiredError as error:
+            words = _("Relay %(name)s was retired for good: give the new one another name.")
+            raise CommandError(words % {"name": address.name}) from error
         except (ProtocolError, KeyStoreError) as error:
             raise CommandError(str(error)) from error
         command = f"bedside relay run --config {config}"
