@@ -104,7 +104,8 @@ def _headers(sock: socket.socket) -> int:
     if sock.fileno() < 0:
         return 0
     told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-    return sum(struct.unpack_from("II", told, _SEGMENTS_AT)) * _SEGMENT_HEADERS
+    sent, taken = struct.unpack_from("II", told, _SEGMENTS_AT)
+    return int(sent + taken) * _SEGMENT_HEADERS
 
 
 def cpu_ns(pid: int) -> int:
@@ -119,6 +120,7 @@ def cpu_ns(pid: int) -> int:
 async def idle_agent(play: World, meter: Meter, mode: PollMode) -> Idle:
     """Measure the agent in `mode` once nothing but the supervisor is left."""
     await play.configure(poll_mode=mode, relays=tuple(play.places.values()))
+    assert play.agent is not None
     pid = play.agent.pid
     await play.wait_until(
         lambda: any(entry["detail"].get("serial") == play.serial for entry in play.entries),
@@ -229,7 +231,7 @@ async def metered(folder: Path) -> AsyncIterator[tuple[World, Meter]]:
 
 async def run() -> None:
     """Interleave the modes and the peers, and print the figures."""
-    found: dict[str, list[Idle]] = {mode: [] for mode in PollMode}
+    found: dict[PollMode, list[Idle]] = {mode: [] for mode in PollMode}
     peers: dict[str, list[float]] = {"ssh": [], "asyncio": []}
     with tempfile.TemporaryDirectory(prefix="bedside-") as name:
         folder = Path(name)

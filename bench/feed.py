@@ -25,6 +25,7 @@ from bedside.protocol.batch import Absent, Overdue, Presence, RelayEvent
 from bedside.protocol.shapes import JournalHead
 from bedside.relay.console_link import (
     Assertions,
+    ConsoleIdentity,
     ConsoleLink,
     ConsolePlace,
     HttpClient,
@@ -137,7 +138,10 @@ async def _cpu(*groups: list[int]) -> list[float]:
 async def _relay(name: RelayName, live: Live) -> AsyncIterator[Owed]:
     """A relay's own link to the console, without devices."""
     folder = live.console.folder / "data" / "relays" / name
-    context = console_client_context((folder / "ca.pem").read_text())
+    identity = ConsoleIdentity(
+        console_client_context((folder / "ca.pem").read_text()),
+        Assertions(name, folder / "key.pem"),
+    )
     place = ConsolePlace("localhost", live.relay_port, "localhost")
     log = Log(name)
     with tempfile.TemporaryDirectory() as spool:
@@ -145,7 +149,7 @@ async def _relay(name: RelayName, live: Live) -> AsyncIterator[Owed]:
         owed = Owed(SpoolLimits(), Path(spool) / "spool", log=log, news=lambda: link.owes())  # noqa: PLW0108
         link = ConsoleLink(
             name,
-            lambda: HttpClient(place, context, Assertions(name, folder / "key.pem")),
+            lambda: HttpClient(place, lambda: identity),
             owed,
             apply=lambda _reply: None,
             log=log,

@@ -157,7 +157,8 @@ class Sshd(Peer):
                 line, _address = self._listener.accept()
                 command = ["/usr/sbin/sshd", "-i", "-f", str(self.folder / "sshd_config")]
                 with line:
-                    self._running.append(subprocess.Popen(command, stdin=line, stdout=line))
+                    end = line.fileno()
+                    self._running.append(subprocess.Popen(command, stdin=end, stdout=end))
 
     def cpu(self) -> float:
         """Wait for what serves, then count it with all that it waited for."""
