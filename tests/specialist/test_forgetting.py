@@ -21,7 +21,7 @@ __all__ = ["scripted"]
 
 FIRST, SECOND, THIRD = (f"01JD000000000000000000000{number}" for number in range(3))
 UNKNOWN = (404, {"code": "not_found", "title": "Not found", "status": 404})
-OVER = (200, session("ended", ending="by_operator"))
+OVER = (200, session("ended", ending="by_operator") | {"ended_ms": 1_795_435_200_000})
 LIVE = (200, session("live_control"))
 Run = Callable[..., tuple[int, str]]
 
@@ -81,8 +81,31 @@ def test_with_every_session_over_none_comes_back(
 
     assert (code, kept(config)) == (ExitCode.SESSION_OVER, [])
     assert "Ended by the operator." in said
+    assert "That was at 2026-11-2" in said
     assert "Host " not in config.ssh_config.read_text("utf-8")
-    assert "There is no session for CI-20417" in run("ssh", "ci-20417")[1]
+    scripted.answers = [(200, {"items": [OVER[1]], "next": None})]
+    code, said = run("ssh", "ci-20417")
+    assert code == ExitCode.FAILED
+    assert "There is no session for CI-20417" in said
+    assert "Your last session there is over: Ended by the operator. That was at 2026-11-2" in said
+    assert scripted.asked[-1][1] == "/api/v1/sessions?device=CI-20417&mine=true&limit=1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(200, {"items": [], "next": None}), (200, {"items": [LIVE[1]], "next": None}), (403, {})],
+)
+def test_where_no_end_is_known_one_is_told_to_ask(
+    config: SpecialistConfig, scripted: Scripted, run: Run, answer: tuple[int, object]
+) -> None:
+    scripted.answers = [answer]
+
+    code, said = run("ssh", "ci-20418")
+
+    assert code == ExitCode.FAILED
+    assert (
+        said == "✖ There is no session for CI-20418 on this computer. Ask first: bedside request\n"
+    )
 
 
 def test_one_that_ends_while_it_is_waited_for_is_forgotten_too(

@@ -36,6 +36,7 @@ from bedside.specialist.errors import (
     SessionOverError,
     UnreachableError,
 )
+from bedside.specialist.lately import no_session, over_sentences
 from bedside.specialist.store import (
     Login,
     SessionFolder,
@@ -46,7 +47,7 @@ from bedside.specialist.store import (
     save_login,
     session_folders,
 )
-from bedside.specialist.waiting import AT_THE_SITE, News, session_over, wait_until_open
+from bedside.specialist.waiting import AT_THE_SITE, News, wait_until_open
 from bedside.vocabulary import AccessKind, Contact, Ending, Mode, SessionId, SessionState
 
 __all__ = ["Files", "main"]
@@ -278,8 +279,7 @@ def _state_words(session: Json) -> str:
 
 
 def _no_session(device: str) -> CliError:
-    words = _(N_("There is no session for {device} on this computer. Ask first: bedside request"))
-    return CliError(words.format(device=device.upper()))
+    return no_session(device, _console, CONFIG.language)
 
 
 def _open_newest(device: str) -> None:
@@ -312,7 +312,7 @@ def _newest_live(console: Console, device: str) -> tuple[SessionFolder, Json]:
     if live:
         return live[-1]
     if told:
-        raise session_over(told[-1][1], CONFIG.language)
+        raise SessionOverError(*over_sentences(told[-1][1], CONFIG.language))
     raise _no_session(device)
 
 

@@ -18,6 +18,7 @@ from bedside.specialist.api import Console, Json
 from bedside.specialist.commands import HouseCommand, HouseGroup
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.errors import CliError, NotLoggedInError
+from bedside.specialist.lately import no_session
 from bedside.specialist.store import SessionFolder, load_login, newest_folder
 from bedside.specialist.waiting import wait_until_open
 from bedside.vocabulary import AccessKind, Mode
@@ -153,8 +154,5 @@ def _console() -> Console:
 def _folder(device: str) -> SessionFolder:
     found = newest_folder(CONFIG.sessions, device)
     if found is None:
-        words = _(
-            N_("There is no session for {device} on this computer. Ask first: bedside request")
-        )
-        raise CliError(words.format(device=device.upper()))
+        raise no_session(device, _console, CONFIG.language)
     return found

@@ -245,7 +245,7 @@ def _over(folder: SessionFolder, language: Language, *, looks: int = 1) -> str |
     The device's word may be behind the end of its tunnel: `looks` asks again.
     """
     from bedside.specialist.errors import CliError
-    from bedside.specialist.waiting import session_over
+    from bedside.specialist.lately import over_sentences
 
     with contextlib.suppress(CliError), _console(language) as console:
         for look in range(looks if console else 0):
@@ -254,7 +254,7 @@ def _over(folder: SessionFolder, language: Language, *, looks: int = 1) -> str |
             session = console.get(f"/sessions/{folder.session}")
             if session["state"] == SessionState.ENDED:
                 over = translator(language, "bedside-cli")(N_("This session is over."))
-                return f"{over} {session_over(session, language)}"
+                return " ".join([over, *over_sentences(session, language)])
     return None
 
 
