@@ -122,3 +122,35 @@ async def test_a_relay_of_another_authority_is_refused_and_journalled(tmp_path):
         await play.start_relay("a")
         await play.wait_for_entry("relay:connection:refused", within_s=40)
         operator.leave()
+
+
+async def test_a_relay_with_a_revoked_certificate_is_refused_and_one_with_a_new_one_is_not(
+    tmp_path,
+):
+    async with world(tmp_path, relays="a") as play:
+        retired = play.maker.relay("a", "relay-a.example")
+        await play.configure(revoked=(retired.serial,))
+        await applied(play)
+        real, play.maker.relay = play.maker.relay, lambda name, server_name: retired
+        await play.stop_relay("a")
+        await play.start_relay("a")
+        await play.wait_until(
+            lambda: any(
+                entry["action"] == "relay:connection:refused" and entry["gate"] == "certificate"
+                for entry in play.journal()
+            )
+        )
+        status, out = await play.command("check")
+        assert status != 0
+        assert "certificate" in out
+        play.maker.relay = real
+        await play.stop_relay("a")
+        await play.start_relay("a")
+        await play.configure()
+        await applied(play)
+
+
+async def applied(play: World) -> None:
+    await play.wait_until(
+        lambda: any(entry["detail"].get("serial") == play.serial for entry in play.journal())
+    )

@@ -1,8 +1,11 @@
 """Real handshakes in memory: each refusal beside its acceptance."""
 
+import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography import x509
 
 from bedside.pki.contexts import (
     console_client_context,
@@ -99,6 +102,28 @@ def test_a_device_and_a_relay_know_each_other(world):
     assert int(peer_serial(far.getpeercert()), 16) > 2**120
     assert near.selected_alpn_protocol() == "http/1.1"
     assert far.context.num_tickets == 0
+
+
+@pytest.mark.parametrize("tunnel", [False, True])
+def test_a_device_refuses_a_relay_whose_certificate_is_revoked(world, tunnel):
+    device, shown = world.device(), x509.load_pem_x509_certificate(world.relay[0].read_bytes())
+    revoked = [f"{shown.serial_number:x}", "0ff"]
+    client = device_client_context(*device, world.ca, tunnel=tunnel, revoked=revoked)
+    with pytest.raises(ssl.SSLCertVerificationError, match="revoked"):
+        handshake(client, world.server())
+    handshake(device_client_context(*device, world.ca, revoked=revoked[1:]), world.server())
+
+
+def test_a_revoked_certificate_is_refused_over_a_socket_too(world):
+    shown = x509.load_pem_x509_certificate(world.relay[0].read_bytes())
+    revoked = [f"{shown.serial_number:x}"]
+    client = device_client_context(*world.device(), world.ca, revoked=revoked)
+    ours, theirs = socket.socketpair()
+    with ThreadPoolExecutor() as pool, ours, theirs:
+        far = pool.submit(world.server().wrap_socket, theirs, server_side=True)
+        with pytest.raises(ssl.SSLCertVerificationError, match="revoked"):
+            client.wrap_socket(ours, server_hostname=NAME)
+        far.result().close()
 
 
 def test_tunnels_say_so_in_the_hello(world):

@@ -151,6 +151,7 @@ CONFIGURATION = DeviceConfiguration(
     lock_reason=None,
     contacts=(CONTACT,),
     preferred=(RelayName("b"),),
+    revoked=("5a7e0f", "c0ffee"),
 )
 LOCKED = replace(CONFIGURATION, serial=2, locked=True, lock_reason="Enquête en cours")
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"

@@ -23,7 +23,7 @@ async def check_connections(config: AgentConfig, language: Language) -> tuple[li
     """
     identity = load_identity(config.identity_dir)
     settings = load_settings(config.state_dir / "configuration.json", identity)
-    context = identity.context(identity.current)
+    context = identity.context(identity.current, revoked=settings.revoked)
     lines = [say(language, N_("Open these, outbound, TCP with TLS; nothing inbound:"))]
     every = True
     for relay in settings.relays:

@@ -458,14 +458,16 @@ class Clerk:
         return load_settings(self._config.state_dir / "configuration.json", self._identity)
 
     def _context(self) -> ssl.SSLContext:
-        return self._identity.context(self._identity.current)
+        return self._identity.context(self._identity.current, revoked=self._settings.revoked)
 
     def _way(self, relay: Relay, port: int) -> Way:
         return Way(
             relay=relay,
             port=port,
             proxy=self._config.proxy,
-            context=self._identity.context(self._identity.current, tunnel=True),
+            context=self._identity.context(
+                self._identity.current, revoked=self._settings.revoked, tunnel=True
+            ),
         )
 
     def _parts(self, way: Way) -> SessionParts:

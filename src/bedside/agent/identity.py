@@ -11,7 +11,7 @@ Writing is `enrolment`'s and `renewal`'s. Only the standard library is imported 
 
 import json
 import ssl
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from bedside.agent.hardware import hardware_fingerprint
 from bedside.agent.poll_plan import merge
 from bedside.pki.contexts import device_client_context
 from bedside.protocol.codec import Fields
-from bedside.protocol.shapes import Relay, Site, parse_preferred, parse_relays
+from bedside.protocol.shapes import Relay, Site, parse_preferred, parse_relays, parse_revoked
 from bedside.protocol.support import SupportContact, read_contacts
 from bedside.vocabulary import DeviceId, PollMode, parse_device_id
 
@@ -79,9 +79,16 @@ class Identity:
         folder = self.folder / "next"
         return KeySet(folder) if folder.exists() else None
 
-    def context(self, keys: KeySet, *, tunnel: bool = False) -> ssl.SSLContext:
-        """Return the TLS context of these keys: pinned CA, this device's certificate."""
-        return device_client_context(keys.certificate, keys.identity_key, self.ca, tunnel=tunnel)
+    def context(
+        self, keys: KeySet, *, revoked: Collection[str] = (), tunnel: bool = False
+    ) -> ssl.SSLContext:
+        """Return the TLS context of these keys: pinned CA, this device's certificate.
+
+        Relays whose certificate has one of the serials in `revoked` are refused.
+        """
+        return device_client_context(
+            keys.certificate, keys.identity_key, self.ca, revoked=revoked, tunnel=tunnel
+        )
 
     def matches_hardware(self, files: Iterable[Path]) -> bool:
         """Whether this is the machine on which the identity was made."""
@@ -109,6 +116,8 @@ class Settings:
     ssh_host_certificate: str = ""
     contacts: tuple[SupportContact, ...] = ()
     lock_reason: str = ""
+    revoked: tuple[str, ...] = ()
+    """Serials of relays' certificates that this device refuses."""
 
     @property
     def configured(self) -> bool:
@@ -158,4 +167,5 @@ def load_settings(path: Path, identity: Identity) -> Settings:
         ssh_host_certificate=fields.text("ssh_host_certificate", max=4096),
         contacts=read_contacts(fields),
         lock_reason=fields.optional("lock_reason", fields.text, max=200) or "",
+        revoked=parse_revoked(fields) if fields.has("revoked") else (),
     )

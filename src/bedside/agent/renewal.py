@@ -35,10 +35,12 @@ async def renew(identity: Identity, config: AgentConfig) -> bool:
     make_private_folder(folder)
     keys = create_device_keys(folder, keep=old)
     request = build_renewal_request(keys.request, identity.device, old.identity)
-    relays = load_settings(config.state_dir / "configuration.json", identity).relays
-    context = identity.context(identity.current)
+    settings = load_settings(config.state_dir / "configuration.json", identity)
+    context = identity.context(identity.current, revoked=settings.revoked)
     try:
-        answer = await ask_relays(targets_of(relays, config.proxy), context, _PATH, request)
+        answer = await ask_relays(
+            targets_of(settings.relays, config.proxy), context, _PATH, request
+        )
         certificate = open_certificate(
             est_answer(answer),
             identity.ca,

@@ -115,7 +115,7 @@ class Supervisor:
             proxy=config.proxy,
         )
         self.panels: Panels | None = None
-        self._contexts: dict[Path, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[Path, tuple[str, ...]], ssl.SSLContext] = {}
         self._polled_with_next = False
         self._distrust_next_until_ms = 0
         self._told_failures: set[tuple[str, str]] = set()
@@ -208,10 +208,11 @@ class Supervisor:
             following = None
         self._polled_with_next = following is not None
         keys = following or self.identity.current
-        folder = keys.folder.resolve()
-        if folder not in self._contexts:
-            self._contexts = {folder: self.identity.context(keys)}
-        return self._contexts[folder]
+        revoked = self.board.settings.revoked
+        known = keys.folder.resolve(), revoked
+        if known not in self._contexts:
+            self._contexts = {known: self.identity.context(keys, revoked=revoked)}
+        return self._contexts[known]
 
     def _poll_state(self) -> PollState:
         # Where somebody has the journal at this moment, the head of before is as true.

@@ -6,14 +6,16 @@
 7.6 A client asks for the server's name and verifies it; a server refuses names that are not its own.
 7.7 A relay resumes no session: each device shows its certificate each time, so that a revocation
     counts from the next connection.
+7.10 A device refuses the relays' certificates that its configuration calls revoked.
 
 A relay's tunnels have their own, of another library, in `bedside.pki.tunnel_context`.
 """
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 
+from bedside.pki.names import peer_serial
 from bedside.protocol.alpn import ALPN_POLL, ALPN_TUNNEL
 
 __all__ = [
@@ -58,11 +60,21 @@ def enrolment_server_context(certificate: File, key: File, *, server_name: str) 
 
 
 def device_client_context(
-    certificate: File, key: File, ca: str, *, tunnel: bool = False
+    certificate: File,
+    key: File,
+    ca: str,
+    *,
+    revoked: Collection[str] = (),
+    tunnel: bool = False,
 ) -> ssl.SSLContext:
-    """Return a device's context for polls, or for a tunnel's leg."""
+    """Return a device's context for polls, or for a tunnel's leg.
+
+    A relay whose certificate has a serial in `revoked` (hexadecimal) is refused (7.10).
+    """
     context = _client(ca, ALPN_TUNNEL if tunnel else ALPN_POLL)
     context.load_cert_chain(certificate, key)
+    if revoked:
+        _refuse(context, frozenset(revoked))
     return context
 
 
@@ -112,6 +124,26 @@ def _client(ca: str, protocol: str) -> ssl.SSLContext:
     context.set_alpn_protocols([protocol])
     _trust(context, ca)
     return context
+
+
+def _refuse(context: ssl.SSLContext, revoked: frozenset[str]) -> None:
+    """Let no handshake with a certificate of these serials come to its end."""
+
+    def check(peer: ssl.SSLSocket | ssl.SSLObject) -> None:
+        if peer_serial(peer.getpeercert()) in revoked:
+            raise ssl.SSLCertVerificationError("the relay's certificate is revoked")
+
+    class Socket(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - ssl's own
+            super().do_handshake(block)
+            check(self)
+
+    class Stream(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            check(self)
+
+    context.sslsocket_class, context.sslobject_class = Socket, Stream
 
 
 def _trust(context: ssl.SSLContext, ca: str) -> None:

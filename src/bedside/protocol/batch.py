@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
 from bedside.protocol.events import (
     MAX_PROOFS,
-    SERIAL,
     read_device,
     read_event,
     read_events,
@@ -16,7 +15,7 @@ from bedside.protocol.events import (
     read_session,
 )
 from bedside.protocol.poll import MAX_REPORT
-from bedside.protocol.shapes import JournalHead, parse_time
+from bedside.protocol.shapes import SERIAL, JournalHead, parse_time
 from bedside.vocabulary import (
     Activity,
     DeviceId,

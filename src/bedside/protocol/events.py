@@ -4,7 +4,6 @@ An event of an unknown kind refuses the whole answer or batch, because dropping 
 revocation.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -16,7 +15,6 @@ from bedside.vocabulary import DeviceId, SessionId, parse_device_id, parse_sessi
 __all__ = [
     "MAX_EVENTS",
     "MAX_PROOFS",
-    "SERIAL",
     "read_device",
     "read_event",
     "read_events",
@@ -28,7 +26,6 @@ Event = TypeVar("Event")
 
 MAX_EVENTS = 4096
 MAX_PROOFS = 64
-SERIAL = re.compile(r"[0-9a-f]{1,40}")
 
 
 def read_device(fields: Fields) -> DeviceId:

@@ -12,14 +12,13 @@ from typing import Any, ClassVar
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
 from bedside.protocol.events import (
     MAX_PROOFS,
-    SERIAL,
     read_device,
     read_events,
     read_message,
     read_session,
 )
 from bedside.protocol.poll import MAX_SEALED
-from bedside.protocol.shapes import parse_time
+from bedside.protocol.shapes import SERIAL, parse_time
 from bedside.vocabulary import DeviceId, Ending, Gate, MessageKind, SessionId
 
 __all__ = [

@@ -37,6 +37,7 @@ from bedside.protocol.shapes import (
     parse_actions,
     parse_preferred,
     parse_relays,
+    parse_revoked,
     parse_time,
 )
 from bedside.protocol.site import MAX_APPROVALS, Approval, subject_digest
@@ -277,6 +278,8 @@ class DeviceConfiguration(Document):
     """Whom people at the device call, whether or not anything answers (S55)."""
     preferred: tuple[RelayName, ...] = ()
     """The relays that this device is pinned to, the most preferred first (R6, 2.16)."""
+    revoked: tuple[str, ...] = ()
+    """Serials of relays' certificates that open nothing any more (2.17)."""
 
     @classmethod
     def _read(cls, fields: Fields) -> "DeviceConfiguration":
@@ -296,6 +299,7 @@ class DeviceConfiguration(Document):
             lock_reason=fields.optional("lock_reason", fields.text, max=200),
             contacts=read_contacts(fields),  # 2.14
             preferred=parse_preferred(fields),  # 2.16
+            revoked=parse_revoked(fields),  # 2.17
         )
         if configuration.locked is (configuration.lock_reason is None):  # 2.6
             raise MalformedError("mismatch", "lock_reason")

@@ -12,8 +12,10 @@ __all__ = [
     "CERTIFICATE_LINE",
     "FINGERPRINT",
     "MAX_MS",
+    "MAX_REVOKED",
     "MESSAGE_ID",
     "PRODUCT",
+    "SERIAL",
     "JournalHead",
     "Person",
     "Relay",
@@ -24,11 +26,15 @@ __all__ = [
     "parse_message_id",
     "parse_preferred",
     "parse_relays",
+    "parse_revoked",
     "parse_time",
 ]
 
 MAX_MS = MAX_INTEGER
+MAX_REVOKED = 64
+"""So many serials of relays' certificates a configuration names (2.17)."""
 
+SERIAL = re.compile(r"[0-9a-f]{1,40}")
 PRODUCT = re.compile(r"[a-z][a-z0-9-]{0,63}")
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 MESSAGE_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -182,6 +188,14 @@ def parse_relays(fields: Fields, name: str = "relays") -> tuple[Relay, ...]:
     if len({relay.name for relay in relays}) != len(relays):
         raise MalformedError("repeated", name)
     return relays
+
+
+def parse_revoked(fields: Fields, name: str = "revoked") -> tuple[str, ...]:
+    """Return up to 64 serials of relays' certificates, lower-case hexadecimal, each once."""
+    serials = fields.texts(name, max=MAX_REVOKED, each=40, pattern=SERIAL)
+    if len(set(serials)) != len(serials):
+        raise MalformedError("repeated", name)
+    return serials
 
 
 def parse_preferred(fields: Fields, name: str = "preferred") -> tuple[RelayName, ...]:

@@ -1,5 +1,7 @@
 import pytest
+from django.db import transaction
 
+from bedside.audit.entry import SYSTEM
 from bedside.console.enrolment.actions import (
     NoRelayError,
     do_issue_session_credentials,
@@ -14,7 +16,11 @@ from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import Sequencer
 from bedside.console.journal.signer import log_signer
 from bedside.console.keys import key_store
-from bedside.console.relays.actions import do_note_sightings
+from bedside.console.relays.actions import (
+    do_note_relay_certificate,
+    do_note_sightings,
+    do_retire_relay,
+)
 from bedside.console.relays.models import Relay
 from bedside.console.relays.queries import feed_since
 from bedside.pki.host_certificates import open_host_certificate
@@ -128,6 +134,19 @@ def test_each_configuration_has_a_higher_serial_and_a_host_certificate(device):
     assert (document.serial, document.locked, document.lock_reason) == (2, True, "recall")
     assert [relay.name for relay in document.relays] == ["a", "b"]
     assert document.ssh_host_certificate.startswith("ecdsa-sha2-nistp256-cert-v01@openssh.com ")
+
+
+def test_a_configuration_names_the_certificates_of_relays_that_were_retired(device):
+    do_note_relay_certificate("b", "c0ffee", not_after_ms=NOW + 2)
+    do_note_relay_certificate("a", "decaf", not_after_ms=NOW + 2)
+    with transaction.atomic():
+        do_retire_relay("b", reason="x", despite_devices=False, actor=SYSTEM, now=NOW)
+    for now, revoked in ((NOW + 1, ("c0ffee",)), (NOW + 2, ())):
+        do_send_configuration(facts(), now=now)
+        message = waiting()[-1]
+        document = DeviceConfiguration.from_bytes(device.open(message.sealed, CONFIGURATION))
+        assert [relay.name for relay in document.relays] == ["a"]
+        assert document.revoked == revoked
 
 
 def test_a_device_that_never_enrolled_gets_no_configuration_and_no_order():

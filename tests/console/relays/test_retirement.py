@@ -20,6 +20,7 @@ from bedside.console.relays.queries import (
     relays,
     relays_heard,
     retired_relays,
+    revoked_relays,
 )
 from bedside.vocabulary import Contact
 from tests.console.relays.world import DEVICE, NOW, add_relays, seen
@@ -58,6 +59,8 @@ def test_its_certificates_are_revoked_at_every_relay():
     do_note_relay_certificate("a", "0a", not_after_ms=NOW + 9)
     cursor = feed_since("a", "", now=NOW).cursor
     retire("b")
+    assert revoked_relays(now=NOW + 1) == ("0b",)
+    assert revoked_relays(now=NOW + 9) == ()
     told = feed_since("a", cursor, now=NOW + 1).events
     assert [event.serials for event in told] == [("0b",)]
     do_forget_old(now=NOW + 10)

@@ -14,6 +14,7 @@ from bedside.console.relays.models import (
     FeedHead,
     RefusedDevice,
     Relay,
+    RelayCertificate,
     RevokedCertificate,
     Tunnel,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "relays",
     "relays_heard",
     "retired_relays",
+    "revoked_relays",
     "session_of_order",
     "silent_devices",
     "snapshot",
@@ -208,6 +210,13 @@ def retired_relays() -> tuple[RetiredRelay, ...]:
 def is_retired(name: str) -> bool:
     """Return whether a retired relay has this name."""
     return Relay.objects.filter(pk=name).exclude(retired_ms=None).exists()
+
+
+def revoked_relays(*, now: int) -> tuple[str, ...]:
+    """Return the serials of retired relays' certificates that have not expired, the newest first."""
+    retired = Relay.objects.exclude(retired_ms=None).values("name")
+    valid = RelayCertificate.objects.filter(relay__in=retired, not_after_ms__gt=now)
+    return tuple(valid.order_by("-not_after_ms", "serial").values_list("serial", flat=True))
 
 
 def devices_polling() -> dict[str, int]:

@@ -6,11 +6,12 @@ from bedside.console.enrolment.actions.documents import send_document
 from bedside.console.enrolment.facts import DeviceFacts
 from bedside.console.enrolment.models import DeviceIdentity
 from bedside.console.keys import key_store
-from bedside.console.relays.queries import relays
+from bedside.console.relays.queries import relays, revoked_relays
 from bedside.pki.delegated import delegated_key
 from bedside.pki.keystore import KeyName
 from bedside.pki.ssh_certificates import HOST_CERTIFICATE_DAYS, issue_host_certificate
 from bedside.protocol.orders import DeviceConfiguration
+from bedside.protocol.shapes import MAX_REVOKED
 from bedside.vocabulary import MessageKind
 
 __all__ = ["do_pass_configurations", "do_send_configuration"]
@@ -60,6 +61,7 @@ def do_send_configuration(facts: DeviceFacts, *, now: int) -> str | None:
         lock_reason=facts.lock_reason,
         contacts=facts.contacts,
         preferred=facts.preferred,
+        revoked=revoked_relays(now=now)[:MAX_REVOKED],
     )
     return send_document(
         document,
