@@ -100,7 +100,13 @@ def main() -> None:
     django.setup()
     from django.db import transaction
 
-    from bedside.console.devices.actions import DeviceDetails, do_import_profile, do_save_device
+    from bedside.console.devices.actions import (
+        DeviceDetails,
+        do_import_profile,
+        do_pin_to_relays,
+        do_save_device,
+    )
+    from bedside.console.devices.models import RelayPin
     from bedside.console.journal.actions import now_ms
     from bedside.console.project.world import apply_world
     from tests.console.relays.world import add_relays
@@ -120,6 +126,7 @@ def main() -> None:
                 enrol_now(device, Path(folder))
             if enrolled and not online:
                 leave(device, now_ms())
+    do_pin_to_relays(RelayPin.Scope.COUNTRY, "US", ["b", "a"], acting_user=SYSTEM)
     lock("CI-20418", "Waiting for a new pressure transducer")
     history(DEVICE)
     seal(now_ms())

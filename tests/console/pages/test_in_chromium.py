@@ -26,7 +26,7 @@ PAGES = {
               "/activate", "/no/such/page"],
     "Alex": ["/devices/CI-20418/", "/devices/CI-20418/unlock/", f"/devices/{DEVICE}/lock/",
              f"/devices/{DEVICE}/revoke/", f"/devices/{DEVICE}/enrol/", "/journal/", "/policy/", "/policy/contracts/",
-             SIMULATED, "/policy/simulator/", "/cases/", "/alarms/", "/relays/", "/relays/b/retire/", "/notices/", "/sites/"],
+             SIMULATED, "/policy/simulator/", "/cases/", "/alarms/", "/relays/", "/relays/a/retire/", "/notices/", "/sites/"],
     None: ["/account/login/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
