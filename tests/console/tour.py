@@ -78,7 +78,7 @@ PAGES = [
     Stop("cases/", "Marie", 5, {"state": "taken"}, "cases taken"),
     Stop("cases/", "Marie", 5, {"state": "closed"}, "cases closed"),
     Stop("cases/", "Julie", 5, {"state": "all"}, "cases of a site"),
-    Stop("cases/<str:number>/", "Marie", 10),
+    Stop("cases/<str:number>/", "Marie", 14),
     Stop("devices/<str:device_id>/", "Marie", 17),
     Stop("devices/<str:device_id>/", "Julie", 17, name="device at its site"),
     Stop("devices/<str:device_id>/break-glass/", "Julie", 6),

@@ -1,5 +1,7 @@
 """Help at the bedside opens one case; the first to take it has it (R14)."""
 
+from html import unescape
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -19,8 +21,10 @@ from bedside.console.cases.models import Case
 from bedside.console.cases.queries import access_case
 from bedside.console.journal.actions import now_ms
 from bedside.console.people.actions import do_leave
-from bedside.vocabulary import ClockState, JournalAction, Outcome, Permission
-from tests.console.pages.reader import Reader
+from bedside.language import Language, action_sentence, gate_sentence
+from bedside.vocabulary import ClockState, Gate, JournalAction, Outcome, Permission
+from tests.console.pages.reader import Reader, ask
+from tests.console.pages.seed import Chain
 from tests.console.service_sessions.news import go_abroad
 from tests.console.world import DEVICE, FOREIGN, Api, actions_of, person
 
@@ -101,6 +105,33 @@ def test_the_page_leads_to_a_request_with_the_case_filled_in():
     assert answer.status_code == 302
     assert "Câble débranché" in reader.text(f"/cases/{case.number}/")
     assert reader.post(f"/cases/{case.number}/", finding="").status_code == 400
+
+
+def test_the_page_says_how_the_device_is_now():
+    case, session = asked(), ask()
+    chain, here = Chain(DEVICE), {"thing": Thing("device", DEVICE)}
+    refused = JournalAction.ORDER_DOCUMENT_REFUSED
+    chain.write(refused, now_ms(), None, outcome=Outcome.REFUSED, gate=Gate.EXAM_RUNNING, **here)
+    chain.write(JournalAction.DEVICE_SERVICE_VERIFIED, now_ms(), None, **here)
+    chain.report(now_ms())
+    said = unescape(Reader("Marie").text(f"/cases/{case.number}/")).split("The device now", 1)[1]
+    for words in (
+        "Online last change 20",
+        "at relay a",
+        "Now Nobody is connected",
+        "Agent 0.1.0, polls are held",
+        "Open session Marie Tremblay",
+        gate_sentence(Gate.EXAM_RUNNING, Language.ENGLISH),
+        f"Told last {action_sentence(JournalAction.DEVICE_SERVICE_VERIFIED, Language.ENGLISH)} 20",
+    ):
+        assert words in said
+    assert session.person_name in said
+
+
+def test_a_device_that_was_never_seen_says_so_in_its_case():
+    said = Reader("Alex").text(f"/cases/{asked(device=FOREIGN).number}/")
+    assert "Never seen" in said
+    assert "Told last" not in said
 
 
 def test_a_site_sees_its_own_cases_and_takes_none():

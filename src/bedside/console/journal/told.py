@@ -8,7 +8,7 @@ from bedside.console.journal.models import DeviceEntry
 from bedside.console.journal.queries import JournalPage, ShownEntry
 from bedside.vocabulary import FieldClass
 
-__all__ = ["newest_told", "told_of_session"]
+__all__ = ["latest_told", "newest_told", "told_of_session"]
 
 
 def told_of_session(
@@ -39,6 +39,12 @@ def newest_told(
         rows = rows.filter(seq__lt=before)
     found = _shown(rows.values_list("line", flat=True)[: limit + 1], clearance)
     return JournalPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def latest_told(device: str, *, limit: int, clearance: FieldClass) -> tuple[ShownEntry, ...]:
+    """Return the last entries of a device's journal that are known here, newest first."""
+    rows = DeviceEntry.objects.filter(device=device).order_by("-seq")
+    return _shown(rows.values_list("line", flat=True)[:limit], clearance)
 
 
 def _shown(lines: Iterable[str], clearance: FieldClass) -> tuple[ShownEntry, ...]:

@@ -22,6 +22,7 @@ __all__ = [
     "alarm_facts",
     "check_may_watch",
     "find_alarms",
+    "lasting_alarm",
     "monitored_products",
     "visible_mutes",
     "visible_rules",
@@ -42,13 +43,21 @@ def find_alarms(user: User, *, is_open: bool | None = None) -> QuerySet[Alarm]:
     return alarms if is_open is None else alarms.filter(cleared_ms__isnull=is_open)
 
 
+def lasting_alarm(device: Device) -> Alarm | None:
+    """Return the alarm that lasts for a device or its site."""
+    return Alarm.objects.filter(_about(device), cleared_ms=None).order_by("scope").first()
+
+
 def watched(device: Device, *, now: int) -> tuple[Alarm | None, Mute | None]:
     """Return the alarm that lasts for a device or its site, and the mute that holds for it."""
-    about = Q(scope=AlarmScope.DEVICE, target=device.pk) | Q(
+    mutes = Mute.objects.filter(_about(device), until_ms__gt=now)
+    return lasting_alarm(device), mutes.order_by("-until_ms").first()
+
+
+def _about(device: Device) -> Q:
+    return Q(scope=AlarmScope.DEVICE, target=device.pk) | Q(
         scope=AlarmScope.SITE, target=device.site_id
     )
-    alarm = Alarm.objects.filter(about, cleared_ms=None).order_by("scope").first()
-    return alarm, Mute.objects.filter(about, until_ms__gt=now).order_by("-until_ms").first()
 
 
 def visible_rules(user: User) -> QuerySet[SilenceRule]:

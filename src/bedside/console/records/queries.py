@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import check_permission, role_of
+from bedside.console.accounts.queries import check_permission, has_permission, role_of
+from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device, visible_devices
 from bedside.console.journal.proofs import MAX_PROOFS
 from bedside.console.journal.queries import Filters, JournalPage, ShownEntry, page
-from bedside.console.journal.told import newest_told
+from bedside.console.journal.told import latest_told, newest_told
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.queries import with_its_joins
 from bedside.vocabulary import FieldClass, Permission, Role
 
-__all__ = ["acts_of", "clearance_of", "journal_page", "visible_entries"]
+__all__ = ["acts_of", "clearance_of", "journal_page", "told_lately", "visible_entries"]
 
 _MOST = 2**53
 _SECRET = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
@@ -50,6 +51,16 @@ def visible_entries(user: User, rows: Iterable[int]) -> dict[int, ShownEntry]:
     keys = frozenset(row for row in rows if 0 < row < _MOST)
     found = journal_page(user, Filters(rows=keys), limit=MAX_PROOFS)
     return {shown.id: shown for shown in found.entries}
+
+
+def told_lately(user: User, device: Device, *, limit: int) -> tuple[ShownEntry, ...]:
+    """Return what a device told last, newest first; nothing to whoever may read no journal.
+
+    The caller has come by the door of the device, or of a case of it.
+    """
+    if not has_permission(user, Permission.JOURNAL_ENTRY_READ):
+        return ()
+    return latest_told(device.pk, limit=limit, clearance=clearance_of(user))
 
 
 def acts_of(

@@ -16,12 +16,12 @@ from bedside.console.cases import actions
 from bedside.console.cases.models import Case
 from bedside.console.cases.queries import access_case, find_cases, holds, refusal_views
 from bedside.console.journal.actions import now_ms
+from bedside.console.pages.device_now import device_now
 from bedside.console.pages.site_forms import ReviewForm
 from bedside.console.pages.views.errors import refused
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, stream, zone_of
 from bedside.console.pages.words import ACTIVITIES, language
-from bedside.console.relays.queries import presence
 from bedside.console.service_sessions.queries import visible_sessions
 from bedside.language import gate_sentence, help_name
 from bedside.vocabulary import Activity, Gate, HelpTopic, Permission
@@ -85,7 +85,7 @@ def _shown(
         "device": found.device,
         "topic": help_name(HelpTopic(found.topic), language()),
         "zone": found.device.site.timezone,
-        "seen": presence(found.device_id),
+        "now": device_now(user, found.device),
         "how": _how(found),
         "form": form,
         "mine": found.taken_by_id == user.pk,
