@@ -224,3 +224,15 @@ def test_ones_own_countrys_support_contact_is_shown(django_assert_max_num_querie
     said = Reader("Julie", "fr").text("/account/")
     assert "Soutien Canada" in said
     assert "Support US" not in said
+
+
+@pytest.mark.parametrize("act", ["edit", "close", "open", "factors", "leave"])
+def test_what_nobody_does_to_themselves_is_refused_where_it_is_opened(act):
+    alex = Reader("Alex")
+    path = f"/people/{person('Alex').pk}/{act}/"
+    for answer in (alex.get(path), alex.post(path)):
+        assert answer.status_code == 400
+        assert "Nobody decides about their own rights: ask another administrator." in words(answer)
+        assert "<textarea" not in answer.content.decode()
+    assert Reader("Sam").get(f"/people/{person('Sam').pk}/{act}/").status_code == 403
+    assert alex.get(f"/people/{person('Marie').pk}/{act}/").status_code == 200

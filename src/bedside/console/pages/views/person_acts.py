@@ -18,7 +18,7 @@ from bedside.console.accounts.actions import (
 )
 from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import access_person, check_permission, state_of
+from bedside.console.accounts.queries import access_person, check_permission
 from bedside.console.accounts.workstations import (
     access_passkey,
     do_enrol_workstation,
@@ -26,6 +26,7 @@ from bedside.console.accounts.workstations import (
 )
 from bedside.console.pages.forms import LockForm
 from bedside.console.pages.people_forms import ResetForm, TrainingForm, take_errors
+from bedside.console.pages.views.others import for_others, said_no
 from bedside.console.pages.views.people import for_people, zone_of
 from bedside.console.people.actions import do_close_person, do_leave, do_reset_factors
 from bedside.console.people.queries import holdings_of, rights_of
@@ -79,6 +80,7 @@ def review(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@for_others(Permission.ACCOUNTS_PERSON_CLOSE)
 @must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def close(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Close an account for now."""
@@ -99,6 +101,7 @@ def close(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@for_others(Permission.ACCOUNTS_PERSON_CLOSE)
 @must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Open a closed account."""
@@ -111,6 +114,7 @@ def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@for_others(Permission.ACCOUNTS_PERSON_CLOSE)
 @must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Take somebody's second factors away, who has lost them; a letter brings the link to new ones."""
@@ -129,6 +133,7 @@ def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@for_others(Permission.ACCOUNTS_PERSON_CLOSE)
 @must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def leave(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Take everything from somebody who left, for whoever types their address."""
@@ -202,7 +207,6 @@ def _do(
     try:
         act()
     except ValidationError as error:
-        context = {"person": person, "state": state_of(person), "sentences": error.messages}
-        return render(request, "pages/person_refused.html", context, status=400)
+        return said_no(request, person, error)
     messages.success(request, words % {"name": person.name})
     return redirect(to) if to != "person" else redirect(to, person.pk)

@@ -24,6 +24,7 @@ from bedside.console.accounts.queries import (
 from bedside.console.accounts.workstations import passkeys_with_workstations
 from bedside.console.journal.actions import now_ms
 from bedside.console.pages.people_forms import InviteForm, PeopleFilters, PersonForm, take_errors
+from bedside.console.pages.views.others import for_others
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, zone_of
 from bedside.console.pages.words import ROLES, person_look
@@ -112,6 +113,7 @@ def invite(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
+@for_others(Permission.ACCOUNTS_PERSON_MANAGE)
 @must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def edit(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Change what is stated about a person."""
