@@ -67,6 +67,7 @@ class Relay:
         random = Random()  # noqa: S311  # spreads moments in time; nothing is kept secret by it
         self.log = log
         self.config = config
+        self._times = limits.http()
         self.drain_ends_ms: int | None = None
         """When a drain that has begun ends at the latest."""
         self.owed = Owed(limits.spool(), config.spool, log=log, news=self._owes)
@@ -227,8 +228,7 @@ class Relay:
         link.close()
 
     def _serve(self, link: Link, routes: PeerRoutes | EnrolmentRoutes, limits: HttpLimits) -> None:
-        times = self.config.limits.http()
-        link.handler = HttpConnection(link, self.door, routes, limits=limits, times=times)
+        link.handler = HttpConnection(link, self.door, routes, limits=limits, times=self._times)
 
     def _refused_handshake(self, address: str, error: OSError) -> None:
         reason = getattr(error, "verify_message", None) or getattr(error, "reason", None)

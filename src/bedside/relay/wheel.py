@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 __all__ = ["Wheel"]
 
 K = TypeVar("K")
+_Slot = tuple[int, dict[K, None]]
 
 
 class Wheel(Generic[K]):
@@ -16,8 +17,9 @@ class Wheel(Generic[K]):
 
     def __init__(self, slot_ms: int = 50) -> None:
         self._slot_ms = slot_ms
-        self._slots: dict[int, dict[K, None]] = {}
-        self._slot_of: dict[K, int] = {}
+        # All keys of a slot share its number: one for each of a fleet's would be a megabyte.
+        self._slots: dict[int, _Slot[K]] = {}
+        self._slot_of: dict[K, _Slot[K]] = {}
         self._next: int | None = None
 
     def __len__(self) -> int:
@@ -29,19 +31,22 @@ class Wheel(Generic[K]):
         if self._next is not None and slot < self._next:
             slot = self._next
         before = self._slot_of.get(key)
-        if before == slot:
-            return
         if before is not None:
+            if before[0] == slot:
+                return
             self.cancel(key)
-        self._slot_of[key] = slot
-        self._slots.setdefault(slot, {})[key] = None
+        found = self._slots.get(slot)
+        if found is None:
+            found = self._slots[slot] = (slot, {})
+        self._slot_of[key] = found
+        found[1][key] = None
 
     def cancel(self, key: K) -> None:
         """Forget `key`'s deadline, if it has one."""
-        slot = self._slot_of.pop(key, None)
-        if slot is None:
+        found = self._slot_of.pop(key, None)
+        if found is None:
             return
-        keys = self._slots[slot]
+        slot, keys = found
         del keys[key]
         if not keys:
             del self._slots[slot]
@@ -61,7 +66,7 @@ class Wheel(Generic[K]):
         self._next = current + 1
         keys: list[K] = []
         for slot in ripe:
-            keys += self._slots.pop(slot)
+            keys += self._slots.pop(slot)[1]
         for key in keys:
             del self._slot_of[key]
         return keys
