@@ -2,11 +2,11 @@
 
 from allauth.mfa.models import Authenticator
 
-from bedside.console.access.actions import LockTarget
+from bedside.console.access.actions import LockTarget, do_save_product_right
 from bedside.console.accounts.models import ApiToken, BrowserSession, Organisation, SingleSignOn
 from bedside.console.accounts.tokens import digest
 from bedside.console.cases.models import Case
-from bedside.console.devices.models import Device
+from bedside.console.devices.models import Device, Product
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.monitoring.actions import do_mute, do_set_rule
@@ -15,7 +15,7 @@ from bedside.console.notices.models import Notice
 from bedside.console.service_sessions.actions import do_set_lock
 from bedside.console.sites.actions import Window, do_add_hook, do_break_glass, do_open_window
 from bedside.console.sites.models import SiteContact
-from bedside.policy.facts import LockScope
+from bedside.policy.facts import Interval, LockScope
 from bedside.vocabulary import AlarmScope
 from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import requested
@@ -38,6 +38,8 @@ def things() -> dict[str, str]:
     glass = do_break_glass(device, reason="x", minutes=5, acting_user=julie)
     lock = LockTarget(LockScope.SITE, site.pk)
     token("Alex")
+    product = Product.objects.get(pk="contrast-injector")
+    do_save_product_right(alex, product, Interval(0), acting_user=julie)
     ids = {
         "browser_id": BrowserSession.objects.create(
             person=alex, session_key="walk", started_ms=moment

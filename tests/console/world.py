@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from django.conf import settings
 from django.test import Client, RequestFactory
 
 from bedside.audit.entry import SYSTEM
@@ -161,22 +162,28 @@ def person(name: str) -> User:
     return User.objects.get(name__startswith=name)
 
 
-def token(name: str) -> str:
-    """Return a bearer token of this person, as if it had been asked for properly."""
-    user, secret = person(name), f"bdt_test-{name}"
+def token(name: str, *, age_ms: int = 0) -> str:
+    """Return a bearer token of this person, as if it had been asked for properly, `age_ms` ago."""
+    user, secret = person(name), f"bdt_test-{name}" + (f"-{age_ms}" if age_ms else "")
     moment = now_ms()
     ApiToken.objects.get_or_create(
         digest=digest(secret),
         defaults={
             "person": user,
             "client": "tests",
-            "created_ms": moment,
+            "created_ms": moment - age_ms,
             "expires_ms": moment + 3_600_000,
             # In use: the first use of a while is noted, and costs what later ones do not.
             "used_ms": moment,
         },
     )
     return secret
+
+
+def stale(name: str) -> "Api":
+    """Return the API with a token of this person whose log-in no longer counts as a confirmation."""
+    age_ms = settings.CONFIG.sign_in.confirm_minutes * 60_000
+    return Api(None, bearer=token(name, age_ms=age_ms))
 
 
 def another_manager() -> User:

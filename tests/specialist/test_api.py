@@ -112,6 +112,25 @@ def test_a_token_of_a_closed_account_says_so(scripted: Scripted, console: Consol
         console.get("/me")
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [(Language.ENGLISH, "Confirm who you are: bedside login"),
+     (Language.FRENCH, "Confirmez qui vous êtes : bedside login")],
+)  # fmt: skip
+def test_a_risky_act_after_a_while_asks_to_log_in_again(
+    scripted: Scripted, language: Language, said: str
+) -> None:
+    scripted.answers = [(403, {"code": "confirmation_needed", "title": "x", "status": 403})]
+    console = Console(Login(scripted.address, "t0ken"), language=language)
+
+    with pytest.raises(NotLoggedInError) as refused:
+        console.post("/devices/CI-1/revoke", {})
+
+    console.close()
+    assert refused.value.sentences[0] == said
+    assert refused.value.exit_code is ExitCode.NOT_LOGGED_IN
+
+
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b""])
 def test_an_answer_that_is_no_object_is_said(
     scripted: Scripted, console: Console, answer: bytes

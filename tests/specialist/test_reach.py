@@ -15,7 +15,7 @@ from bedside.language import Language
 from bedside.specialist.api import Console
 from bedside.specialist.errors import BadAddressError, ExitCode, UnreachableError
 from bedside.specialist.reach import check_address, silence_sentence
-from bedside.specialist.store import Login
+from bedside.specialist.store import Login, save_login
 from bedside.testing.certificates import PocketAuthority
 from tests.specialist.test_api import Scripted, scripted
 
@@ -149,3 +149,21 @@ def test_the_command_refuses_before_anything_is_sent(tmp_path: Path) -> None:
     assert done.returncode == ExitCode.USAGE
     assert done.stderr.startswith("✖ refused: without https")
     assert not (tmp_path / "config" / "login.json").exists()
+
+
+def test_without_an_address_one_logs_in_where_one_did_last(tmp_path: Path) -> None:
+    def login() -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "bedside", "login", "--no-browser"],
+            env={"BEDSIDE_HOME": str(tmp_path), "LANG": "en_CA.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    code, told = login()
+    assert (code, "You are not logged in" in told) == (ExitCode.NOT_LOGGED_IN, True)
+    save_login(tmp_path / "config" / "login.json", Login("http://198.51.100.1", "t0ken"))
+    code, told = login()
+    assert (code, told.startswith("✖ refused: without https")) == (ExitCode.USAGE, True)

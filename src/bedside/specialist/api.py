@@ -154,6 +154,11 @@ class Console:
             return NotLoggedInError(
                 self._say(N_("You are not logged in. Run: bedside login CONSOLE"))
             )
+        if problem.get("code") == "confirmation_needed":
+            return NotLoggedInError(
+                self._say(N_("Confirm who you are: bedside login")),
+                self._say(N_("Then give the command again.")),
+            )
         reasons = problem.get("reasons") or []
         if answer.status_code == httpx.codes.FORBIDDEN and reasons:
             return RefusedError(*(self._reason(reason) for reason in reasons))

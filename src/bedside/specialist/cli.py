@@ -84,6 +84,16 @@ def _console() -> Console:
     return Console(login, language=CONFIG.language)
 
 
+def _place(console: str | None, ca: str | None) -> Login:
+    """Return where to log in, without a token: what was typed, else where this person logged in last."""
+    if console is not None:
+        return Login(console, "", ca)
+    kept = load_login(CONFIG.login)
+    if kept is None:
+        raise NotLoggedInError(_(N_("You are not logged in. Run: bedside login CONSOLE")))
+    return Login(kept.console, "", ca or kept.ca)
+
+
 def _time(at_ms: int) -> str:
     return minute_text(datetime.fromtimestamp(at_ms / 1000).astimezone(), CONFIG.language)
 
@@ -92,14 +102,18 @@ def _time(at_ms: int) -> str:
     cls=HouseCommand, help=_(N_("Log in with your browser: password, and passkey or code."))
 )
 def login(
-    console: Annotated[str, typer.Argument(help=_(N_("The console's address.")))],
+    console: Annotated[
+        str | None,
+        typer.Argument(help=_(N_("The console's address; left out, that of the last log-in."))),
+    ] = None,
     ca: Annotated[
         str | None, typer.Option(help=_(N_("A file with the CA of the console's certificate.")))
     ] = None,
     browser: Annotated[bool, typer.Option(help=_(N_("Open the browser by itself.")))] = True,
 ) -> None:
     """Log in by the device authorization grant (RFC 8628), so that passkeys work."""
-    asking = Console(Login(console, "", ca), language=CONFIG.language)
+    place = _place(console, ca)
+    asking = Console(place, language=CONFIG.language)
     address = asking.address
     begun = asking.begin_login()
     OUT.print(_(N_("Open this page in your browser and confirm the code:")))
@@ -109,7 +123,7 @@ def login(
         webbrowser.open(begun["verification_uri_complete"])
     with OUT.status(_(N_("Waiting for your confirmation in the browser"))):
         token = asking.await_login(begun)
-    save_login(CONFIG.login, Login(address, token, ca))
+    save_login(CONFIG.login, Login(address, token, place.ca))
     console_ = _console()
     me = console_.get("/me")
     OUT.print("✓ " + _(N_("Logged in as {name}.")).format(name=me["name"]))

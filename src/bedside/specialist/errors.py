@@ -6,7 +6,7 @@
 | 1 | something else went wrong |
 | 2 | the command was not understood, a file cannot be read, or a console's address is refused |
 | 3 | a journal does not verify, or a part is not installed |
-| 4 | not logged in |
+| 4 | not logged in, or a risky act asks to log in again |
 | 5 | refused by the console's rules |
 | 6 | the session is over: refused at the device, unanswered, ended, its time past |
 | 7 | the console or the relay cannot be reached |
@@ -69,7 +69,7 @@ class NotFoundError(CliError):
 
 
 class NotLoggedInError(CliError):
-    """No token, or one that the console no longer takes."""
+    """No token, one that the console no longer takes, or an act that asks for a fresh log-in."""
 
     exit_code = ExitCode.NOT_LOGGED_IN
 

@@ -9,7 +9,7 @@ from bedside.vocabulary import SiteAction
 from tests.console.pages.reader import Reader
 from tests.console.service_sessions.news import live, requested
 from tests.console.sites.kit import SiteHand
-from tests.console.world import DEVICE, FOREIGN, Api, actions_of, empowered
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of, empowered, stale
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -43,10 +43,10 @@ def test_a_change_is_seen_by_whom_it_touches_before_it_is_made():
     assert Api("Marie").post("/policy/rules/preview", {"rules": []}).status_code == 403
 
 
-def test_rules_are_made_with_a_token_for_it_and_end_what_they_forbid():
+def test_rules_are_made_after_a_fresh_log_in_or_with_a_token_for_it_and_end_what_they_forbid():
     session = live(requested())
-    answer = Api("Alex").post("/policy/rules", {"rules": [RULE]})
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope")
+    answer = stale("Alex").post("/policy/rules", {"rules": [RULE]})
+    assert (answer.status_code, answer.json()["code"]) == (403, "confirmation_needed")
     assert empowered("Alex").post("/policy/rules", {"rules": [RULE]}).json()["rules"] == [
         {**RULE, "product": None, "join": ["control", "view"]}
     ]

@@ -218,7 +218,7 @@ STATED = {"domains": "st-mary.example", "server_url": "https://login.st-mary.exa
 
 def test_an_administrator_sets_it_up_and_the_secret_is_kept_sealed(hospital):
     page = "/organisations/st-mary/single-sign-on/"
-    assert Reader("Julie").post(page, **STATED).status_code == 403
+    assert Reader("Julie").post(page, **STATED).status_code == 404
     assert Reader("Marie").post(page, **STATED).status_code == 403
     reader = Reader("Alex")
     assert reader.post(page, **STATED).status_code == 302

@@ -4,7 +4,7 @@ import pytest
 
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import state_of
-from tests.console.world import Api, actions_of, empowered, person
+from tests.console.world import Api, actions_of, empowered, person, stale
 
 pytestmark = pytest.mark.usefixtures("world")
 INVITED = {
@@ -35,9 +35,9 @@ def test_a_site_reads_its_own_people_only():
     assert Api("Marie").get("/people").status_code == 403
 
 
-def test_an_act_asks_for_a_token_that_names_it():
-    answer = Api("Alex").post("/people", INVITED)
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope")
+def test_an_act_asks_for_a_fresh_log_in_or_a_token_that_names_it():
+    answer = stale("Alex").post("/people", INVITED)
+    assert (answer.status_code, answer.json()["code"]) == (403, "confirmation_needed")
     assert not User.objects.filter(name="Noé Roy").exists()
     made = empowered("Alex").post("/people", INVITED)
     assert made.status_code == 201, made.content

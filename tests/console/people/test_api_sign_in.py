@@ -4,7 +4,7 @@ import pytest
 
 from bedside.console.accounts.models import SingleSignOn, Workstation
 from tests.console.passkeys import register_passkey
-from tests.console.world import Api, actions_of, empowered, person
+from tests.console.world import Api, actions_of, empowered, person, stale
 
 pytestmark = pytest.mark.usefixtures("world")
 
@@ -22,7 +22,7 @@ def test_a_passkey_becomes_a_workstation_and_is_one_no_more():
     (passkey,) = Api("Alex").get(path).json()["items"]
     assert (passkey["stays"], passkey["workstation"]) == (True, None)
     enrol = f"{path}/{passkey['id']}/enrol"
-    assert Api("Alex").post(enrol).json()["code"] == "scope"
+    assert stale("Alex").post(enrol).json()["code"] == "confirmation_needed"
     assert empowered("Alex").post(enrol).status_code == 204
     (passkey,) = Api("Alex").get(path).json()["items"]
     assert (passkey["workstation"], passkey["enrolled_by"]) == ("Test key", "Alex Martin")
@@ -57,7 +57,7 @@ def test_training_is_listed_and_filtered():
 
 def test_single_sign_on_is_stated_read_and_ended():
     assert Api("Alex").get(PATH).status_code == 404
-    assert Api("Alex").post(PATH, PROVIDER).json()["code"] == "scope"
+    assert stale("Alex").post(PATH, PROVIDER).json()["code"] == "confirmation_needed"
     told = empowered("Alex").post(PATH, PROVIDER).json()
     assert told["domains"] == ["notre-dame.example"]
     assert "secret" not in str(told)

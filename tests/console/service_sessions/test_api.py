@@ -10,7 +10,7 @@ from bedside.pki.host_certificates import open_host_certificate
 from bedside.pki.ssh_certificates import fingerprint, load_ssh_key
 from bedside.vocabulary import DeviceId
 from tests.console.service_sessions.news import ASKED, GIVEN, live, requested, tell
-from tests.console.world import DEVICE, FOREIGN, Api, actions_of, asking, empowered, person
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of, asking, empowered, person, stale
 
 pytestmark = pytest.mark.usefixtures("fleet")
 
@@ -255,8 +255,8 @@ def test_lock_and_revocation_end_what_is_live_and_tell_the_device():
     assert Api("Marie").post("/sessions", asking()).status_code == 201
 
     assert Api("Julie").post(f"/devices/{DEVICE}/revoke").status_code == 403
-    answer = Api("Alex").post(f"/devices/{DEVICE}/revoke")
-    assert (answer.status_code, answer.json()["code"]) == (403, "scope")
+    answer = stale("Alex").post(f"/devices/{DEVICE}/revoke")
+    assert (answer.status_code, answer.json()["code"]) == (403, "confirmation_needed")
     assert empowered("Alex").post(f"/devices/{DEVICE}/revoke").status_code == 204
     assert Api("Alex").get(f"/devices/{DEVICE}").json()["state"] == "revoked"
     problem = Api("Marie").post("/sessions", asking()).json()

@@ -17,7 +17,7 @@ from bedside.console.access.actions import (
 from bedside.console.access.models import Entitlement
 from bedside.console.access.queries import stored_rules
 from bedside.console.access.simulation import Supposed, needs, preview_rules, simulate
-from bedside.console.accounts.bearer import caller, empowered
+from bedside.console.accounts.bearer import caller, permitted
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import check_permission, visible_people
 from bedside.console.devices.models import Device
@@ -54,7 +54,7 @@ def preview_change(request: HttpRequest, body: schemas.RulesBody) -> dict[str, A
 @router.post("/policy/rules", response=schemas.RulesAnswer, operation_id="saveRules")
 def save_rules(request: HttpRequest, body: schemas.RulesBody) -> dict[str, Any]:
     """Make these the rules, whole; sessions that they no longer allow end."""
-    user = empowered(request, Permission.ACCESS_POLICY_MANAGE)
+    user = permitted(request, Permission.ACCESS_POLICY_MANAGE)
     do_save_start_rules([row.rule() for row in body.rules], acting_user=user)
     return {"rules": [schemas.rule_view(rule) for rule in stored_rules()]}
 

@@ -16,7 +16,7 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.rest.problems import ProblemError
 from bedside.vocabulary import Permission
 
-__all__ = ["BearerAuth", "caller", "empowered", "oneself"]
+__all__ = ["BearerAuth", "caller", "oneself", "permitted"]
 
 
 class BearerAuth(HttpBearer):
@@ -51,21 +51,16 @@ def caller(request: HttpRequest) -> User:
     return user
 
 
-def empowered(request: HttpRequest, permission: Permission) -> User:
-    """Return the caller, if the token in use was made for this.
+def permitted(request: HttpRequest, permission: Permission) -> User:
+    """Return the caller, if they may do this by their role and by the scope of the token in use.
 
-    What asks on a page for a confirmation of who one is asks here for a token whose scope names the
-    act: its maker confirmed who they are when they made it.
+    Whether a risky act was confirmed was asked before (`confirmation.confirm_calls`).
 
     Raises:
         PermissionDenied: the caller may not do this.
-        ProblemError: `scope`, for a token that does not name it.
     """
     user = caller(request)
     check_permission(user, permission)
-    if user.narrowed_to is None:
-        title = _("This needs a token of your own that names it: see My account, Tokens.")
-        raise ProblemError(403, "scope", title, permission=permission.value)
     return user
 
 

@@ -1,8 +1,4 @@
-"""REST: people, their rights and reviews, organisations and their support contacts.
-
-Acts on people ask for more than a program's sign-in: a token whose scope names the act, which its
-maker made after confirming who they are.
-"""
+"""REST: people, their rights and reviews, organisations and their support contacts."""
 
 from typing import Any
 from zoneinfo import available_timezones
@@ -14,7 +10,7 @@ from ninja import Query, Router, Status
 
 from bedside.console.access.actions import do_end_product_right, do_save_product_right
 from bedside.console.accounts import actions as accounts
-from bedside.console.accounts.bearer import caller, empowered
+from bedside.console.accounts.bearer import caller, permitted
 from bedside.console.accounts.models import Organisation, User
 from bedside.console.accounts.queries import access_person, check_permission, organisations
 from bedside.console.devices.models import Product
@@ -67,7 +63,7 @@ def access_review(request: HttpRequest, query: Query[schemas.ReviewQuery]) -> di
 @router.post("/people", response={201: schemas.PersonAnswer}, operation_id="invitePerson")
 def invite_person(request: HttpRequest, body: schemas.InviteBody) -> Status[dict[str, Any]]:
     """Make an account and invite its person; without a background check nothing is sent."""
-    user = empowered(request, Permission.ACCOUNTS_PERSON_MANAGE)
+    user = permitted(request, Permission.ACCOUNTS_PERSON_MANAGE)
     made = accounts.do_invite(body.email, _details(body), acting_user=user)
     return Status(201, schemas.person_view(access_person(user, made.pk)))
 
@@ -199,7 +195,7 @@ def save_organisation(
         raise Http404
     if found is None and user.site:
         raise Http404
-    empowered(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
+    permitted(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
     if body.timezone not in available_timezones():
         raise _invalid("timezone")
     if found is not None and found.kind != body.kind:
@@ -213,7 +209,7 @@ def save_organisation(
 
 def _access(request: HttpRequest, person_id: str, permission: Permission) -> tuple[User, User]:
     person = access_person(caller(request), person_id)
-    return empowered(request, permission), person
+    return permitted(request, permission), person
 
 
 def _details(body: schemas.DetailsBody) -> accounts.PersonDetails:

@@ -8,7 +8,7 @@ from django.urls import reverse
 from ninja import Router, Status
 
 from bedside.console.accounts.actions import do_end_single_sign_on, do_save_single_sign_on
-from bedside.console.accounts.bearer import caller, empowered
+from bedside.console.accounts.bearer import caller, permitted
 from bedside.console.accounts.models import Organisation, SingleSignOn
 from bedside.console.accounts.queries import access_person, check_permission, organisations
 from bedside.console.accounts.workstations import (
@@ -46,7 +46,7 @@ def enrol_workstation(
     """Enrol the computer of a passkey as a workstation from which its person signs in."""
     del body
     person = access_person(caller(request), person_id)
-    user = empowered(request, Permission.ACCOUNTS_PERSON_MANAGE)
+    user = permitted(request, Permission.ACCOUNTS_PERSON_MANAGE)
     do_enrol_workstation(access_passkey(person, passkey_id), acting_user=user)
     return Status(204, None)
 
@@ -62,7 +62,7 @@ def remove_workstation(
     """Take a workstation away; the passkey stays."""
     del body
     person = access_person(caller(request), person_id)
-    user = empowered(request, Permission.ACCOUNTS_PERSON_MANAGE)
+    user = permitted(request, Permission.ACCOUNTS_PERSON_MANAGE)
     do_remove_workstation(access_passkey(person, passkey_id), acting_user=user)
     return Status(204, None)
 
@@ -71,7 +71,7 @@ def remove_workstation(
 def reset_factors(request: HttpRequest, body: schemas.ReasonBody, person_id: str) -> Status[None]:
     """Take every passkey, app and recovery code of a person, and send the link to make new ones."""
     person = access_person(caller(request), person_id)
-    user = empowered(request, Permission.ACCOUNTS_PERSON_CLOSE)
+    user = permitted(request, Permission.ACCOUNTS_PERSON_CLOSE)
     do_reset_factors(person, reason=body.reason, acting_user=user)
     return Status(204, None)
 
@@ -98,7 +98,7 @@ def save_sign_on(
 ) -> dict[str, Any]:
     """Let an organisation's people sign in by its own provider."""
     organisation = _organisation(request, organisation_id)
-    user = empowered(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
+    user = permitted(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
     kept = SingleSignOn.objects.filter(pk=organisation.pk).first()
     row = kept or SingleSignOn(organisation=organisation)
     row.domains = [domain.lower() for domain in body.domains]
@@ -117,7 +117,7 @@ def end_sign_on(request: HttpRequest, body: Empty, organisation_id: str) -> Stat
     """End an organisation's single sign-on; whom its provider named is forgotten."""
     del body
     organisation = _organisation(request, organisation_id)
-    user = empowered(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
+    user = permitted(request, Permission.ACCOUNTS_ORGANISATION_MANAGE)
     do_end_single_sign_on(_kept(organisation), acting_user=user)
     return Status(204, None)
 

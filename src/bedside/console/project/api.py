@@ -18,6 +18,7 @@ from bedside.console.access.api import router as access
 from bedside.console.accounts.api import router as accounts
 from bedside.console.accounts.api_own import router as own
 from bedside.console.accounts.bearer import BearerAuth
+from bedside.console.accounts.confirmation import confirm_calls
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import role_of
 from bedside.console.cases.api import router as cases
@@ -55,6 +56,7 @@ _ROUTERS = (
     accounts, own, people, sign_in, devices, cases, access, service_sessions, locks,
     sites, site_requests, notices, records, alarms, relays,
 )  # fmt: skip
+api.add_decorator(confirm_calls)
 for _router in _ROUTERS:
     api.add_router("", _router)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from ninja import NinjaAPI
 
+from bedside.console.accounts.risky import act_of_operation
 from bedside.console.project.examples import example_of
 
 __all__ = ["DescribedApi"]
@@ -62,6 +63,8 @@ def _describe(method: str, operation: dict[str, Any], schemas: dict[str, Any]) -
         parameter["example"] = example_of(parameter["schema"], schemas, path=(name,))
     if method == "post":
         operation["parameters"].append(_KEY)
+    if act_of_operation(operation["operationId"]) is not None:
+        operation["x-confirmation"] = True
     for media in _bodies(operation):
         media["example"] = example_of(media["schema"], schemas)
     operation["responses"]["default"] = {

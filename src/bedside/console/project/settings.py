@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "bedside.console.accounts.middleware.require_second_factor",
     "bedside.console.accounts.middleware.require_workstation",
     "bedside.console.pages.views.errors.say_wrong_method",
+    "bedside.console.accounts.confirmation.ConfirmFirst",
 ]
 
 ROOT_URLCONF = "bedside.console.project.urls"

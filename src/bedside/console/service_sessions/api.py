@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from bedside.console.access.actions import LockTarget
-from bedside.console.accounts.bearer import caller, empowered
+from bedside.console.accounts.bearer import caller
 from bedside.console.accounts.queries import check_permission
 from bedside.console.devices.queries import access_device
 from bedside.console.enrolment.queries import host_ca
@@ -344,8 +344,8 @@ def unlock_device(request: HttpRequest, device_id: str, body: Empty) -> Status[N
 def revoke_device(request: HttpRequest, device_id: str, body: Empty) -> Status[None]:
     """Take a device's certificates away; only a new enrolment brings it back."""
     del body
-    device = access_device(caller(request), device_id, Permission.DEVICES_DEVICE_REVOKE)
-    user = empowered(request, Permission.DEVICES_DEVICE_REVOKE)
+    user = caller(request)
+    device = access_device(user, device_id, Permission.DEVICES_DEVICE_REVOKE)
     actions.do_revoke_device(device, acting_user=user)
     return Status(204, None)
 

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from bedside.console.accounts.confirmation import confirmed_recently, way_to_confirm
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import is_single_sign_on_offered
 from bedside.console.accounts.second_factor import (
@@ -49,6 +50,15 @@ def icon(name: str) -> SafeString:
 def single_sign_on_offered() -> bool:
     """Return whether some organisation's people sign in at a provider of their own."""
     return is_single_sign_on_offered()
+
+
+@register.simple_tag(takes_context=True)
+def to_confirm(context: template.Context) -> str:
+    """Return where the reader confirms who they are, and nothing where they have just done so."""
+    request = context["request"]
+    if confirmed_recently(request, request.user):
+        return ""
+    return way_to_confirm(request.user, back=request.get_full_path())
 
 
 @register.filter

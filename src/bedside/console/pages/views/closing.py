@@ -8,7 +8,6 @@ from django.views.decorators.http import require_http_methods
 
 from bedside.console.access.actions import LockTarget
 from bedside.console.access.queries import locks_on
-from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.devices.models import Device
 from bedside.console.devices.queries import access_device
@@ -41,7 +40,6 @@ def lock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.DEVICES_DEVICE_LOCK)
 def unlock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     """Clear the lock of one's own organisation on a device."""
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_LOCK)
@@ -62,7 +60,6 @@ def unlock(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.DEVICES_DEVICE_REVOKE)
 def revoke(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     """Take a device's certificates away, for whoever types its name."""
     device = access_device(user, device_id, Permission.DEVICES_DEVICE_REVOKE)

@@ -6,13 +6,11 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bedside.console.access.actions import LockTarget
 from bedside.console.access.queries import access_lock, visible_locks
-from bedside.console.accounts.confirmation import ask_to_confirm, confirmed_recently
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.pages.lock_forms import ScopedLockForm
@@ -54,8 +52,6 @@ def clear(request: HttpRequest, user: User, lock_id: int) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, error.messages[0])
         return redirect("locks")
-    if not confirmed_recently(request, user):
-        return ask_to_confirm(user, back=reverse("locks"))
     do_clear_lock(LockTarget(LockScope(lock.scope), lock.target), acting_user=user)
     messages.success(request, _("The lock is cleared."))
     return redirect("locks")

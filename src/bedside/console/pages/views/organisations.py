@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from bedside.console.accounts.actions import do_end_single_sign_on, do_save_single_sign_on
-from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import Organisation, SingleSignOn, User
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.accounts.queries import organisations as visible
@@ -51,7 +50,6 @@ def organisations(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.ACCOUNTS_ORGANISATION_MANAGE)
 def organisation(request: HttpRequest, user: User) -> HttpResponse:
     """Make an organisation."""
     check_permission(user, Permission.ACCOUNTS_ORGANISATION_MANAGE)
@@ -60,7 +58,6 @@ def organisation(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.ACCOUNTS_ORGANISATION_MANAGE)
 def change(request: HttpRequest, user: User, organisation_id: str) -> HttpResponse:
     """Change an organisation and its support contacts."""
     found = visible(user).filter(pk=organisation_id).first()
@@ -72,7 +69,6 @@ def change(request: HttpRequest, user: User, organisation_id: str) -> HttpRespon
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.ACCOUNTS_ORGANISATION_MANAGE)
 def sign_on(request: HttpRequest, user: User, organisation_id: str) -> HttpResponse:
     """Let an organisation's people sign in by its own provider, or end that."""
     found = visible(user).filter(pk=organisation_id).first()

@@ -24,7 +24,7 @@ _ActView = Callable[Concatenate[HttpRequest, User, str, _P], HttpResponseBase]
 def for_others(
     permission: Permission,
 ) -> Callable[[_ActView[_P]], UserView[Concatenate[str, _P]]]:
-    """Refuse a page about oneself, before anybody is asked to fill in a form or who they are.
+    """Refuse a page about oneself, before anybody is asked to fill in a form.
 
     Whoever has not `permission` is left to the page's own refusal.
     """

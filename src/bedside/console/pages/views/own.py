@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from bedside.console.accounts.authorization import do_revoke_token
 from bedside.console.accounts.browsers import browsers_of, do_end_browsers
-from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.accounts.program_tokens import access_token, do_make_token, tokens_of
 from bedside.console.accounts.queries import scoped_permissions
@@ -42,7 +41,6 @@ def tokens(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_people
-@must_confirm()
 def make_token(request: HttpRequest, user: User) -> HttpResponse:
     """Make a token for a program; it is shown once."""
     given = [request.POST] if request.method == "POST" else []

@@ -16,7 +16,6 @@ from bedside.console.accounts.actions import (
     do_review_person,
     do_send_invitation,
 )
-from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import access_person, check_permission
 from bedside.console.accounts.workstations import (
@@ -55,7 +54,6 @@ def _access(user: User, person_id: str, permission: Permission) -> User:
 
 @require_POST
 @for_people
-@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def invitation(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Send the invitation, again or at last."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_MANAGE)
@@ -81,7 +79,6 @@ def review(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 @require_http_methods(_METHODS)
 @for_people
 @for_others(Permission.ACCOUNTS_PERSON_CLOSE)
-@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def close(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Close an account for now."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -102,7 +99,6 @@ def close(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 @require_http_methods(_METHODS)
 @for_people
 @for_others(Permission.ACCOUNTS_PERSON_CLOSE)
-@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Open a closed account."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -115,7 +111,6 @@ def reopen(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 @require_http_methods(_METHODS)
 @for_people
 @for_others(Permission.ACCOUNTS_PERSON_CLOSE)
-@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Take somebody's second factors away, who has lost them; a letter brings the link to new ones."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -134,7 +129,6 @@ def factors(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 @require_http_methods(_METHODS)
 @for_people
 @for_others(Permission.ACCOUNTS_PERSON_CLOSE)
-@must_confirm(Permission.ACCOUNTS_PERSON_CLOSE)
 def leave(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Take everything from somebody who left, for whoever types their address."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_CLOSE)
@@ -150,7 +144,6 @@ def leave(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.ACCESS_RIGHT_MANAGE)
 def train(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """State for which product a person is trained, and until when."""
     shown = _access(user, person_id, Permission.ACCESS_RIGHT_MANAGE)
@@ -170,7 +163,6 @@ def train(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_POST
 @for_people
-@must_confirm(Permission.ACCESS_RIGHT_MANAGE)
 def end_training(request: HttpRequest, user: User, person_id: str, product_id: str) -> HttpResponse:
     """End a person's right to a product now."""
     shown = _access(user, person_id, Permission.ACCESS_RIGHT_MANAGE)
@@ -188,7 +180,6 @@ def end_training(request: HttpRequest, user: User, person_id: str, product_id: s
 
 @require_POST
 @for_people
-@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def workstation(request: HttpRequest, user: User, person_id: str, passkey_id: int) -> HttpResponse:
     """Enrol the computer of a passkey as a workstation, or take that back."""
     shown = _access(user, person_id, Permission.ACCOUNTS_PERSON_MANAGE)

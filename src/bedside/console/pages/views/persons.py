@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from bedside.console.accounts.actions import do_change_person, do_invite
-from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import (
     access_person,
@@ -94,7 +93,6 @@ def person(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def invite(request: HttpRequest, user: User) -> HttpResponse:
     """Make an account, and send its invitation."""
     check_permission(user, Permission.ACCOUNTS_PERSON_MANAGE)
@@ -114,7 +112,6 @@ def invite(request: HttpRequest, user: User) -> HttpResponse:
 @require_http_methods(_METHODS)
 @for_people
 @for_others(Permission.ACCOUNTS_PERSON_MANAGE)
-@must_confirm(Permission.ACCOUNTS_PERSON_MANAGE)
 def edit(request: HttpRequest, user: User, person_id: str) -> HttpResponse:
     """Change what is stated about a person."""
     shown = access_person(user, person_id)

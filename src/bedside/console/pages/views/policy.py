@@ -14,7 +14,6 @@ from bedside.console.access.forms import RuleFormSet, rules_of
 from bedside.console.access.models import Entitlement
 from bedside.console.access.queries import stored_rules
 from bedside.console.access.simulation import preview_rules, simulate
-from bedside.console.accounts.confirmation import must_confirm
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.journal.actions import now_ms
@@ -36,7 +35,6 @@ _START = {"access": "service", "mode": "view", "minutes": "30", "trained": "on",
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.ACCESS_POLICY_MANAGE, to_read=Permission.ACCESS_POLICY_READ)
 def rules(request: HttpRequest, user: User) -> HttpResponse:
     """Show the rules of level and country; a change is shown by whom it touches, then made."""
     posting = request.method == "POST"

@@ -8,11 +8,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bedside.console.accounts.confirmation import (
-    confirmed_recently,
-    must_confirm,
-    way_to_confirm,
-)
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import has_permission
 from bedside.console.devices.queries import access_device
@@ -112,7 +107,6 @@ def close_window(request: HttpRequest, user: User, window_id: str) -> HttpRespon
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.SITES_POLICY_PUBLISH, to_read=Permission.SITES_POLICY_READ, acts_only=True)
 def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
     """Show the site's signed policy in words; receive its key, or its next policy."""
     posting = request.method == "POST"
@@ -139,8 +133,6 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
     applying = policy_of(site.pk)
     versions = SitePolicyVersion.objects.filter(site=site).select_related("published_by")
     latest = list(versions[:_VERSIONS])
-    may_publish = has_permission(user, Permission.SITES_POLICY_PUBLISH)
-    confirmed = not may_publish or confirmed_recently(request, user)
     context = {
         "site": site,
         "zone": site.timezone,
@@ -157,8 +149,7 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
         "versions": latest,
         "signed_before": bool(latest and latest[0].public_key),
         "lagging": lagging_shown(site.pk, applying),
-        "may_publish": may_publish and confirmed,
-        "confirm": "" if confirmed else way_to_confirm(user, back=request.path),
+        "may_publish": has_permission(user, Permission.SITES_POLICY_PUBLISH),
     }
     bound = key_form.is_bound or form.is_bound
     return render(request, "pages/policy.html", context, status=400 if bound else 200)
@@ -166,7 +157,6 @@ def policy(request: HttpRequest, user: User, site_id: str) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(Permission.SITES_BREAK_GLASS_START)
 def break_glass(request: HttpRequest, user: User, device_id: str) -> HttpResponse:
     """Open a device for the site itself, for an hour at most."""
     device = access_device(user, device_id)
