@@ -34,7 +34,7 @@ ORDINARY_PAGES = {
     "device_journal", "device_lock", "fleet", "glass_end", "glass_review", "journal",
     "journal_entry", "journal_export", "journal_proofs", "language", "mute_end", "notice_again",
     "notices", "organisations", "people", "person", "person_review", "request", "session",
-    "session_approve", "session_end", "sessions", "simulator", "site", "site_approver", "sites",
+    "session_approve", "session_end", "session_watch", "sessions", "simulator", "site", "site_approver", "sites",
     "token_revoke", "tokens", "training", "window_close", "account_change_password",
     "account_inactive", "account_login", "account_logout", "account_reauthenticate",
     "account_signup", "invitation", "new_factors", "openid_connect_callback",
