@@ -6,7 +6,7 @@ from bedside.console.access.actions import LockTarget, do_save_product_right
 from bedside.console.accounts.models import ApiToken, BrowserSession, Organisation, SingleSignOn
 from bedside.console.accounts.tokens import digest
 from bedside.console.cases.models import Case
-from bedside.console.devices.models import Device, Product
+from bedside.console.devices.models import Device, Product, RelayPin
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.monitoring.actions import do_mute, do_set_rule
@@ -56,6 +56,7 @@ def things() -> dict[str, str]:
         "organisation_id": site,
         "passkey_id": Authenticator.objects.filter(user=alex, type="webauthn").latest("id"),
         "person_id": alex,
+        "pin_id": RelayPin.objects.create(scope="site", subject=site.pk, relays=["b", "a"]),
         "row_id": JournalRow.objects.filter(session=session.pk).latest("id"),
         "rule_id": do_set_rule(AlarmScope.SITE, site.pk, minutes=5, acting_user=julie),
         "session_id": session,
@@ -65,4 +66,10 @@ def things() -> dict[str, str]:
     }
     case = Case.objects.create(number="C-90001", device=device, topic="fault", opened_ms=moment)
     named = {name: str(thing.pk) for name, thing in ids.items()}
-    return {**named, "number": case.number, "relay": "b", "product_id": "contrast-injector"}
+    return {
+        **named,
+        "number": case.number,
+        "relay": "b",
+        "name": "b",
+        "product_id": "contrast-injector",
+    }

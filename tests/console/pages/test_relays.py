@@ -66,7 +66,7 @@ def test_only_an_administrator_who_has_confirmed_pins_and_retires():
     for path, fields in (("/relays/", SITE), ("/relays/b/retire/", {})):
         assert marie.post(path, **fields, apply="1").status_code == 403
     assert Reader("Julie").get("/relays/").status_code == 403
-    assert Reader("Julie").get("/relays/b/retire/").status_code == 403
+    assert Reader("Julie").get("/relays/b/retire/").status_code == 404
     alex = Reader("Alex")
     alex.post("/relays/", **SITE, apply="1")
     remove = f"/relays/pins/{RelayPin.objects.get().pk}/remove/"

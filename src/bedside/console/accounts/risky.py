@@ -155,7 +155,18 @@ RISKY: tuple[RiskyAct, ...] = (
         operations="saveDevice offerEnrolment",
         pages="device_enrol",
     ),
-    _act("pin devices to relays", Permission.DEVICES_DEVICE_ENROL, operations="saveRelayPin"),
+    _act(
+        "pin devices to relays",
+        Permission.RELAYS_RELAY_MANAGE,
+        operations="saveRelayPin",
+        posts="pin_remove relays",
+    ),
+    _act(
+        "retire a relay",
+        Permission.RELAYS_RELAY_MANAGE,
+        operations="retireRelay",
+        pages="relay_retire",
+    ),
     _act(
         "revoke a device",
         Permission.DEVICES_DEVICE_REVOKE,

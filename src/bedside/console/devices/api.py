@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
-from bedside.console.accounts.bearer import caller, empowered
+from bedside.console.accounts.bearer import caller, permitted
 from bedside.console.accounts.queries import check_permission
 from bedside.console.devices.actions import (
     DeviceDetails,
@@ -232,7 +232,7 @@ def list_relay_pins(request: HttpRequest, query: Query[PageQuery]) -> dict[str, 
 @router.post("/relay-pins", response=RelayPinAnswer, operation_id="saveRelayPin")
 def save_relay_pin(request: HttpRequest, body: RelayPinBody) -> dict[str, Any]:
     """Pin a device, a site or a country to relays, or let its devices choose again."""
-    user = empowered(request, Permission.RELAYS_RELAY_MANAGE)
+    user = permitted(request, Permission.RELAYS_RELAY_MANAGE)
     check_may_manage_relays(user)
     do_pin_to_relays(body.scope, body.subject, body.relays, acting_user=user)
     return {"scope": body.scope, "subject": body.subject, "relays": body.relays}

@@ -3,7 +3,7 @@
 from django.http import Http404, HttpRequest
 from ninja import Field, Router, Status
 
-from bedside.console.accounts.bearer import caller, empowered
+from bedside.console.accounts.bearer import caller, permitted
 from bedside.console.monitoring.retirement import access_relay, do_retire_relay
 from bedside.console.rest.bodies import Body, Plain
 from bedside.vocabulary import Permission
@@ -24,7 +24,7 @@ class RetirementBody(Body):
 def retire_relay(request: HttpRequest, body: RetirementBody, relay: str) -> Status[None]:
     """Take a relay out of service for good: its name is never used again."""
     access_relay(caller(request), relay)
-    user = empowered(request, Permission.RELAYS_RELAY_MANAGE)
+    user = permitted(request, Permission.RELAYS_RELAY_MANAGE)
     try:
         do_retire_relay(
             relay, reason=body.reason, despite_devices=body.despite_devices, acting_user=user

@@ -9,11 +9,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bedside.console.accounts.confirmation import (
-    confirmed_recently,
-    must_confirm,
-    way_to_confirm,
-)
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, has_permission
 from bedside.console.devices.actions import do_pin_to_relays
@@ -39,7 +34,6 @@ _MANAGE = Permission.RELAYS_RELAY_MANAGE
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(_MANAGE, to_read=Permission.DEVICES_DEVICE_READ, acts_only=True)
 def relays(request: HttpRequest, user: User) -> HttpResponse:
     """Show the relays and the pins; set a pin, after it was seen where its devices go."""
     posting = request.method == "POST"
@@ -60,7 +54,6 @@ def relays(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_POST
 @for_people
-@must_confirm(_MANAGE, back="relays")
 def pin_remove(request: HttpRequest, user: User, pin_id: int) -> HttpResponse:
     """Let what a pin named choose by itself again, or follow a wider pin."""
     pin = access_pin(user, pin_id)
@@ -71,7 +64,6 @@ def pin_remove(request: HttpRequest, user: User, pin_id: int) -> HttpResponse:
 
 @require_http_methods(_METHODS)
 @for_people
-@must_confirm(_MANAGE)
 def retire(request: HttpRequest, user: User, name: str) -> HttpResponse:
     """Say what it does to take a relay out of service, and do it for whoever types its name."""
     does = access_relay(user, name)
@@ -112,8 +104,6 @@ def _check_may_look(user: User) -> None:
 def _shown(request: HttpRequest, user: User) -> dict[str, Any]:
     page = page_of(request, pins(user))
     reach, polling = pin_reach(), devices_polling()
-    may_manage = has_permission(user, _MANAGE)
-    confirmed = not may_manage or confirmed_recently(request, user)
     return {
         "relays": [(relay, polling.get(relay.name, 0)) for relay in relays_heard()],
         "retired": retired_relays(),
@@ -121,9 +111,7 @@ def _shown(request: HttpRequest, user: User) -> dict[str, Any]:
             (pin, PIN_SCOPES[RelayPin.Scope(pin.scope)], reach.get((pin.scope, pin.subject), 0))
             for pin in page.rows
         ],
-        "may_manage": may_manage,
-        "may_set": may_manage and confirmed,
-        "confirm": "" if confirmed else way_to_confirm(user, back=request.path),
+        "may_manage": has_permission(user, _MANAGE),
         "zone": zone_of(user),
         "later": "after" in request.GET,
         "next": f"after={page.next}" if page.next else "",
