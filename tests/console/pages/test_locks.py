@@ -40,6 +40,12 @@ def test_a_lock_is_seen_with_what_it_ends_before_it_holds(scope):
     assert "Nothing is locked" in reader.text("/locks/")
 
 
+def test_a_person_is_named_by_their_identifier_too():
+    fields = {**asked("person", apply="1"), "target": person("Marie").pk}
+    assert Reader("Alex").post("/locks/", **fields).status_code == 302
+    assert Lock.objects.get().target == person("Marie").pk
+
+
 def test_a_site_is_offered_its_own_and_nothing_wider():
     reader = Reader("Julie", "fr")
     text = reader.get("/locks/").content.decode()

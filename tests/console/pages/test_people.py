@@ -235,3 +235,12 @@ def test_what_nobody_does_to_themselves_is_refused_where_it_is_opened(act):
         assert "<textarea" not in answer.content.decode()
     assert Reader("Sam").get(f"/people/{person('Sam').pk}/{act}/").status_code == 403
     assert alex.get(f"/people/{person('Marie').pk}/{act}/").status_code == 200
+
+
+def test_french_says_of_training_what_holds_for_anybody():
+    alex, sam = Reader("Alex", "fr"), person("Sam")
+    ProductRight.objects.filter(person=sam).update(start_ms=1, end_ms=2)
+    for said in (alex.text("/people/training/"), alex.text(f"/people/{sam.pk}/")):
+        assert "A pris fin" in said
+        assert "Terminé" not in said
+    assert "Aucune formation sur un produit" in alex.text(f"/people/{person('Alex').pk}/")

@@ -44,6 +44,21 @@ def test_a_lock_ends_what_is_live_under_it_until_it_is_cleared(scope):
     assert len(set_) == len(cleared) == 1
 
 
+def test_a_person_is_named_by_their_address_as_on_the_page_or_by_their_id():
+    marie = person("Marie").pk
+    body = {"scope": "person", "target": "MARIE@bayard.example", "reason": "Recall"}
+    made = Api("Alex").post("/locks", body)
+    assert (made.status_code, made.json()["target"]) == (201, marie)
+    assert Api("Alex").post("/locks", {**body, "target": marie}).json() == made.json()
+    for name in (marie, "marie@bayard.example"):
+        assert Api("Alex").get("/locks", scope="person", target=name).json()["items"] == [
+            made.json()
+        ]
+    assert Api("Alex").get("/locks", target="sam@bayard.example").json()["items"] == []
+    for wrong in ("nobody@bayard.example", ""):
+        assert Api("Alex").post("/locks", {**body, "target": wrong}).status_code in (404, 422)
+
+
 def test_the_same_lock_again_is_the_same_lock():
     body = {"scope": "site", "target": "notre-dame", "reason": "Recall"}
     first = Api("Alex").post("/locks", body).json()

@@ -47,8 +47,10 @@ __all__ = [
     "gather_facts",
     "locks_on",
     "open_locks",
+    "people_named",
     "refusals_to_serve",
     "stored_rules",
+    "target_named",
     "visible_locks",
 ]
 
@@ -166,6 +168,27 @@ def foreign_lock(lock: models.Lock) -> ValidationError:
         code="foreign_lock",
         params={"organisation": lock.organisation.name},
     )
+
+
+def target_named(user: User, scope: LockScope, name: str) -> str:
+    """Return the id of the one thing that is named, which `user` may lock.
+
+    A person is named by their id or their e-mail address, whatever else by its id.
+
+    Raises:
+        Http404: there is no such thing for `user`.
+        PermissionDenied: `user` may see it, and not lock it.
+    """
+    if scope is LockScope.PERSON:
+        found = people_named(user, name).first()
+        name = found.pk if found else ""
+    check_may_lock(user, scope, name)
+    return name
+
+
+def people_named(user: User, name: str) -> QuerySet[User]:
+    """Return whom this id or e-mail address names, if `user` may see them."""
+    return visible_people(user).filter(Q(pk=name) | Q(email__iexact=name))
 
 
 def check_may_lock(user: User, scope: LockScope, target: str) -> None:

@@ -8,9 +8,8 @@ from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 
 from bedside.console.access.actions import LockTarget
-from bedside.console.access.queries import check_may_lock
+from bedside.console.access.queries import target_named
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import visible_people
 from bedside.console.pages.site_forms import check_plain
 from bedside.console.pages.words import LOCKED
 from bedside.policy.facts import LockScope
@@ -30,7 +29,8 @@ class ScopedLockForm(forms.Form):
         max_length=254,
         validators=[check_plain],
         help_text=_(
-            "A device's name, a person's e-mail address, or the short name of a site or product."
+            "A device's name, a person's e-mail address or identifier, or the short name of a site or "
+            "product."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -54,20 +54,13 @@ class ScopedLockForm(forms.Form):
         if "scope" not in told or "target" not in told:
             return told
         try:
-            told["target"] = self._found(told["scope"], told["target"].strip())
+            everything = told["scope"] is LockScope.EVERYTHING
+            name = "" if everything else told["target"].strip()
+            told["target"] = target_named(self._user, told["scope"], name)
         except (Http404, PermissionDenied):
             words = _("There is nothing of this name that you may lock.")
             self.add_error("target", ValidationError(words, code="target"))
         return told
-
-    def _found(self, scope: LockScope, name: str) -> str:
-        if scope is LockScope.EVERYTHING:
-            name = ""
-        elif scope is LockScope.PERSON:
-            found = visible_people(self._user).filter(email__iexact=name).first()
-            name = found.pk if found else ""
-        check_may_lock(self._user, scope, name)
-        return name
 
     @property
     def lock(self) -> LockTarget:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from bedside.console.accounts.actions import ContactDetails, PersonDetails
 from bedside.console.accounts.forms import CountryField
@@ -98,7 +99,7 @@ class TrainingFilters(FilterForm):
         choices=[
             _ALL,
             ("soon", _("Ends within 60 days")),
-            ("ended", _("Ended")),
+            ("ended", pgettext_lazy("right", "Ended")),
         ],
     )
 

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Field, Query, Router, Schema, Status
 
 from bedside.console.access.actions import LockTarget
 from bedside.console.access.models import Lock
-from bedside.console.access.queries import access_lock, check_may_lock, visible_locks
+from bedside.console.access.queries import access_lock, people_named, target_named, visible_locks
 from bedside.console.accounts.bearer import caller
 from bedside.console.accounts.queries import check_permission
 from bedside.console.rest.bodies import Body, Empty, PageQuery, Plain
@@ -25,14 +26,18 @@ class LocksQuery(PageQuery):
     """Locks of one scope, or over one thing."""
 
     scope: LockScope | None = None
-    target: str = Field("", max_length=64)
+    target: str = Field("", max_length=254)
 
 
 class ScopedLockBody(Body):
     """What is locked, and why: whoever is refused because of it reads this."""
 
     scope: LockScope = Field(strict=False)
-    target: str = Field("", max_length=64, description="its id; empty for everything")
+    target: str = Field(
+        "",
+        max_length=254,
+        description="its id, or a person's e-mail address; empty for everything",
+    )
     reason: Plain = Field(min_length=1, max_length=200)
 
 
@@ -64,7 +69,8 @@ def list_locks(request: HttpRequest, query: Query[LocksQuery]) -> dict[str, Any]
     if query.scope is not None:
         found = found.filter(scope=query.scope.value)
     if query.target:
-        found = found.filter(target=query.target)
+        people = people_named(user, query.target).values("pk")
+        found = found.filter(Q(target=query.target) | Q(scope=LockScope.PERSON, target__in=people))
     page = page_after(found, query.cursor, limit=query.limit, newest_first=True)
     return {"items": [_view(lock) for lock in page.rows], "next": page.next}
 
@@ -77,8 +83,7 @@ def set_lock(request: HttpRequest, body: ScopedLockBody) -> Status[dict[str, Any
     if (body.scope is LockScope.EVERYTHING) != (not body.target):
         wrong = ValidationError(_("Name the one thing; everything has no name."), code="target")
         raise ValidationError({"target": [wrong]})
-    check_may_lock(user, body.scope, body.target)
-    lock = LockTarget(body.scope, body.target)
+    lock = LockTarget(body.scope, target_named(user, body.scope, body.target))
     return Status(201, _view(do_set_lock(lock, reason=body.reason, acting_user=user)))
 
 
