@@ -67,6 +67,15 @@ def test_what_waits_for_a_device_that_polled_it_ends():
     assert (session.state, session.ending) == ("ended", "device_lost")
 
 
+def test_the_silence_of_a_device_that_polled_it_begins_when_it_is_retired():
+    now = now_ms()
+    DevicePresence.objects.filter(pk=DEVICE).update(polled_ms=now - 3_600_000)
+    retire("a", despite_devices=True)
+    for minutes, alarms in ((14, 0), (16, 1)):
+        do_watch_silence(now=now + minutes * 60_000, awake_ms=0)
+        assert Alarm.objects.filter(target=DEVICE).count() == alarms
+
+
 def test_an_alarm_about_it_is_over_and_says_why():
     SupportContact.objects.create(
         organisation_id="bayard-imaging",

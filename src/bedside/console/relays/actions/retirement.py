@@ -1,6 +1,7 @@
 """Taking a relay out of service for good: its name is never used again, and its history stays."""
 
-from collections.abc import Sequence
+from django.db.models import Value
+from django.db.models.functions import Greatest
 
 from bedside.audit.entry import Actor, Thing
 from bedside.console.journal.actions import record
@@ -21,7 +22,7 @@ class RelayKeptError(Exception):
 
 def do_retire_relay(
     name: str, *, reason: str, despite_devices: bool, actor: Actor, now: int
-) -> Sequence[DeviceId]:
+) -> frozenset[DeviceId]:
     """Retire a relay; return the devices that polled it, which are given up until seen elsewhere.
 
     Its certificates are revoked, its assertions prove nothing any more, and no list names it. The
@@ -45,10 +46,14 @@ def do_retire_relay(
     if len(rows) == 1:
         raise RelayKeptError(0)
     there = DevicePresence.objects.filter(relay=name, online=True)
-    devices = [DeviceId(device) for device in there.values_list("device", flat=True)]
+    devices = frozenset(map(DeviceId, there.values_list("device", flat=True)))
     if devices and not despite_devices:
         raise RelayKeptError(len(devices))
-    there.update(online=False, late=False, at_ms=now)
+    # It was heard, so they polled: their silence begins now. When they changed last stays, so that
+    # another relay's news of them, which may be on its way, is not too old.
+    heard_ms = min(rows[name].seen_ms or 0, now)
+    there.filter(late=False).update(polled_ms=Greatest("polled_ms", Value(heard_ms)))
+    there.update(online=False, late=False)
     certificates = RelayCertificate.objects.filter(relay=name, not_after_ms__gt=now)
     serials = dict(certificates.order_by("not_after_ms").values_list("serial", "not_after_ms"))
     do_revoke_certificates(serials, now=now)
