@@ -2,6 +2,7 @@ import pytest
 from django.db import transaction
 
 from bedside.audit.entry import SYSTEM
+from bedside.console.relays import queries
 from bedside.console.relays.actions import (
     RelayKeptError,
     do_forget_old,
@@ -71,10 +72,10 @@ def test_a_relay_that_devices_poll_stays_unless_it_is_said_otherwise():
     with pytest.raises(RelayKeptError) as kept:
         retire("a")
     assert kept.value.devices == 1
-    assert devices_polling() == {"a": 1}
+    assert devices_polling("a") == 1
     assert retire("a", despite_devices=True) == {DEVICE}
     assert presence(DEVICE).contact is Contact.OFFLINE
-    assert devices_polling() == {}
+    assert devices_polling("a") == 0
     # What another relay saw before, and tells only now, is no older than what is known.
     do_note_sightings("c", [seen(NOW)], now=NOW + 2)
     assert presence(DEVICE).relay == "c"
@@ -109,3 +110,9 @@ def test_nothing_is_told_any_more_of_a_retired_relay_s_silence():
     do_note_relays(now=NOW, awake_ms=0)
     assert actions_of(action="relay:contact:lost") == []
     assert actions_of(action="relay:clock:changed") == []
+
+
+def test_devices_are_counted_as_far_as_it_tells_anything(monkeypatch):
+    monkeypatch.setattr(queries, "MOST_COUNTED", 2)
+    do_note_sightings("a", [seen(NOW, device=f"CI-{n}") for n in range(5)], now=NOW)
+    assert devices_polling("a") == 3

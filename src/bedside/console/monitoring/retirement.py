@@ -28,7 +28,7 @@ class Retirement:
     """What taking a relay away would do."""
 
     devices: int
-    """How many poll it now."""
+    """How many poll it now, as far as they are counted."""
     pins: int
     """How many pins name it."""
     last: bool
@@ -47,7 +47,7 @@ def access_relay(user: User, name: str) -> Retirement:
         raise Http404
     check_permission(user, Permission.RELAYS_RELAY_MANAGE)
     pins = sum(name in pin.relays for pin in RelayPin.objects.all())
-    return Retirement(devices_polling().get(name, 0), pins, len(known) == 1)
+    return Retirement(devices_polling(name), pins, len(known) == 1)
 
 
 def do_retire_relay(

@@ -69,7 +69,7 @@ class DevicePresence(models.Model):
     """Where a device was last seen, and what it said of itself; `at_ms` of its last change."""
 
     device = models.CharField(max_length=_ID, primary_key=True)
-    relay = models.CharField(max_length=_NAME, db_index=True)
+    relay = models.CharField(max_length=_NAME)
     online = models.BooleanField(default=True, db_index=True)
     """Until its relay gives it up."""
     late = models.BooleanField(default=False, db_default=False)
@@ -85,6 +85,9 @@ class DevicePresence(models.Model):
     journal_size = models.BigIntegerField()
     journal_head = models.CharField(max_length=64)
     address = models.CharField(max_length=64)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["relay", "online"], name="presence_at_relay")]
 
     def __str__(self) -> str:
         return f"{self.device} at {self.relay}"

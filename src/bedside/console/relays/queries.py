@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from bedside.console.journal.actions import now_ms
 from bedside.console.relays.models import (
@@ -51,6 +51,7 @@ from bedside.vocabulary import (
 )
 
 __all__ = [
+    "MOST_COUNTED",
     "DeviceSeen",
     "RelayHeard",
     "RetiredRelay",
@@ -78,6 +79,8 @@ __all__ = [
 
 _CURSOR = re.compile(r"(\d{1,18})(?:\.([0-9A-Z]{26}))?", re.ASCII)
 _SERIALS_EACH = 1000
+MOST_COUNTED = 10_000
+"""How far the devices of a relay are counted: what is beyond costs more than it tells."""
 # So many of the longest messages stay within the feed's limit of eight MiB.
 _AT_ONCE = 160
 
@@ -219,10 +222,10 @@ def revoked_relays(*, now: int) -> tuple[str, ...]:
     return tuple(valid.order_by("-not_after_ms", "serial").values_list("serial", flat=True))
 
 
-def devices_polling() -> dict[str, int]:
-    """Return how many devices poll each relay, as far as is known; relays without any are absent."""
-    there = DevicePresence.objects.filter(online=True).order_by().values_list("relay")
-    return dict(there.annotate(Count("pk")))
+def devices_polling(relay: str) -> int:
+    """Return how many devices poll a relay, as far as is known; MOST_COUNTED + 1 for any more."""
+    there = DevicePresence.objects.filter(relay=relay, online=True).order_by()
+    return there[: MOST_COUNTED + 1].count()
 
 
 def _in_service() -> QuerySet[Relay]:

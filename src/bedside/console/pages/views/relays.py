@@ -23,7 +23,12 @@ from bedside.console.monitoring.retirement import access_relay, do_retire_relay
 from bedside.console.pages.relay_forms import PIN_SCOPES, PinForm, RetireForm
 from bedside.console.pages.views.paging import page_of
 from bedside.console.pages.views.people import for_people, zone_of
-from bedside.console.relays.queries import devices_polling, relays_heard, retired_relays
+from bedside.console.relays.queries import (
+    MOST_COUNTED,
+    devices_polling,
+    relays_heard,
+    retired_relays,
+)
 from bedside.vocabulary import Permission
 
 __all__ = ["pin_remove", "relays", "retire"]
@@ -72,7 +77,7 @@ def retire(request: HttpRequest, user: User, name: str) -> HttpResponse:
     if posting and form.is_valid() and _is_retired(form, name, user):
         messages.success(request, _("Relay %(name)s is retired.") % {"name": name})
         return redirect("relays")
-    context = {"name": name, "does": does, "form": form}
+    context = {"name": name, "does": does, "form": form, "most": MOST_COUNTED}
     status = (409 if does.last else 400) if posting else 200
     return render(request, "pages/relay_retire.html", context, status=status)
 
@@ -103,9 +108,10 @@ def _check_may_look(user: User) -> None:
 
 def _shown(request: HttpRequest, user: User) -> dict[str, Any]:
     page = page_of(request, pins(user))
-    reach, polling = pin_reach(), devices_polling()
+    reach = pin_reach()
     return {
-        "relays": [(relay, polling.get(relay.name, 0)) for relay in relays_heard()],
+        "relays": [(relay, devices_polling(relay.name)) for relay in relays_heard()],
+        "most": MOST_COUNTED,
         "retired": retired_relays(),
         "pins": [
             (pin, PIN_SCOPES[RelayPin.Scope(pin.scope)], reach.get((pin.scope, pin.subject), 0))
