@@ -125,7 +125,7 @@ PAGES = [
     Stop("people/review/", "Alex", 6, {"due": "on"}, "people review due"),
     Stop("people/training/", "Alex", 6),
     Stop("people/training/", "Alex", 6, {"until": "ended"}, "people training ended"),
-    Stop("policy/", "Alex", 7),
+    Stop("policy/", "Alex", 8),
     Stop("policy/contracts/", "Alex", 6),
     Stop("policy/simulator/", "Alex", 4),
     Stop("policy/simulator/", "Alex", 17, SIMULATED, "policy simulated"),

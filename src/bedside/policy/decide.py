@@ -20,6 +20,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bedside.policy.facts import DeviceState, Facts, LockScope, StartRule
+from bedside.policy.naming import (
+    contract_words,
+    lock_words,
+    rule_words,
+    site_rule_words,
+    training_words,
+)
 from bedside.policy.rights import permissions
 from bedside.vocabulary import Gate, Mode, Permission, SiteAction, SiteRule
 
@@ -194,10 +201,7 @@ def _role(facts: Facts, _now: int) -> tuple[bool, Words]:
 def _product_right(facts: Facts, now: int) -> tuple[bool, Words]:
     product = facts.device.product.id
     rights = [right for right in facts.person.product_rights if right.product == product]
-    words: Words = {"product": product}
-    ends = [right.interval.end_ms for right in rights if right.interval.end_ms is not None]
-    if ends:
-        words["until_ms"] = max(ends)
+    words: Words = {"product": product, **training_words(rights, now)}
     return any(right.interval.holds(now) for right in rights), words
 
 
@@ -214,7 +218,7 @@ def _for_product(facts: Facts) -> list[StartRule]:
 def _level(facts: Facts, _now: int) -> tuple[bool, Words]:
     level = facts.person.level
     passed = any(rule.level == level for rule in _for_product(facts))
-    return passed, {"level": level or 0, "mode": facts.request.mode}
+    return passed, {"level": level or 0, "mode": facts.request.mode, **rule_words(facts)}
 
 
 def _country(facts: Facts, _now: int) -> tuple[bool, Words]:
@@ -228,6 +232,7 @@ def _country(facts: Facts, _now: int) -> tuple[bool, Words]:
         "country": person.country or "",
         "level": person.level or 0,
         "mode": facts.request.mode,
+        **rule_words(facts),
     }
 
 
@@ -239,10 +244,7 @@ def _entitlement(facts: Facts, now: int) -> tuple[bool, Words]:
         if entitlement.device == device.id
         or (entitlement.device is None and entitlement.site == device.site)
     ]
-    words: Words = {"device": device.id, "site": device.site}
-    ends = [each.interval.end_ms for each in covering if each.interval.end_ms is not None]
-    if ends:
-        words["until_ms"] = max(ends)
+    words: Words = {"device": device.id, "site": device.site, **contract_words(covering, now)}
     if any(entitlement.interval.holds(now) for entitlement in covering):
         return True, words
     return _glass_is_broken(facts, now), {**words, **_waived(facts, now)}
@@ -304,7 +306,7 @@ def _lock(facts: Facts, now: int) -> tuple[bool, Words]:
     ]
     if not holding:
         return True, {}
-    return False, {"scope": holding[0].scope, "target": holding[0].target, "why": holding[0].reason}
+    return False, lock_words(holding)
 
 
 def _patient_data(facts: Facts, _now: int) -> tuple[bool, Words]:
@@ -314,15 +316,15 @@ def _patient_data(facts: Facts, _now: int) -> tuple[bool, Words]:
 
 
 def _site_policy(facts: Facts, _now: int) -> tuple[bool, Words]:
+    asked = facts.request.site_actions
+    ruled = site_rule_words(facts.site, asked)
     if facts.site is None:
-        return False, {"serial": 0, "denied": " ".join(sorted(facts.request.site_actions))}
+        return False, {"serial": 0, "denied": " ".join(sorted(asked)), "ruled": ruled}
     rules = facts.site.rules
     denied = [
-        action
-        for action in sorted(facts.request.site_actions)
-        if rules.get(action, SiteRule.DENY) is SiteRule.DENY
+        action for action in sorted(asked) if rules.get(action, SiteRule.DENY) is SiteRule.DENY
     ]
-    return not denied, {"serial": facts.site.serial, "denied": " ".join(denied)}
+    return not denied, {"serial": facts.site.serial, "denied": " ".join(denied), "ruled": ruled}
 
 
 def _site_window(facts: Facts, now: int) -> tuple[bool, Words]:

@@ -84,7 +84,8 @@ class ProductRight:
 class StartRule:
     """Level and country, and what these people may start and join; data, not code (S36, S37).
 
-    `product` is one product's id, or None for all of them.
+    `product` is one product's id, or None for all of them; `number` is the rule's place among the
+    rules, from 1, and 0 for one that does not stand yet.
     """
 
     level: Level
@@ -92,6 +93,7 @@ class StartRule:
     start: frozenset[Mode]
     join: frozenset[Mode]
     product: str | None = None
+    number: int = 0
 
 
 _BOTH = frozenset({Mode.VIEW, Mode.CONTROL})
@@ -150,16 +152,22 @@ class Entitlement:
     interval: Interval
     device: DeviceId | None = None
     site: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Somebody locked something (R8); `target` is its id, and empty for everything."""
+    """Somebody locked something (R8); `target` is its id, and empty for everything.
+
+    `set_by` and `organisation` are names, for whoever reads the decision.
+    """
 
     scope: LockScope
     target: str
     interval: Interval
     reason: str = ""
+    set_by: str = ""
+    organisation: str = ""
 
 
 FILES = (SiteAction.FILES_IN, SiteAction.FILES_OUT)
@@ -224,12 +232,16 @@ class RequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that `decide` looks at; no default grants anything."""
+    """All that `decide` looks at; no default grants anything.
+
+    `policy` is the number under which `rules` were saved, 0 where they never were.
+    """
 
     person: PersonFacts
     device: DeviceFacts
     request: RequestFacts
     rules: tuple[StartRule, ...] = ()
+    policy: int = 0
     entitlements: tuple[Entitlement, ...] = ()
     locks: tuple[Lock, ...] = field(default=())
     site: SiteFacts | None = None
@@ -237,9 +249,14 @@ class Facts:
     """While it holds, the site itself has opened the device (R42)."""
 
     def asking_files(self, files: frozenset[SiteAction] | None) -> "Facts":
-        """Return these facts with a request for `files`; None for what the site asks nothing more for."""
+        """Return these facts with a request for `files`; None for what the site asks nothing more for.
+
+        Whoever joins to watch is given none.
+        """
         asked = self.request
-        if files is None:
+        if asked.joins and asked.mode is Mode.VIEW:
+            files = frozenset()
+        elif files is None:
             session = session_action(asked.access, asked.mode)
             files = self.site.free_files(session) if self.site else frozenset()
         return replace(self, request=replace(asked, files=files))

@@ -48,7 +48,7 @@ def test_rules_are_made_after_a_fresh_log_in_or_with_a_token_for_it_and_end_what
     answer = stale("Alex").post("/policy/rules", {"rules": [RULE]})
     assert (answer.status_code, answer.json()["code"]) == (403, "confirmation_needed")
     assert empowered("Alex").post("/policy/rules", {"rules": [RULE]}).json()["rules"] == [
-        {**RULE, "product": None, "join": ["control", "view"]}
+        {**RULE, "number": 1, "product": None, "join": ["control", "view"]}
     ]
     session.refresh_from_db()
     assert (session.ending, session.gate) == ("revoked", "level")
@@ -102,8 +102,41 @@ def test_what_if_is_answered_gate_by_gate():
     assert gates(refused) == ["country"]
     gate = next(each for each in refused["gates"] if each["gate"] == "country")
     assert gate["facts"]["country"] == "CA"
+    rules = Api("Marie").get("/policy/rules").json()
+    assert gate["facts"]["policy"] == rules["policy"] > 0
+    named = rules["rules"][gate["facts"]["rule"] - 1]
+    assert (named["level"], named["country"], gate["facts"]["lacks"]) == (3, "CA", "mode")
     assert gate["sentence"]
     assert gate["advice"]
+
+
+def test_what_decided_is_named_contract_training_lock_and_site_policy():
+    Api("Julie").post("/locks", {"scope": "site", "target": "notre-dame", "reason": "Recall"})
+    body = {**ASKED, "device": DEVICE, "person": "marie@bayard.example", "files": ["files_out"]}
+    told = {
+        each["gate"]: each["facts"]
+        for each in Api("Alex").post("/policy/simulation", body).json()["gates"]
+    }
+    (contract,) = Api("Alex").get("/contracts").json()["items"]
+    assert (told["entitlement"]["contract"], told["entitlement"]["covers"]) == (
+        contract["id"],
+        "site",
+    )
+    assert (told["entitlement"]["standing"], told["product_right"]["standing"]) == (
+        "holds",
+        "holds",
+    )
+    lock = told["lock"]
+    assert (lock["set_by"], lock["organisation"]) == ("Julie Gagnon", "Hôpital Notre-Dame")
+    assert (lock["scope"], lock["why"]) == ("site", "Recall")
+    assert told["site_policy"]["ruled"] == "files_out=ask_device system_control=ask_device"
+
+
+def test_files_of_a_watcher_are_refused_as_by_a_request():
+    body = {**ASKED, "device": DEVICE, "mode": "view", "joins": True, "files": ["files_out"]}
+    answer = Api("Alex").post("/policy/simulation", body)
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "files")
+    assert Api("Alex").post("/policy/simulation", {**body, "files": None}).status_code == 200
 
 
 def test_a_simulation_reaches_no_further_than_its_reader():

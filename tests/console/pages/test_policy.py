@@ -88,6 +88,29 @@ def test_the_facts_are_in_the_readers_words():
         assert word not in said.split("La décision")[1]
 
 
+def test_what_decided_is_named_in_the_readers_words():
+    said = decided(level="3", country="CA", also="files_out")
+    assert "rule: 1 · for level: 3 · for people in: Canada · for the product: all products" in said
+    assert "allows: View, Control" not in said.split("Country")[1].split("does not fit")[0]
+    assert "does not fit: mode" in said
+    assert "validity: valid" in said
+    assert "contract number:" in said
+    assert "covers: every device of the site" in said
+    assert "the site says: Files from the device (Ask at the device)" in said
+    french = decided(language="fr", level="3", country="CA", also="files_out")
+    assert "ne convient pas : mode" in french
+    assert "couvre : tous les appareils de l’établissement" in french
+    assert "l’établissement dit : Fichiers provenant de l’appareil" in french
+    assert "Policy" in Reader("Marie").text("/policy/")
+
+
+def test_a_lock_that_decides_says_who_set_it():
+    Reader("Julie").post(f"/devices/{DEVICE}/lock/", reason="Recall")
+    said = decided(level="2", country="US")
+    assert "set by: Julie Gagnon · of: Hôpital Notre-Dame" in said
+    assert "why: Recall" in said
+
+
 def test_a_real_person_is_decided_as_they_stand():
     assert "Would be allowed" in decided(person="marie@bayard.example")
     User.objects.filter(name="Marie Tremblay").update(vetted_on=None)
@@ -121,6 +144,7 @@ def test_untrained_and_patient_data_are_supposed_too():
     "changes",
     [{"device": "nothing"}, {"person": "nobody@x.example"}, {"level": "9"}, {"country": "USA"}, {"country": "zz"},
      {"person": "marie@bayard.example", "country": "CA"},
+     {"joins": "on", "mode": "view", "also": "files_in"},
      {"minutes": "0"}, {"minutes": "x"}, {"access": "all"}, {"at": "Sunday"}, {"also": "job"}],
 )  # fmt: skip
 def test_what_cannot_be_supposed_is_said(changes):

@@ -141,6 +141,8 @@ def do_save_start_rules(rules: Sequence[facts.StartRule], *, acting_user: Acting
     check_start_rules(rules)
     with transaction.atomic():
         models.StartRule.objects.all().delete()
+        actor = actor_of(acting_user)
+        saved = models.PolicyVersion.objects.create(saved_by=actor.name, saved_ms=now_ms())
         for rule in rules:
             models.StartRule.objects.create(
                 level=rule.level,
@@ -153,9 +155,10 @@ def do_save_start_rules(rules: Sequence[facts.StartRule], *, acting_user: Acting
             )
             record(
                 JournalAction.ACCESS_RULE_CHANGED,
-                actor=actor_of(acting_user),
+                actor=actor,
                 thing=Thing("rule", f"{rule.country} {rule.level}"),
                 detail={
+                    "serial": saved.number,
                     "level": rule.level,
                     "country": rule.country,
                     "product": rule.product or "",

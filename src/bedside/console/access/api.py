@@ -15,7 +15,6 @@ from bedside.console.access.actions import (
     do_save_start_rules,
 )
 from bedside.console.access.models import Entitlement
-from bedside.console.access.queries import stored_rules
 from bedside.console.access.simulation import Supposed, needs, preview_rules, simulate
 from bedside.console.accounts.bearer import caller, permitted
 from bedside.console.accounts.models import Organisation, User
@@ -35,7 +34,7 @@ router = Router(tags=["policy"])
 def get_rules(request: HttpRequest) -> dict[str, Any]:
     """Return the rules of level and country as they stand."""
     check_permission(caller(request), Permission.ACCESS_POLICY_READ)
-    return {"rules": [schemas.rule_view(rule) for rule in stored_rules()]}
+    return schemas.rules_view()
 
 
 @router.post("/policy/rules/preview", response=schemas.ChangesAnswer, operation_id="previewRules")
@@ -56,7 +55,7 @@ def save_rules(request: HttpRequest, body: schemas.RulesBody) -> dict[str, Any]:
     """Make these the rules, whole; sessions that they no longer allow end."""
     user = permitted(request, Permission.ACCESS_POLICY_MANAGE)
     do_save_start_rules([row.rule() for row in body.rules], acting_user=user)
-    return {"rules": [schemas.rule_view(rule) for rule in stored_rules()]}
+    return schemas.rules_view()
 
 
 @router.post("/policy/simulation", response=schemas.DecisionAnswer, operation_id="simulate")
@@ -69,7 +68,11 @@ def simulate_request(request: HttpRequest, body: schemas.SimulationBody) -> dict
         raise _invalid("device", _("There is no such device for you."))
     at_ms = now_ms() if body.at_ms is None else body.at_ms
     seen = presence(device.pk) is not None
-    decision = simulate(_who(user, body), device, body.facts(), at_ms=at_ms, seen=seen)
+    if body.watches and body.files:
+        raise _invalid("files", _("Whoever joins to watch is given no files: ask without them."))
+    decision = simulate(
+        _who(user, body), device, body.facts(), files=body.asked_files, at_ms=at_ms, seen=seen
+    )
     return schemas.decision_view(decision, at_ms=at_ms)
 
 

@@ -9,7 +9,7 @@ from bedside.console.accounts.models import Organisation, User
 from bedside.console.devices.models import Device, Product
 from bedside.policy.facts import LockScope
 
-__all__ = ["Entitlement", "Lock", "ProductRight", "StartRule"]
+__all__ = ["Entitlement", "Lock", "PolicyVersion", "ProductRight", "StartRule"]
 
 
 class Entitlement(models.Model):
@@ -42,6 +42,17 @@ class ProductRight(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["person", "product"], name="one_right_per_product")
         ]
+
+
+class PolicyVersion(models.Model):
+    """The rules of level and country were saved: their number, by whom and when."""
+
+    number = models.BigAutoField(primary_key=True)
+    saved_by = models.CharField(max_length=200)
+    saved_ms = models.BigIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
 
 
 class StartRule(models.Model):

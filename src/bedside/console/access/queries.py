@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet, Subquery
 from django.http import Http404
 from django.utils.translation import gettext as _
 
@@ -46,9 +46,11 @@ __all__ = [
     "foreign_lock",
     "gather_facts",
     "locks_on",
+    "newest_policy",
     "open_locks",
     "people_named",
     "refusals_to_serve",
+    "stored_policy",
     "stored_rules",
     "target_named",
     "visible_locks",
@@ -70,16 +72,19 @@ def gather_facts(
         at_ms: the instant of the decision, Unix milliseconds.
     """
     say = site_say(device, at_ms)
+    policy, rules = stored_policy()
     return Facts(
         person=_person(person),
         device=_device(device, seen=seen),
         request=replace(request, ticket=request.ticket or say.ticket),
-        rules=stored_rules(),
+        rules=rules,
+        policy=policy,
         entitlements=tuple(
             Entitlement(
                 interval=Interval(row.start_ms, row.end_ms),
                 device=DeviceId(row.device_id) if row.device_id else None,
                 site=row.site_id,
+                number=row.pk,
             )
             for row in models.Entitlement.objects.filter(
                 Q(device_id=device.pk) | Q(site_id=device.site_id)
@@ -111,12 +116,27 @@ def refusals_to_serve(person: User, device: Device, *, at_ms: int) -> tuple[Reas
 
 
 def stored_rules() -> tuple[StartRule, ...]:
-    """Return the rules of level and country as they stand."""
-    return tuple(_rule(row) for row in models.StartRule.objects.all())
+    """Return the rules of level and country as they stand, in the order of their numbers."""
+    return stored_policy()[1]
+
+
+def stored_policy() -> tuple[int, tuple[StartRule, ...]]:
+    """Return the number under which the rules were saved, 0 where they never were, and the rules."""
+    newest = models.PolicyVersion.objects.values("number")[:1]
+    ordered = models.StartRule.objects.order_by("country", "level", "product_id", "pk")
+    rows = list(ordered.annotate(policy=Subquery(newest)))
+    if not rows:
+        return models.PolicyVersion.objects.aggregate(last=Max("number"))["last"] or 0, ()
+    return rows[0].policy or 0, tuple(_rule(row, number) for number, row in enumerate(rows, 1))
+
+
+def newest_policy() -> models.PolicyVersion | None:
+    """Return who saved the rules last, and when; None where nobody did."""
+    return models.PolicyVersion.objects.first()
 
 
 def open_locks(person: User, device: Device) -> list[models.Lock]:
-    """Return the locks that hold now and touch this person on this device."""
+    """Return the locks that hold now and touch this person on this device, oldest first."""
     touching = (
         Q(scope=LockScope.EVERYTHING)
         | Q(scope=LockScope.PERSON, target=person.pk)
@@ -124,7 +144,8 @@ def open_locks(person: User, device: Device) -> list[models.Lock]:
         | Q(scope=LockScope.SITE, target=device.site_id)
         | Q(scope=LockScope.PRODUCT, target=device.product_id)
     )
-    return list(models.Lock.objects.filter(touching, end_ms__isnull=True))
+    held = models.Lock.objects.filter(touching, end_ms__isnull=True)
+    return list(held.select_related("organisation", "set_by").order_by("start_ms", "pk"))
 
 
 def locks_on(scope: LockScope, target: str) -> list[models.Lock]:
@@ -268,7 +289,7 @@ def _modes(profile: ProductProfile) -> dict[AccessKind, frozenset[Mode]]:
     return offered
 
 
-def _rule(row: models.StartRule) -> StartRule:
+def _rule(row: models.StartRule, number: int) -> StartRule:
     start = {Mode.VIEW: row.start_view, Mode.CONTROL: row.start_control}
     join = {Mode.VIEW: row.join_view, Mode.CONTROL: row.join_control}
     return StartRule(
@@ -277,6 +298,7 @@ def _rule(row: models.StartRule) -> StartRule:
         start=frozenset(mode for mode, allowed in start.items() if allowed),
         join=frozenset(mode for mode, allowed in join.items() if allowed),
         product=row.product_id,
+        number=number,
     )
 
 
@@ -286,4 +308,6 @@ def _lock(row: models.Lock) -> Lock:
         target=row.target,
         interval=Interval(row.start_ms, row.end_ms),
         reason=row.reason,
+        set_by=row.set_by.name,
+        organisation=row.organisation.name,
     )

@@ -6,6 +6,7 @@ from django.utils.translation import get_language
 from ninja import Field, Schema
 
 from bedside.console.access.models import Entitlement
+from bedside.console.access.queries import stored_policy
 from bedside.console.access.simulation import Supposed
 from bedside.console.rest.bodies import Body, Country, PageQuery, Plain
 from bedside.language import gate_advice, gate_sentence, parse_language
@@ -30,6 +31,7 @@ __all__ = [
     "contract_view",
     "decision_view",
     "rule_view",
+    "rules_view",
 ]
 
 MOST_RULES = 60
@@ -63,8 +65,9 @@ class RulesBody(Body):
 
 
 class RuleAnswer(Schema):
-    """A rule as it stands."""
+    """A rule as it stands; `number` is its place, by which decisions name it."""
 
+    number: int
     level: int
     country: str
     product: str | None
@@ -73,8 +76,9 @@ class RuleAnswer(Schema):
 
 
 class RulesAnswer(Schema):
-    """Every rule as it stands."""
+    """Every rule as it stands, and the number under which they were saved (0: never)."""
 
+    policy: int
     rules: list[RuleAnswer]
 
 
@@ -194,12 +198,26 @@ class SimulationBody(Body):
     access: AccessKind = Field(strict=False)
     mode: Mode = Field(strict=False)
     duration_minutes: int = Field(30, ge=1, le=1440)
-    files: list[Literal["files_in", "files_out"]] = Field(
-        default_factory=list, max_length=2, examples=[["files_out"]]
+    files: list[Literal["files_in", "files_out"]] | None = Field(
+        None,
+        max_length=2,
+        description="files to and from the device; without it, what the site leaves to the person "
+        "at the device, as in a request; whoever joins to watch is given none",
+        examples=[["files_out"]],
     )
     ticket: Plain = Field("", max_length=64)
     joins: bool = False
     at_ms: int | None = Field(None, ge=0, le=2**53 - 1)
+
+    @property
+    def asked_files(self) -> frozenset[SiteAction] | None:
+        """The files that are named; None where none were."""
+        return None if self.files is None else frozenset(map(SiteAction, self.files))
+
+    @property
+    def watches(self) -> bool:
+        """Whether a session of somebody else is joined to watch it."""
+        return self.joins and self.mode is Mode.VIEW
 
     def facts(self) -> RequestFacts:
         """Return what is asked for, with a case and a reason."""
@@ -210,7 +228,6 @@ class SimulationBody(Body):
             case="C-0",
             reason="?",
             ticket=self.ticket.strip(),
-            files=frozenset(SiteAction(name) for name in self.files),
             joins=self.joins,
         )
 
@@ -236,9 +253,16 @@ class DecisionAnswer(Schema):
     gates: list[GateAnswer]
 
 
+def rules_view() -> dict[str, Any]:
+    """Return the rules as they stand."""
+    policy, rules = stored_policy()
+    return {"policy": policy, "rules": [rule_view(rule) for rule in rules]}
+
+
 def rule_view(rule: StartRule) -> dict[str, Any]:
     """Return a rule."""
     return {
+        "number": rule.number,
         "level": rule.level,
         "country": rule.country,
         "product": rule.product,

@@ -40,14 +40,21 @@ class Supposed:
 
 
 def simulate(
-    who: User | Supposed, device: Device, request: RequestFacts, *, at_ms: int, seen: bool
+    who: User | Supposed,
+    device: Device,
+    request: RequestFacts,
+    *,
+    files: frozenset[SiteAction] | None,
+    at_ms: int,
+    seen: bool,
 ) -> Decision:
-    """Return what would be decided at `at_ms` if `who` asked for this.
+    """Return what would be decided at `at_ms` if `who` asked for this, as asking decides it.
 
     Args:
         who: a person as they stand, or somebody supposed: active, vetted, with a second factor.
         device: the device.
         request: what is asked for.
+        files: files in, files out; None for what the site leaves to the person at the device.
         at_ms: the instant, Unix milliseconds.
         seen: whether the device ever polled a relay.
     """
@@ -70,7 +77,7 @@ def simulate(
                 patient_data=who.patient_data,
             ),
         )
-    return decide(facts, at_ms)
+    return decide(facts.asking_files(files), at_ms)
 
 
 def needs(

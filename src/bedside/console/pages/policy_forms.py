@@ -97,7 +97,14 @@ class SimulationForm(forms.Form):
         told: dict[str, Any] = super().clean() or {}
         if told.get("person") and told.get("country"):
             self.add_error("country", _("Name a person, or suppose one: not both."))
+        if told.get("joins") and told.get("mode") is Mode.VIEW and told.get("also"):
+            self.add_error("also", _("Whoever joins to watch is given no files: ask without them."))
         return told
+
+    @property
+    def asked_files(self) -> frozenset[SiteAction] | None:
+        """The files that are ticked, None where none is; the form is valid."""
+        return frozenset(self.cleaned_data["also"]) or None
 
     @property
     def who(self) -> User | Supposed:
@@ -125,7 +132,6 @@ class SimulationForm(forms.Form):
             case="C-0",
             reason="?",
             ticket=told["ticket"],
-            files=frozenset(told["also"]),
             joins=told["joins"],
         )
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from bedside.language import Language, contact_name, country_name, parse_language
 from bedside.policy.decide import Obligation
 from bedside.policy.facts import DeviceState, LockScope, SiteFacts
+from bedside.policy.naming import Standing
 from bedside.protocol.site import SitePolicy
 from bedside.vocabulary import (
     AccessKind,
@@ -179,10 +180,13 @@ GATE_NAMES = {
 _FACTS = {
     "access": _("access"),
     "case": _("case"),
+    "contract": _("contract number"),
     "country": _("country"),
+    "covers": _("covers"),
     "denied": _("denied"),
     "device": _("device"),
     "duration_s": _("seconds asked"),
+    "lacks": _("does not fit"),
     "level": _("level"),
     "limit": _("limit"),
     "max_duration_s": _("seconds at most"),
@@ -191,12 +195,24 @@ _FACTS = {
     "mode": _("mode"),
     "needed": _("needed for"),
     "offered": _("offered"),
+    "organisation": _("of"),
+    "others": _("locks beside it"),
+    "policy": _("policy"),
     "product": _("product"),
     "role": _("role"),
+    "rule": _("rule"),
+    "rule_country": _("for people in"),
+    "rule_level": _("for level"),
+    "rule_modes": _("allows"),
+    "rule_product": _("for the product"),
+    "ruled": _("the site says"),
     "scope": _("scope"),
     "serial": _("policy number"),
+    "set_by": _("set by"),
     "shows": _("shows patient data"),
+    "since_ms": _("since"),
     "site": _("site"),
+    "standing": _("validity"),
     "state": _("state"),
     "target": _("what is locked"),
     "ticket": _("change ticket"),
@@ -284,7 +300,15 @@ _ACCESS_AND_MODE = {
 }
 _FACT_VALUES: dict[str, Mapping[Any, object]] = {
     "access": _ACCESS_AND_MODE,
+    "covers": {"device": _("the device"), "site": _("every device of the site")},
     "denied": SITE_ACTIONS,
+    "lacks": {
+        "country": _("country"),
+        "level": _("level"),
+        "mode": _("mode"),
+        "product": _("product"),
+        "rule": _("there is no rule"),
+    },
     "missing": {
         "active": _("active account"),
         "second_factor": _("second factor"),
@@ -294,8 +318,16 @@ _FACT_VALUES: dict[str, Mapping[Any, object]] = {
     "needed": SITE_ACTIONS,
     "offered": _ACCESS_AND_MODE,
     "role": ROLES,
+    "rule_modes": _ACCESS_AND_MODE,
+    "rule_product": {"*": _("all products")},
     "scope": OBJECTS,
     "shows": {"no": _("no"), "yes": _("yes")},
+    "standing": {
+        Standing.HOLDS: _("valid"),
+        Standing.NONE: _("none is stated"),
+        Standing.OVER: _("over"),
+        Standing.TO_COME: _("to come"),
+    },
     "state": {**DEVICE_STATES, "never_seen": _("Never seen")},
     "waived": {"break_glass": _("break-glass")},
 }
@@ -328,12 +360,20 @@ def fact_text(name: str, value: str | int) -> tuple[str, str]:
         value: what stands there; several names are set apart by spaces.
     """
     heading = gettext("%(fact)s:") % {"fact": _FACTS.get(name, name)}
-    if name == "country":
+    if name in ("country", "rule_country"):
         return heading, country_name(str(value), language())
+    if name == "ruled":
+        return heading, ", ".join(map(_ruled_text, str(value).split()))
     if name not in _FACT_VALUES:
         return heading, str(value)
     known = _FACT_VALUES[name]
     return heading, ", ".join(str(known.get(each, each)) for each in str(value).split())
+
+
+def _ruled_text(said: str) -> str:
+    action, _equals, rule = said.partition("=")
+    words = {"action": SITE_ACTIONS[SiteAction(action)], "rule": SITE_RULES[SiteRule(rule)]}
+    return gettext("%(action)s (%(rule)s)") % words
 
 
 def rule_text(site: SiteFacts, action: SiteAction) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from bedside.console.access.actions import do_save_entitlement, do_save_start_rules
 from bedside.console.access.forms import RuleFormSet, rules_of
 from bedside.console.access.models import Entitlement
-from bedside.console.access.queries import stored_rules
+from bedside.console.access.queries import newest_policy, stored_rules
 from bedside.console.access.simulation import preview_rules, simulate
 from bedside.console.accounts.models import User
 from bedside.console.accounts.queries import check_permission, has_permission
@@ -54,6 +54,8 @@ def rules(request: HttpRequest, user: User) -> HttpResponse:
         "changes": changes,
         "losing": len({each.holder.id for each in changes if each.loses}) if changes else 0,
         "rules": stored_rules(),
+        "saved": newest_policy(),
+        "zone": zone_of(user),
         "modes": {mode.value: MODE_HELP[mode][0] for mode in Mode},
         "may_manage": has_permission(user, Permission.ACCESS_POLICY_MANAGE),
     }
@@ -73,7 +75,9 @@ def simulator(request: HttpRequest, user: User) -> HttpResponse:
         device = form.cleaned_data["device"]
         at_ms = form.at_ms(at_ms)
         seen = presence(device.pk) is not None
-        decision = simulate(form.who, device, form.request, at_ms=at_ms, seen=seen)
+        decision = simulate(
+            form.who, device, form.request, files=form.asked_files, at_ms=at_ms, seen=seen
+        )
     context = {
         "form": form,
         "asked": asked,

@@ -44,7 +44,7 @@ def do_request_session(
     with transaction.atomic():
         seen = presence(device.pk) is not None
         facts = gather_facts(acting_user, device, request.facts, seen=seen, at_ms=moment)
-        facts = _with_files(facts, request)
+        facts = facts.asking_files(request.files)
         host = find_host(device, request, acting_user) if request.joins else None
         decision = with_join(decide(facts, moment), request, host)
         session = _new_session(device, request, acting_user, moment)
@@ -61,12 +61,6 @@ def do_request_session(
         else:
             do_order(session, actor=actor_of(acting_user), now=moment)
     return session
-
-
-def _with_files(facts: Facts, request: SessionRequest) -> Facts:
-    """Return the facts with the files that are asked for: by default what asks nobody more."""
-    watches = request.joins and not request.hands_over
-    return facts.asking_files(frozenset() if watches else request.files)
 
 
 def _take(session: ServiceSession, facts: Facts, decision: Decision) -> None:
