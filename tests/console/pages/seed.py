@@ -40,6 +40,9 @@ FLEET = [
 ]
 
 
+CASE = "C-90001"
+
+
 class Chain:
     """A device's own journal, written as the agent writes it."""
 
@@ -129,6 +132,7 @@ def main() -> None:
     do_pin_to_relays(RelayPin.Scope.COUNTRY, "US", ["b", "a"], acting_user=SYSTEM)
     lock("CI-20418", "Waiting for a new pressure transducer")
     history(DEVICE)
+    ask_for_help(DEVICE)
     seal(now_ms())
 
 
@@ -170,6 +174,15 @@ def seal(now: int) -> None:
     sequencer = Sequencer(log_folder(), log_signer())
     sequencer.seal(now=now)
     sequencer.close()
+
+
+def ask_for_help(device: str) -> None:
+    from bedside.console.cases.models import Case
+    from bedside.console.journal.actions import now_ms
+
+    Case.objects.create(
+        number=CASE, device_id=device, topic="fault", asked_by="L. Roy", opened_ms=now_ms()
+    )
 
 
 def history(device: str) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.console.pages.codes import code
 from tests.console.pages.running import PHONE, WIDE, Visitor
+from tests.console.pages.seed import CASE
 from tests.console.world import DEVICE, PASSWORD, TOTP
 
 pytestmark = pytest.mark.timeout(300)
@@ -26,7 +27,7 @@ PAGES = {
               "/activate", "/no/such/page"],
     "Alex": ["/devices/CI-20418/", "/devices/CI-20418/unlock/", f"/devices/{DEVICE}/lock/",
              f"/devices/{DEVICE}/revoke/", f"/devices/{DEVICE}/enrol/", "/journal/", "/policy/", "/policy/contracts/",
-             SIMULATED, "/policy/simulator/", "/cases/", "/alarms/", "/relays/", "/relays/a/retire/", "/notices/", "/sites/"],
+             SIMULATED, "/policy/simulator/", "/cases/", f"/cases/{CASE}/", "/alarms/", "/relays/", "/relays/a/retire/", "/notices/", "/sites/"],
     None: ["/account/login/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
