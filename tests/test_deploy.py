@@ -58,6 +58,7 @@ def test_what_the_units_start_exists():
     relay = unit("bedside-relay@.service")["ExecStart"].split()
     assert relay[:2] == ["/opt/bedside/bin/bedside", "relay"]
     assert _parser().parse_args(relay[2:]).word == "run"
+    assert unit("bedside-relay@.service")["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
 def test_each_user_of_a_unit_is_made_and_owns_its_folder():

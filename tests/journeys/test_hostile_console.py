@@ -19,7 +19,7 @@ from bedside.pki.fingerprints import fingerprint_words
 from bedside.pki.signing import SITE_POLICY, KeySigner, public_key_pem, sign_envelope
 from bedside.protocol.orders import SessionOrder
 from bedside.protocol.site import SitePolicy
-from bedside.relay.server import wall_ms
+from bedside.relay.clock import wall_ms
 from bedside.testing.passkey import Passkey
 from bedside.vocabulary import SessionId, SiteAction, SiteRule
 from tests.journeys.attacker import Attacker

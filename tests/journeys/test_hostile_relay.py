@@ -18,8 +18,8 @@ from bedside.demo.check import HOST, Journey
 from bedside.demo.people import DEVICE, MARIE
 from bedside.demo.processes import wait_for
 from bedside.protocol.feed import MessageOffered
+from bedside.relay.clock import wall_ms
 from bedside.relay.pairing import Side
-from bedside.relay.server import wall_ms
 from bedside.testing.hostile_relay import (
     Replayer,
     StreamFlipper,

@@ -33,7 +33,7 @@ from bedside.protocol.orders import SessionOrder
 from bedside.protocol.shapes import Person
 from bedside.protocol.site import SitePolicy
 from bedside.protocol.tunnel import proof_digests
-from bedside.relay.server import wall_ms
+from bedside.relay.clock import wall_ms
 from bedside.specialist import keys, ssh_config
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.store import SessionFolder

@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from bedside.observe.admin import AdminAddress
 from bedside.protocol.http import request
 from bedside.relay.admin import open_admin
+from bedside.relay.clock import wall_ms
 from bedside.relay.health import readiness
 from bedside.relay.metrics import RelayMetrics
-from bedside.relay.server import wall_ms
 from bedside.vocabulary import PollMode
 from tests.observe.page import rows, written
 from tests.relay.world import DEVICE, NAME, OTHER, PATIENT, offered, poll, running, until

@@ -16,7 +16,7 @@ from bedside.protocol.batch import (
 )
 from bedside.protocol.feed import MessageOffered, MessageWithdrawn
 from bedside.protocol.poll import parse_poll_reply, parse_refusal
-from bedside.relay.server import wall_ms
+from bedside.relay.clock import wall_ms
 from bedside.testing.certificates import PocketAuthority
 from bedside.testing.fake_live import FakeLive
 from bedside.vocabulary import Gate, MessageKind, PollMode

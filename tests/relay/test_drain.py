@@ -7,6 +7,7 @@ import pytest
 
 from bedside.protocol.batch import Draining, TunnelClosed
 from bedside.protocol.poll import parse_poll_reply
+from bedside.vocabulary import PollMode
 from tests.relay.program import configure, program
 from tests.relay.world import ELSEWHERE, OTHER, World, offered, poll
 
@@ -51,6 +52,21 @@ async def test_a_live_tunnel_goes_on_to_its_end_while_the_devices_leave(tmp_path
     reasons = {e.reason for e in world.live.received if isinstance(e, TunnelClosed)}
     assert "stopping" not in reasons
     await world.live.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_device_that_polls_at_intervals_is_waited_for_and_sent_away(tmp_path):
+    world = World(tmp_path)
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, interval_ms=4_000)
+    interval = poll(mode=PollMode.INTERVAL)
+    async with program(world, file) as running:
+        polling = await world.device()
+        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms is None
+        running.process.send_signal(signal.SIGTERM)
+        await running.said("draining")
+        await asyncio.sleep(2)  # between two polls, and past the span
+        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms == 4_000
+        assert await running.process.wait() == 0
 
 
 @pytest.mark.asyncio

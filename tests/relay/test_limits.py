@@ -9,7 +9,7 @@ import pytest
 from bedside.protocol.batch import Report, TunnelClosed
 from bedside.protocol.http import request
 from bedside.protocol.poll import ReportRequest, parse_refusal
-from bedside.relay.server import wall_ms
+from bedside.relay.clock import wall_ms
 from bedside.vocabulary import Gate, PollMode
 from tests.relay.world import DEVICE, NAME, PATIENT, offered, poll, running, until
 

@@ -361,10 +361,29 @@ def test_a_relay_that_drains_sends_its_held_devices_away_over_the_span():
         device = DeviceId(f"CI-{number}")
         polls.poll(number, device, poll(FIRST), address="192.0.2.7", now_ms=NOW)
     polls.drain(NOW, 10_000)
-    seconds = [len(leaving(polls.tick(NOW + 1_000 * each))) for each in range(1, 12)]
+    seconds = []
+    for now in range(NOW + 1_000, NOW + 12_000, 1_000):
+        commands = polls.tick(now)
+        seconds.append(len(leaving(commands)))
+        for answer in answers(commands):
+            if answer.key not in leaving(commands):
+                device = DeviceId(f"CI-{answer.key}")
+                polls.poll(answer.key, device, poll(FIRST), address="192.0.2.7", now_ms=now)
     assert sum(seconds) == 200
     assert max(seconds) < 2 * 200 / 10
     assert polls.untold == 0
+
+
+def test_no_poll_is_held_longer_for_a_drain():
+    talk = Dialogue(hold_ms=PERIOD).settled()
+    talk.asks()
+    for _ in range(9):
+        assert answers(talk.later(PERIOD // 10)) == []
+    talk.polls.drain(talk.now, 10 * PERIOD)
+    assert len(answers(talk.later(PERIOD // 10 + 50))) == 1
+    span = [talk.asks() + talk.later(PERIOD + 50) for _ in range(10)]
+    assert all(len(answers(commands)) == 1 for commands in span)
+    assert sum(len(leaving(commands)) for commands in span) == 1
 
 
 def test_whoever_comes_while_it_drains_is_sent_away_at_once_and_held_when_they_come_back():
@@ -381,6 +400,26 @@ def test_at_intervals_a_device_is_sent_away_over_one_interval():
     talk.polls.drain(NOW, 10_000)
     (answer,) = answers(talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL)))
     assert answer.reply.leave_in_ms == PERIOD
+
+
+def test_devices_at_intervals_are_waited_for_until_each_was_sent_away():
+    talk = Dialogue(interval_ms=PERIOD)
+    talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL))
+    assert talk.polls.waits_for_intervals
+    talk.polls.drain(talk.now, 10)
+    talk.asks("again", request=poll(FIRST, mode=PollMode.INTERVAL))
+    assert not talk.polls.waits_for_intervals
+
+
+def test_a_relay_that_stays_after_all_sends_nobody_away_and_gives_orders_again():
+    talk = Dialogue(hold_ms=PERIOD).settled()
+    talk.polls.drain(talk.now, 10)
+    talk.asks()
+    assert leaving(talk.later(50)) == ["c"]
+    talk.polls.stay()
+    assert answers(talk.asks("back")) == []
+    assert ids(talk.polls.offer(message(1), talk.now)) == [[message(1).id]]
+    assert talk.polls.untold == 1
 
 
 def test_an_order_sends_its_device_away_and_a_withdrawal_still_arrives():

@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from bedside.pki.contexts import device_client_context
+from bedside.protocol.poll import parse_poll_reply
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import PollMode
 from tests.relay.program import configure, program
@@ -64,6 +65,38 @@ async def test_new_handshakes_get_the_new_certificate_and_nothing_open_is_droppe
         feeds = world.live.feeds
         await world.live.push(offered())
         await world.told(feeds + 1)  # the console knows it by the new key
+    await world.live.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_that_runs_out_sends_devices_away_until_it_is_renewed(tmp_path):
+    world = World(tmp_path)
+    await world.live.start()
+    await world.live.push(offered())
+    quick = {"hold_ms": 2_000, "interval_ms": 1_000, "lost_ms": 1_000}
+    async with program(world, configure(world, tmp_path, **quick)) as running:
+        await world.told(2)
+        device, specialist = await world.paired()
+        polling = await world.device()
+        assert parse_poll_reply((await polling.poll(poll())).body).leave_in_ms is None
+        put(world.authority.relay("a", NAME, ends_in_s=3), world)
+        world.live.know("a", world.relay_credentials.certificate)
+        running.process.send_signal(signal.SIGHUP)
+        said = await running.said("certificate_runs_out")
+        assert (said["level"], said["at_ms"] < said["ends_ms"]) == ("error", True)
+        assert parse_poll_reply((await polling.poll(poll())).body).leave_in_ms == 0
+        await asyncio.sleep((said["ends_ms"] - said["at_ms"]) / 1_000)
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            await shown_to(world, world.authority)
+
+        put(world.authority.relay("a", NAME), world)
+        world.live.know("a", world.relay_credentials.certificate)
+        running.process.send_signal(signal.SIGHUP)
+        await running.said("reloaded")
+        await shown_to(world, world.authority)
+        assert parse_poll_reply((await polling.poll(poll())).body).leave_in_ms is None
+        specialist.send(b"through it all")
+        assert await device.read(14) == b"through it all"
     await world.live.stop()
 
 

@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import gc
 import os
-import resource
-import subprocess
 
 import pytest
 
 from bedside.protocol.batch import Presence, Report
 from bedside.protocol.poll import ReportRequest, parse_refusal
 from bedside.vocabulary import Gate, PollMode
+from tests.disks import SmallDisk
 from tests.relay.program import configure, program
 from tests.relay.world import World, offered, poll, until
 
@@ -79,32 +78,6 @@ async def test_a_batch_whose_answer_the_relay_did_not_live_to_read_is_not_applie
         assert reports(world) == [b"one", b"two", b"three"]
 
 
-class SmallDisk:
-    """A file system of 1 MiB where we may mount one, else a limit on the size of a file."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "bedside", str(folder)]
-        mounted = subprocess.run(command, check=False, capture_output=True)
-        self.is_mounted = mounted.returncode == 0
-
-    def shrink(self, pid):
-        if not self.is_mounted:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
-
-    def grow(self, pid):
-        if self.is_mounted:
-            subprocess.run(["mount", "-o", "remount,size=16m", self.folder], check=True)
-        else:
-            unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
-
-    def close(self):
-        if self.is_mounted:
-            subprocess.run(["umount", "--lazy", self.folder], check=True)
-
-
 @pytest.mark.asyncio
 async def test_a_full_disk_refuses_reports_and_nothing_else_until_there_is_room(tmp_path):
     with contextlib.closing(SmallDisk(tmp_path / "disk")) as disk:
@@ -137,3 +110,23 @@ async def test_a_full_disk_refuses_reports_and_nothing_else_until_there_is_room(
                 await until(lambda: b"the last" in reports(world))
             assert reports(world) == [*promised, b"the last"]
             assert len(promised) > 1
+
+
+@pytest.mark.asyncio
+async def test_each_time_that_a_disk_fails_is_said_and_when_it_is_over(tmp_path):
+    with contextlib.closing(SmallDisk(tmp_path / "disk")) as disk:
+        async with world_in(tmp_path / "world") as world:
+            file = configure(world, tmp_path, top=f'spool = "{disk.folder / "spool"}"')
+            async with program(world, file) as relay:
+                assert (await report(world, b"one")).status == 202
+                await until(lambda: b"one" in reports(world))
+                for _ in range(3):  # what the console has is deleted, which makes a little room
+                    disk.fill(relay.process.pid)
+                    assert (await report(world, os.urandom(150_000))).status == 503
+                    await relay.said("spool_failed")
+                    await relay.said("spool_writable")
+                disk.grow(relay.process.pid)
+                assert (await report(world, b"two")).status == 202
+                await until(lambda: b"two" in reports(world))
+            # One that was refused may have gone to the console before: its device just repeats it.
+            assert [each for each in reports(world) if len(each) < 9] == [b"one", b"two"]

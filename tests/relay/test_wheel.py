@@ -4,6 +4,17 @@ from hypothesis import strategies as st
 from bedside.relay.wheel import Wheel
 
 
+def test_a_deadline_is_hastened_and_never_put_off():
+    wheel = Wheel()
+    wheel.set("soon", 1_000)
+    wheel.set("late", 9_000)
+    for key in ("soon", "late", "none"):
+        wheel.hasten(key, 2_000)
+    assert wheel.due(1_500) == ["soon"]
+    assert wheel.due(2_050) == ["late"]
+    assert len(wheel) == 0
+
+
 def test_a_key_falls_due_within_one_slot_and_never_early():
     wheel = Wheel(50)
     wheel.set("a", 1_001)

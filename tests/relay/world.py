@@ -19,10 +19,11 @@ from bedside.protocol.http import Response, ResponseReader, request
 from bedside.protocol.poll import PollRequest
 from bedside.protocol.shapes import JournalHead
 from bedside.protocol.tunnel import proof, proof_digests, tunnel_request
+from bedside.relay.clock import wall_ms
 from bedside.relay.config import Address, Limits, RelayConfig
 from bedside.relay.console_link import ConsolePlace
 from bedside.relay.log import Log
-from bedside.relay.server import Relay, wall_ms
+from bedside.relay.server import Relay
 from bedside.testing.certificates import Credentials, PocketAuthority
 from bedside.testing.fake_live import FakeLive
 from bedside.testing.streams import Stream, connect

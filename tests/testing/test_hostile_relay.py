@@ -5,8 +5,8 @@ import pytest
 from bedside.protocol.feed import MessageOffered
 from bedside.protocol.http import request
 from bedside.protocol.poll import Message, parse_poll_reply
+from bedside.relay.clock import wall_ms
 from bedside.relay.pairing import Side
-from bedside.relay.server import wall_ms
 from bedside.testing.hostile_relay import (
     HostileRelay,
     Replayer,

@@ -1,10 +1,11 @@
 """The relay's admin address: `/metrics`, `/healthz`, `/readyz`."""
 
 from bedside.observe.admin import METRICS_TYPE, AdminAddress, AdminServer, Answer
+from bedside.relay.clock import wall_ms
 from bedside.relay.config import Address, listen_error
 from bedside.relay.health import readiness
 from bedside.relay.metrics import RelayMetrics
-from bedside.relay.server import Relay, wall_ms
+from bedside.relay.server import Relay
 
 __all__ = ["open_admin"]
 

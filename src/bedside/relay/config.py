@@ -160,6 +160,11 @@ class Limits:
         5_000, 0, 300_000, "How long the relay tries to post what it owes before it stops."
     )
 
+    @property
+    def longest_interval_ms(self) -> int:
+        """The interval with its longest jitter."""
+        return self.interval_ms * (100 + self.interval_jitter_percent) // 100
+
     def door(self) -> DoorLimits:
         """The driver's share."""
         return DoorLimits(

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import secrets
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from bedside.protocol.batch import Batch, parse_batch_reply
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.feed import MAX_FEED, FeedReply, parse_feed
 from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
+from bedside.relay.clock import wall_ms
 from bedside.relay.log import Log
 from bedside.relay.owed import Owed
 from bedside.vocabulary import RelayName
@@ -64,21 +64,28 @@ class LinkTimes:
 
 
 class Assertions:
-    """Signs who asks: short-lived, for this console only, each used once."""
+    """Signs who asks: short-lived, for this console only, each used once.
 
-    def __init__(self, relay: RelayName, key_file: Path) -> None:
+    It says besides when the certificate that the relay shows to devices runs out, where that is given.
+    """
+
+    def __init__(
+        self, relay: RelayName, key_file: Path, *, certificate_ends_ms: int | None = None
+    ) -> None:
         self._relay = relay
         self._key = ECKey.import_key(key_file.read_bytes())
+        self._more = {} if certificate_ends_ms is None else {"crt": certificate_ends_ms // 1000}
 
     def header(self) -> Mapping[str, str]:
         """Return a fresh Authorization header."""
-        now = int(time.time())
+        now = wall_ms() // 1000
         claims = {
             "iss": self._relay,
             "aud": "bedside-live",
             "iat": now,
             "exp": now + 60,
             "jti": secrets.token_hex(16),
+            **self._more,
         }
         token = jwt.encode({"alg": "ES256"}, claims, self._key, algorithms=["ES256"])
         return {"authorization": f"Bearer {token}"}
@@ -241,7 +248,7 @@ class ConsoleLink:
                     count = len(reply.events)
                     self._log("console_connected", snapshot=reply.snapshot, events=count)
                 self.connected, failures, cursor = True, 0, reply.cursor
-                self.heard_ms = time.time_ns() // 1_000_000
+                self.heard_ms = wall_ms()
                 self._apply(reply)
 
     async def post_batches(self) -> None:

@@ -1,13 +1,9 @@
 """Whether a relay may be given devices: it listens, and its certificate holds for a day or more."""
 
-from pathlib import Path
-
-from cryptography import x509
-
 from bedside.observe.health import Check, Health
 from bedside.relay.server import Relay
 
-__all__ = ["certificate_ends_ms", "readiness"]
+__all__ = ["readiness"]
 
 _DAY_MS = 24 * 3600 * 1000
 
@@ -27,12 +23,6 @@ def readiness(relay: Relay, *, now_ms: int) -> Health:
     )
 
 
-def certificate_ends_ms(file: Path) -> int:
-    """Return when the certificate of a PEM file runs out (Unix milliseconds)."""
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    return int(certificate.not_valid_after_utc.timestamp() * 1000)
-
-
 def _listening(relay: Relay, now_ms: int) -> Check:
     if relay.drain_ends_ms is not None and relay.door.listening:
         left_s = max(0, relay.drain_ends_ms - now_ms) // 1000
@@ -44,13 +34,10 @@ def _listening(relay: Relay, now_ms: int) -> Check:
 
 
 def _certificate(relay: Relay, now_ms: int) -> Check:
-    try:
-        left_ms = certificate_ends_ms(relay.config.certificate) - now_ms
-    except (OSError, ValueError):
-        file = relay.config.certificate
-        return Check("certificate", good=False, reason=f"{file} cannot be read")
+    left_ms = relay.certificate_ends_ms - now_ms
     if left_ms <= 0:
-        return Check("certificate", good=False, reason="it has run out: renew it")
+        said = "it has run out, devices cannot connect: renew it"
+        return Check("certificate", good=False, reason=said)
     hours = left_ms // 3_600_000
     said = (
         f"valid for {hours // 24} days" if left_ms >= _DAY_MS else f"valid for {hours} h: renew it"

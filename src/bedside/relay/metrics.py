@@ -3,7 +3,6 @@
 No label carries an id: a label's values are gates, reasons, kinds and sides.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -11,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 import bedside
-from bedside.relay.health import certificate_ends_ms
+from bedside.relay.clock import wall_ms
 from bedside.relay.pairing import Traffic
 from bedside.relay.server import Relay
 
@@ -82,7 +81,7 @@ _GAUGES: tuple[tuple[str, str, _Value], ...] = (
     (
         "certificate_expires_timestamp_seconds",
         "When the relay's certificate runs out (Unix time).",
-        lambda r: certificate_ends_ms(r.config.certificate) / 1000,
+        lambda r: r.certificate_ends_ms / 1000,
     ),
 )
 _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
@@ -167,4 +166,4 @@ class RelayMetrics(Collector):
 
 
 def _age_s(then_ms: int | None) -> float:
-    return 0.0 if then_ms is None else max(0.0, time.time() - then_ms / 1000)
+    return 0.0 if then_ms is None else max(0.0, (wall_ms() - then_ms) / 1000)

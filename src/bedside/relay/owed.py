@@ -227,7 +227,7 @@ class Owed:
             self._soon(max(0.0, self._sync_at - self._loop.time()))
         if self.is_failing:
             self.is_failing = False
-            self._say("spool_writable")
+            self._log("spool_writable", failures=self._failures, owed=len(self.spool))
         if doing.promises:
             self._failures = 0
         for each in doing.promises:
@@ -239,12 +239,19 @@ class Owed:
         self._give(Work(kept, self.spool.oldest - 1, sync=True, replaces=oldest), [])
 
     def _fail(self, error: OSError, promises: list[_Promise]) -> None:
-        self.is_failing = True
         self.counts["failed"] += 1
         self._failures += 1
-        self._say(
-            "spool_failed", level="error", error=error.strerror or str(error), number=error.errno
-        )
+        # What was said last must be true; beyond that, the first, second, fourth, eighth ... time.
+        if not self.is_failing or self._failures.bit_count() <= 1:
+            self._log(
+                "spool_failed",
+                level="error",
+                error=error.strerror or str(error),
+                number=error.errno,
+                failures=self._failures,
+                owed=len(self.spool),
+            )
+        self.is_failing = True
         broken, self._promises = [*promises, *self._promises], []
         self._unwritten = []
         for each in broken:
@@ -253,7 +260,3 @@ class Owed:
                 self.spool.withdraw(entry)
             each.answer(False)
         self._soon(min(_RETRY_S * 2 ** min(self._failures - 1, 8), _RETRY_MOST_S))
-
-    def _say(self, event: str, *, level: str = "info", **fields: str | int | None) -> None:
-        if self._failures.bit_count() <= 1:  # the first, second, fourth, eighth ... time
-            self._log(event, level=level, failures=self._failures, owed=len(self.spool), **fields)

@@ -14,9 +14,10 @@ Rules (docs/protocol/poll.md):
    the device is refused until the console restores it.
 6. A device has so many polls a minute, as many at once: one more is answered when its turn comes, and
    the one that it overtakes is refused.
-7. Once it drains, a relay sends each device away once, with an answer that brings nothing: held
-   polls at moments spread over a span, everybody who comes at once. Orders wait for where the device
-   goes. Who comes back has no other relay, and is held to the end.
+7. Once it drains, a relay sends each device away once, with an answer that brings nothing: those
+   that poll at moments spread over a span, without holding any poll longer for it, everybody who
+   comes at once. Orders wait for where the device goes. Who comes back has no other relay, and is
+   held to the end. A relay that is not to stop after all sends nobody away any more.
 8. A poll that says word for word what the device's last one said is served without being read.
 """
 
@@ -140,7 +141,9 @@ class Polls:
         self._holds: Wheel[DeviceId] = Wheel(20)
         self._silences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
-        self._drained_ms: int | None = None
+        self._draining = False
+        self._leaves: dict[DeviceId, int] = {}
+        """When each of those that poll is to be sent away."""
         self._told: set[DeviceId] = set()
         self._started_ms = now_ms
         # A device that waits as long as we dictate before it tries again is not gone for it.
@@ -165,12 +168,29 @@ class Polls:
         """Devices that poll here and were not sent away yet (rule 7)."""
         return max(len(self._silences) - len(self._told), 0)
 
+    @property
+    def waits_for_intervals(self) -> bool:
+        """Whether any of these polls at intervals: it comes within one, and is sent away then."""
+        return any(
+            known.mode is PollMode.INTERVAL
+            and known.contact is not Contact.OFFLINE
+            and device not in self._told
+            for device, known in self._devices.items()
+        )
+
     def drain(self, now_ms: int, span_ms: int) -> None:
         """Send every device away within `span_ms`, from now on (rule 7)."""
-        self._drained_ms = now_ms + span_ms
+        self._draining = True
         for device, known in self._devices.items():
-            if known.held is not None:
-                self._holds.set(device, now_ms + self._random.randrange(span_ms + 1))
+            if known.mode is PollMode.HELD and known.contact is not Contact.OFFLINE:
+                self._leaves[device] = at_ms = now_ms + self._random.randrange(span_ms + 1)
+                self._holds.hasten(device, at_ms)
+
+    def stay(self) -> None:
+        """Send nobody away any more: the relay is not to stop after all."""
+        self._draining = False
+        self._told.clear()
+        self._leaves.clear()
 
     # ---- from the console ----
 
@@ -265,7 +285,7 @@ class Polls:
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
         known.said = said
         self._silences.set(device, now_ms + self._late_ms[request.mode])
-        at_once = request.mode is PollMode.INTERVAL or (fresh and self._goes(device))
+        at_once = request.mode is PollMode.INTERVAL or self._goes(device, now_ms)
         if wait_ms:
             known.held = key
             self._holds.set(device, now_ms + wait_ms)
@@ -290,7 +310,7 @@ class Polls:
             or known.address != address
             or known.held is not None
             or known.contact is not _ONLINE
-            or self._drained_ms is not None
+            or self._draining
             or device in self._messages
             or device in self._refused
         ):
@@ -359,17 +379,19 @@ class Polls:
         retry = self._limits.refused_retry_ms
         return retry + self._random.randrange(retry)
 
-    def _goes(self, device: DeviceId) -> bool:
+    def _goes(self, device: DeviceId, now_ms: int) -> bool:
         """Whether this device is to be sent away, and was not yet (rule 7)."""
-        return self._drained_ms is not None and device not in self._told
+        if not self._draining or device in self._told:
+            return False
+        orders = map(_is_order, self._messages.get(device, {}).values())
+        return self._leaves.get(device, now_ms) <= now_ms or any(orders)
 
     def _hold(self, device: DeviceId, now_ms: int, *, fresh: bool) -> int:
         hold = self._limits.hold_ms
         if device in self._messages:  # sent here already: another try before the period ends
             hold = min(hold, self._limits.resend_ms)
-        if self._drained_ms is not None and self._goes(device):
-            left = max(self._drained_ms - now_ms, 0)
-            return self._random.randrange(left + 1)
+        if self._draining and device not in self._told:
+            return min(hold, self._leaves[device] - now_ms)
         return self._random.randrange(hold) if fresh else hold
 
     def _acknowledge(self, device: DeviceId, request: PollRequest, now_ms: int) -> list[Command]:
@@ -423,7 +445,7 @@ class Polls:
             waiting
             for waiting in self._messages[device].values()
             if (waiting.sent_to != key or now_ms - waiting.sent_ms >= self._limits.resend_ms)
-            and (self._drained_ms is None or not _is_order(waiting))
+            and (not self._draining or not _is_order(waiting))
         ]
         return due[:MAX_MESSAGES]
 
@@ -432,7 +454,7 @@ class Polls:
     ) -> Answer:
         due = self._next(device, key, now_ms)
         if not due:
-            if self._goes(device):
+            if self._goes(device, now_ms):
                 return self._send_away(device, key, known.mode, now_ms, fresh=fresh)
             return self._nothing(key, known.mode, now_ms, fresh=fresh)
         for waiting in due:

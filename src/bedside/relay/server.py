@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import time
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -27,6 +26,7 @@ from bedside.protocol.feed import (
     TunnelOffered,
 )
 from bedside.protocol.http import HttpLimits
+from bedside.relay.clock import wall_ms
 from bedside.relay.config import Address, RelayConfig, listen_error
 from bedside.relay.connection import HttpConnection, refusal
 from bedside.relay.console_link import ConsoleLink, HttpClient
@@ -45,17 +45,12 @@ from bedside.relay.spool_files import SpoolTakenError
 from bedside.relay.tunnels import Tunnels
 from bedside.vocabulary import Gate
 
-__all__ = ["Relay", "run", "wall_ms"]
+__all__ = ["Relay", "run"]
 
 _REPORT_BODY = HttpLimits(body=260 * 1024)
 _ENROLMENT_BODY = HttpLimits(body=8 * 1024)
 _REFUSES = (Revoked, DeviceRefused)
 _DRAIN_LOOK_S = 0.1
-
-
-def wall_ms() -> int:
-    """Unix milliseconds: the clock of messages, sessions and certificates."""
-    return time.time_ns() // 1_000_000
 
 
 class Relay:
@@ -70,6 +65,7 @@ class Relay:
         self._times = limits.http()
         self.drain_ends_ms: int | None = None
         """When a drain that has begun ends at the latest."""
+        self._runs_out = False
         self.owed = Owed(limits.spool(), config.spool, log=log, news=self._owes)
         self.spool = self.owed.spool
         self.polls = Polls(limits.polls(), random, now_ms=wall_ms())
@@ -256,10 +252,35 @@ class Relay:
         self._shown = shown
         self.door.admit_by(shown.admissions)
         self.log("reloaded")
+        if self._runs_out and wall_ms() < self._last_ms():
+            self._runs_out = False
+            if self.drain_ends_ms is None:
+                self.polls.stay()
+
+    @property
+    def certificate_ends_ms(self) -> int:
+        """When the certificate that is shown runs out (Unix milliseconds)."""
+        return self._shown.ends_ms
 
     def _tick(self) -> None:
-        self._peers.execute(self.polls.tick(wall_ms()))
+        now = wall_ms()
+        if not self._runs_out and now >= self._last_ms():
+            self._run_out(now)
+        self._peers.execute(self.polls.tick(now))
         self.tunnels.tick()
+
+    def _last_ms(self) -> int:
+        """When devices must begin to leave, so that none finds a certificate that has run out."""
+        limits = self.config.limits
+        return self._shown.ends_ms - max(limits.lost_ms, limits.longest_interval_ms)
+
+    def _run_out(self, now: int) -> None:
+        """Soon no device can dial anew: an order that its open poll brought could not be followed."""
+        self._runs_out = True
+        file, ends_ms = str(self.config.certificate), self._shown.ends_ms
+        self.log("certificate_runs_out", level="error", file=file, ends_ms=ends_ms)
+        if self.drain_ends_ms is None:
+            self.polls.drain(now, self.config.limits.lost_ms)
 
     def open(self) -> list[tuple[str, int]]:
         """Listen and serve; returns the addresses as bound. Raises ConfigError."""
@@ -323,12 +344,19 @@ class Relay:
         self.log("draining", limit_ms=limits.drain_ms, span_ms=span_ms, **self._left())
         while wall_ms() < self.drain_ends_ms and not hurry.is_set():
             left = self._left()
-            if not any(left.values()) or (wall_ms() > now + span_ms and not _binds(left)):
+            if not any(left.values()) or self._may_go(left, wall_ms() - now, span_ms):
                 break
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_LOOK_S):
                     await hurry.wait()
         self.log("drained", **self._left())
+
+    def _may_go(self, left: Mapping[str, int], passed_ms: int, span_ms: int) -> bool:
+        """Whether nobody needs this relay, though devices are expected: they had time to come."""
+        if passed_ms <= span_ms or _binds(left):
+            return False
+        longest_ms = self.config.limits.longest_interval_ms
+        return passed_ms > longest_ms or not self.polls.waits_for_intervals
 
     def _left(self) -> dict[str, Any]:
         pairs = self.pairing.counts

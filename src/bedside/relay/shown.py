@@ -1,6 +1,9 @@
 """What a relay shows and whom it trusts, read from its files: at the start, and anew on SIGHUP."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
 
 from bedside.pki.contexts import (
     console_client_context,
@@ -23,6 +26,8 @@ class Shown:
 
     admissions: tuple[Admission, ...]
     identity: ConsoleIdentity
+    ends_ms: int
+    """When the certificate runs out (Unix milliseconds)."""
 
 
 def read_shown(config: RelayConfig) -> Shown:
@@ -36,7 +41,15 @@ def read_shown(config: RelayConfig) -> Shown:
     peers = relay_server_context(config.certificate, config.key, ca, server_name=name)
     enrolling = enrolment_server_context(config.certificate, config.key, server_name=name)
     tunnels = relay_tunnel_context(config.certificate, config.key, ca)
+    ends_ms = _ends_ms(config.certificate)
+    assertions = Assertions(config.name, config.key, certificate_ends_ms=ends_ms)
     return Shown(
         (Admission(name, peers, tunnels), Admission(enrolment_name(name), enrolling)),
-        ConsoleIdentity(console_client_context(ca), Assertions(config.name, config.key)),
+        ConsoleIdentity(console_client_context(ca), assertions),
+        ends_ms,
     )
+
+
+def _ends_ms(file: Path) -> int:
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    return int(certificate.not_valid_after_utc.timestamp() * 1000)

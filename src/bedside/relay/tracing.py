@@ -3,8 +3,9 @@
 from bedside.language import N_
 from bedside.language.config_error import ConfigError
 from bedside.observe.trace import Span
+from bedside.relay.clock import wall_ms
 from bedside.relay.pairing import Pair
-from bedside.relay.server import Relay, wall_ms
+from bedside.relay.server import Relay
 
 __all__ = ["Tracing"]
 

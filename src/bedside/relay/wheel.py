@@ -41,6 +41,12 @@ class Wheel(Generic[K]):
         self._slot_of[key] = found
         found[1][key] = None
 
+    def hasten(self, key: K, at_ms: int) -> None:
+        """Let `key` fall due at `at_ms` where its deadline is later; without one nothing changes."""
+        found = self._slot_of.get(key)
+        if found is not None and found[0] * self._slot_ms > at_ms:
+            self.set(key, at_ms)
+
     def cancel(self, key: K) -> None:
         """Forget `key`'s deadline, if it has one."""
         found = self._slot_of.pop(key, None)

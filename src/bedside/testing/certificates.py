@@ -60,9 +60,13 @@ class PocketAuthority:
         """Issue the certificate of a specialist's leg."""
         return self.issue(f"bedside:session/{session}")
 
-    def relay(self, name: str, server_name: str) -> Credentials:
+    def relay(self, name: str, server_name: str, *, ends_in_s: float = 89 * 86_400) -> Credentials:
         """Issue a relay's certificate: its usual name and its name for enrolment."""
-        return self.issue(f"bedside:relay/{name}", hosts=(server_name, f"enrol.{server_name}"))
+        hosts = (server_name, f"enrol.{server_name}")
+        # From now on, not from when this authority was made.
+        made = (datetime.now(UTC) - self._now).total_seconds()  # noqa: TID251  # as above
+        days = (-1, (made + ends_in_s) / 86_400)
+        return self.issue(f"bedside:relay/{name}", hosts=hosts, days=days)
 
     def console(self, server_name: str) -> Credentials:
         """Issue the certificate of the console's live process."""

@@ -14,6 +14,7 @@ from bedside.protocol.feed import Event, FeedReply, MessageOffered, TunnelOffere
 from bedside.protocol.http import Request
 from bedside.protocol.poll import Message, parse_poll_reply
 from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_digests
+from bedside.relay.clock import wall_ms
 from bedside.relay.config import RelayConfig
 from bedside.relay.connection import HttpConnection
 from bedside.relay.est import EstForwarder
@@ -24,7 +25,7 @@ from bedside.relay.pairing import Leg as PairingLeg
 from bedside.relay.pairing import Pair, Pairing, PairingLimits, Side
 from bedside.relay.polls import Answer, Command
 from bedside.relay.routes import PeerRoutes
-from bedside.relay.server import Relay, wall_ms
+from bedside.relay.server import Relay
 from bedside.relay.splice import Splice
 from bedside.relay.tunnels import Tunnels
 from bedside.vocabulary import DeviceId, MessageKind, SessionId

@@ -10,6 +10,7 @@ from bedside.console.health.models import ProcessSeen
 from bedside.console.health.queries import missing_keys, read
 from bedside.console.journal.actions import now_ms
 from bedside.console.notices.models import Notice
+from bedside.console.relays.models import Relay
 from bedside.pki.keystore import KeyName
 
 
@@ -40,6 +41,17 @@ def test_a_key_that_is_gone_is_named_and_makes_a_process_unready(fleet, settings
     health = readiness()
     assert health.status == 503
     assert "BAD keys: cannot be read: order" in health.text()
+
+
+def test_the_certificate_that_counts_is_the_one_that_a_relay_says_it_shows(fleet, settings):
+    made = settings.BEDSIDE_DATA_DIR / "relays" / "a" / "certificate.pem"
+    made.parent.mkdir(parents=True)
+    made.write_text("renewed here, and never brought to the relay")
+    assert read().certificates["relay a"] == 0
+    Relay.objects.filter(pk="a").update(certificate_ends_ms=5_000, offset_ms=-7)
+    found = read()
+    assert found.certificates["relay a"] == 5_000
+    assert next(each.offset_ms for each in found.relays if each.name == "a") == -7
 
 
 @pytest.mark.django_db

@@ -49,6 +49,14 @@ def test_a_relay_whose_clock_is_wrong_is_heard_and_known_for_it(relay, offset_ms
     assert Relay.objects.get(pk="a").offset_ms == offset_ms
 
 
+def test_a_relay_says_when_its_certificate_runs_out_and_one_that_does_not_say_changes_nothing(
+    relay,
+):
+    check_assertion(relay.assertion(NOW, crt=NOW_S + 60), now=NOW)
+    check_assertion(relay.assertion(NOW), now=NOW)
+    assert Relay.objects.get(pk="a").certificate_ends_ms == NOW + 60_000
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
@@ -64,6 +72,9 @@ def test_a_relay_whose_clock_is_wrong_is_heard_and_known_for_it(relay, offset_ms
         ({"iss": "c"}, "unknown_relay"),
         ({"iss": "../a"}, "malformed"),
         ({"iss": None}, "malformed"),
+        ({"crt": "soon"}, "certificate"),
+        ({"crt": -1}, "certificate"),
+        ({"crt": 2**40 + 1}, "certificate"),
     ],
 )
 def test_a_claim_that_is_wrong_or_missing_is_refused(relay, changed, expected):

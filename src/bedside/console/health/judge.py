@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bedside.console.health.queries import Reading, RelaySeen
 from bedside.language import N_
-from bedside.protocol.presence import RELAY_LOST_MS
+from bedside.protocol.presence import CLOCK_OFF_MS, RELAY_LOST_MS
 from bedside.protocol.states import LIVE
 
 __all__ = ["Ago", "Finding", "judge"]
@@ -77,6 +77,12 @@ def _certificates(reading: Reading, now_ms: int) -> Iterator[Finding]:
             yield Finding("certificates", False, N_("{name}: cannot be read."), values)
         elif days >= (_ROOT_DAYS if name == "root" else _CERTIFICATE_DAYS):
             yield Finding("certificates", True, N_("{name}: days left: {days}."), values)
+        elif name.startswith("relay ") and ends_ms <= now_ms:
+            words = N_(
+                "{name}: it has run out, and devices cannot connect. Renew it: bedside console "
+                "add-relay; then reload the relay."
+            )
+            yield Finding("certificates", False, words, values)
         elif name.startswith("relay "):
             words = N_("{name}: days left: {days}. Renew it: bedside console add-relay")
             yield Finding("certificates", False, words, values)
@@ -118,6 +124,14 @@ def _relay(relay: RelaySeen, now_ms: int) -> Finding:
     values["ago"] = Ago(max(0, now_ms - relay.seen_ms))
     if now_ms - relay.seen_ms > RELAY_LOST_MS:
         words = N_("{name} has been silent for {ago}: see whether it runs and reaches the console.")
+        return Finding("relays", False, words, values)
+    if abs(relay.offset_ms) >= CLOCK_OFF_MS:
+        values["off"] = Ago(abs(relay.offset_ms))
+        words = (
+            N_("{name}: its clock is {off} ahead of the console's: set it right.")
+            if relay.offset_ms > 0
+            else N_("{name}: its clock is {off} behind the console's: set it right.")
+        )
         return Finding("relays", False, words, values)
     words = N_("{name} asked {ago} ago; devices that poll there: {devices}.")
     return Finding("relays", True, words, values)

@@ -44,6 +44,8 @@ class RelaySeen:
     name: str
     seen_ms: int | None
     devices: int
+    offset_ms: int = 0
+    """Its clock less the console's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,8 @@ def missing_keys() -> tuple[str, ...]:
 def certificate_ends() -> dict[str, int]:
     """Return when the root, `live`'s and the relays' certificates run out (Unix milliseconds).
 
-    A relay's is known where its folder is still at the console, and it is not retired. What cannot be
-    read runs out at 0.
+    A relay that is not retired says itself which it shows; of one that never did, the folder counts
+    where it is still at the console. What cannot be read runs out at 0.
     """
     retired = {relay.name for relay in retired_relays()}
     folder = Path(settings.BEDSIDE_DATA_DIR)
@@ -141,7 +143,10 @@ def certificate_ends() -> dict[str, int]:
     for relay in sorted((folder / "relays").glob("*/certificate.pem")):
         if relay.parent.name not in retired:
             files[f"relay {relay.parent.name}"] = relay
-    return {name: _ends(file) for name, file in files.items()}
+    rows = Relay.objects.filter(retired_ms=None).order_by("name")
+    told = rows.exclude(certificate_ends_ms=None).values_list("name", "certificate_ends_ms")
+    shown = {f"relay {name}": ends_ms or 0 for name, ends_ms in told}
+    return {name: _ends(file) for name, file in files.items() if name not in shown} | shown
 
 
 def read() -> Reading:
@@ -199,8 +204,11 @@ def _polling() -> dict[str, _Polling]:
 
 
 def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
-    rows = Relay.objects.filter(retired_ms=None).order_by("name").values_list("name", "seen_ms")
-    return tuple(RelaySeen(name, seen, polling.get(name, _NONE).online) for name, seen in rows)
+    rows = Relay.objects.filter(retired_ms=None).order_by("name")
+    return tuple(
+        RelaySeen(name, seen, polling.get(name, _NONE).online, offset)
+        for name, seen, offset in rows.values_list("name", "seen_ms", "offset_ms")
+    )
 
 
 def _outbox() -> Outbox:

@@ -5,6 +5,7 @@
 3. A clock may be off by ten minutes either way: a relay whose clock is wrong must be heard all the
    same, and how far it is off is known from here.
 4. A number counts once: a recorded request cannot be sent again.
+5. A relay may say when the certificate that it shows to devices runs out (`crt`).
 """
 
 import re
@@ -14,7 +15,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from bedside.console.relays.actions import do_use_assertion
+from bedside.console.relays.actions import AssertionTimes, do_use_assertion
 from bedside.console.relays.queries import assertion_key
 from bedside.protocol.codec import parse_json
 from bedside.vocabulary import RelayName, parse_relay_name
@@ -25,6 +26,7 @@ AUDIENCE = "bedside-live"
 _MAX_LIFE_S = 60
 _SKEW_S = 600
 _MAX_TOKEN = 2048
+_LATEST_S = 2**40
 _JTI = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
 
@@ -48,14 +50,14 @@ def check_assertion(authorization: str, *, now: int) -> RelayName:
         claims = jwt.decode(token, ECKey.import_key(pem), algorithms=["ES256"]).claims  # 1
     except (JoseError, ValueError):
         raise AssertionRefusedError("signature") from None
-    issued_ms, expires_ms = _check_times(claims, now)
+    said = _check_times(claims, now)
     if claims.get("iss") != relay or claims.get("aud") != AUDIENCE:
         raise AssertionRefusedError("audience")
     jti = claims.get("jti")
     if not isinstance(jti, str) or not _JTI.fullmatch(jti):
         raise AssertionRefusedError("number")
     with transaction.atomic():
-        first = do_use_assertion(relay, jti, issued_ms=issued_ms, expires_ms=expires_ms, now=now)
+        first = do_use_assertion(relay, jti, said=said, now=now)
         if not first:  # 4
             raise AssertionRefusedError("replayed")
     return relay
@@ -70,7 +72,7 @@ def _issuer(token: str) -> RelayName:
         raise AssertionRefusedError("malformed") from None
 
 
-def _check_times(claims: dict[str, object], now: int) -> tuple[int, int]:
+def _check_times(claims: dict[str, object], now: int) -> AssertionTimes:
     issued, expires = claims.get("iat"), claims.get("exp")
     if type(issued) is not int or type(expires) is not int:
         raise AssertionRefusedError("times")
@@ -79,4 +81,10 @@ def _check_times(claims: dict[str, object], now: int) -> tuple[int, int]:
         raise AssertionRefusedError("life")
     if not issued - _SKEW_S <= now_s <= expires + _SKEW_S:  # 3
         raise AssertionRefusedError("expired")
-    return issued * 1000, (expires + _SKEW_S) * 1000
+    certificate = claims.get("crt")  # 5
+    if certificate is not None and (
+        type(certificate) is not int or not 0 <= certificate <= _LATEST_S
+    ):
+        raise AssertionRefusedError("certificate")
+    ends_ms = None if certificate is None else certificate * 1000
+    return AssertionTimes(issued * 1000, (expires + _SKEW_S) * 1000, ends_ms)

@@ -43,6 +43,8 @@ class Relay(models.Model):
     """When it last proved itself here."""
     offset_ms = models.BigIntegerField(default=0, db_default=0)
     """Its clock less the console's, to within a second or two."""
+    certificate_ends_ms = models.BigIntegerField(null=True)
+    """When the certificate that it shows to devices runs out, as it said last."""
     lost_ms = models.BigIntegerField(null=True)
     """When the journal was told that it is lost; None once it is back."""
     clock_off = models.BooleanField(default=False, db_default=False)

@@ -15,6 +15,7 @@ from bedside.console.relays.actions.presence import (
     do_settle,
 )
 from bedside.console.relays.actions.records import (
+    AssertionTimes,
     do_accept_batch,
     do_add_relay,
     do_begin_feed_anew,
@@ -36,6 +37,7 @@ from bedside.console.relays.actions.tunnels import (
 )
 
 __all__ = [
+    "AssertionTimes",
     "ContactChange",
     "Noted",
     "RelayKeptError",

@@ -1,5 +1,7 @@
 """The relays themselves: who they are, what they have said before, what may be forgotten."""
 
+from dataclasses import dataclass
+
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -22,6 +24,7 @@ from bedside.protocol.shapes import Relay as RelayAddress
 from bedside.vocabulary import JournalAction, RelayName
 
 __all__ = [
+    "AssertionTimes",
     "do_accept_batch",
     "do_add_relay",
     "do_begin_feed_anew",
@@ -35,6 +38,15 @@ _DAY_MS = 24 * 3600 * 1000
 _CLOCK_GRAIN_MS = 2_000
 _LEAP = 2**32
 """More events than any console told between two backups."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionTimes:
+    """What an assertion says of times (Unix milliseconds): of itself, and of its relay's certificate."""
+
+    issued_ms: int
+    expires_ms: int
+    certificate_ends_ms: int | None = None
 
 
 def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now: int) -> None:
@@ -99,15 +111,18 @@ def do_accept_batch(
     return True, sequence
 
 
-def do_use_assertion(relay: str, jti: str, *, issued_ms: int, expires_ms: int, now: int) -> bool:
+def do_use_assertion(relay: str, jti: str, *, said: AssertionTimes, now: int) -> bool:
     """Return whether this assertion is used for the first time; note that its relay lives.
 
     The relay's clock said `issued_ms` when ours says `now`: what is between them is how far it is off.
     """
+    noted = {"seen_ms": now, "offset_ms": said.issued_ms - now}
+    if said.certificate_ends_ms is not None:
+        noted["certificate_ends_ms"] = said.certificate_ends_ms
     try:
         with transaction.atomic():
-            Assertion.objects.create(relay=relay, jti=jti, expires_ms=expires_ms)
-            Relay.objects.filter(pk=relay).update(seen_ms=now, offset_ms=issued_ms - now)
+            Assertion.objects.create(relay=relay, jti=jti, expires_ms=said.expires_ms)
+            Relay.objects.filter(pk=relay).update(**noted)
     except IntegrityError:
         return False
     return True
