@@ -163,6 +163,7 @@ class Permission(StrEnum):
     SESSIONS_SESSION_END = "sessions:session:end"
     SESSIONS_SESSION_READ = "sessions:session:read"
     SESSIONS_SESSION_REQUEST = "sessions:session:request"
+    SESSIONS_SESSION_WATCH = "sessions:session:watch"
     SITES_BREAK_GLASS_START = "sites:break_glass:start"
     SITES_POLICY_PUBLISH = "sites:policy:publish"
     SITES_POLICY_READ = "sites:policy:read"

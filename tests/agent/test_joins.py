@@ -10,6 +10,7 @@ from bedside.vocabulary import Activity, Ending, Level, Mode
 from tests.agent.test_session_life import asked, ended, let_in
 from tests.agent.world import World, wall_ms, world
 
+JULIE = Person(id="p3", name="Julie Gagnon", employer="Hôpital Roy", level=None, country="CA")
 JEAN = Person(id="p2", name="Jean Roy", employer="Roy Service", level=Level.THREE, country="CA")
 
 
@@ -36,6 +37,24 @@ def test_a_join_adds_to_what_the_session_shows_and_takes_nothing_away():
     assert told[-1]["activity"] is Activity.CONTROLLING
     showing.join({"activity": Activity.IDLE})
     assert told[-1] == {"activity": Activity.IDLE}
+
+
+def test_who_watches_for_the_site_is_shown_beside_whoever_joined():
+    told: list[dict] = []
+    showing = Showing(told.append)
+    showing.host({"activity": Activity.CONTROLLING, "session": {"session": "A"}})
+    showing.watching({"activity": Activity.ASKED, "request": {"session": "C"}, "session": None})
+    assert told[-1]["request"] == {"session": "C"}
+    showing.join({"activity": Activity.ASKED, "request": {"session": "B"}, "session": None})
+    assert told[-1]["request"] == {"session": "B"}  # one question after the other
+    julie = {"session": "C", "person": {"name": "Julie"}, "since_ms": 1}
+    showing.watching({"activity": Activity.VIEWING, "session": julie})
+    assert told[-1]["session"]["watching"]["watches"] is True
+    assert told[-1]["session"]["joined"] is None
+    showing.join({"activity": Activity.IDLE})
+    assert told[-1]["session"]["watching"]["person"] == {"name": "Julie"}
+    showing.watching({"activity": Activity.IDLE})
+    assert "watching" not in told[-1]["session"]
 
 
 pytestmark = [
@@ -164,6 +183,59 @@ async def test_stop_ends_both_and_so_does_the_end_of_the_session(tmp_path):
         assert await ended(play, host) == ("site_terminated", None)
         assert await ended(play, order) == ("site_terminated", None)
         await asyncio.wait_for(shell.wait(), 5)
+        operator.leave()
+
+
+@pytest.mark.asyncio
+async def test_somebody_of_the_site_watches_beside_them_with_the_site_s_credential(tmp_path):
+    async with world(tmp_path) as play:
+        status, _ = await play.command("set-site-credential", stdin=b"for-our-own-it")
+        assert status == 0
+        operator = await play.operator()
+        host, _, shell = await live(play, operator)
+        order, jean = await joined(play, operator, host)
+        screen = await jean.start("ssh", "-tt", "device")
+        await reads(screen.stdout, b"you watch a terminal")
+        watch = await asks_to_join(play, operator, host, person=JULIE)
+        await asyncio.to_thread(operator.accept, "J. Roy")
+        seen = await play.wait_until(lambda: operator.status.session.watching)
+        relay, code = operator.status.connection.relay, seen.presence_code
+        julie = play.specialist(watch, relay, code=code)
+        one_try = ("-o", "NumberOfPasswordPrompts=1")
+        status, _, _ = await julie.run("ssh", *one_try, "device", "true")
+        assert status == 255
+        failed = await play.wait_for_entry("session:authentication:failed", session=watch.session)
+        assert failed["gate"] == "support_credential"
+        julie.answer(code=code, credential="for-our-own-it")
+        view = await julie.start("ssh", "-tt", "device")
+        await reads(view.stdout, b"you watch a terminal")
+        await reads(shell.stdout, "Julie Gagnon, Hôpital Roy watches this terminal.".encode())
+        await play.wait_until(lambda: operator.status.session.watching.watches)
+        assert operator.status.session.joined.person == JEAN
+        await types(shell, b"echo seen $((40+2))\n")
+        for stream in (view, screen):
+            await reads(stream.stdout, b"seen 42")
+        await types(view, b"touch written\n")
+        await reads(view.stdout, b"your keys do not reach the device")
+        for wish in ("take", "give", "hand Jean Roy"):
+            status, _, errors = await julie.run("ssh", "-s", "device", f"control {wish}")
+            assert status == 77
+            assert "Control is never handed to you" in errors
+        again = await play.ask(person=JULIE, mode=Mode.VIEW, joins=host.session)
+        assert await ended(play, again) == ("refused", "join")
+        await play.withdraw(watch, Ending.BY_SPECIALIST)
+        assert await ended(play, watch) == ("by_specialist", None)
+        await play.wait_until(lambda: operator.status.session.watching is None)
+        assert operator.status.session.joined.watches
+        watch = await asks_to_join(play, operator, host, person=JULIE)
+        await asyncio.to_thread(operator.refuse)
+        assert await ended(play, watch) == ("refused", "consent")
+        await asyncio.to_thread(operator.stop)
+        assert await ended(play, order) == ("by_operator", None)
+        for one in (shell, screen):
+            await asyncio.wait_for(one.wait(), 5)
+        named = [entry for entry in play.entries if entry["session"] == watch.session]
+        assert named[0]["detail"]["employer"] == "Hôpital Roy"
         operator.leave()
 
 

@@ -627,7 +627,7 @@ class Specialist:
         askpass = self.folder / "askpass"
         askpass.write_text(
             "#!/bin/sh\n"
-            f'case "$1" in *upport*|*soutien*) echo {shlex.quote(credential)};; '
+            f'case "$1" in *redential*|*"ot de passe"*) echo {shlex.quote(credential)};; '
             f"*) echo {shlex.quote(code)};; esac\n"
         )
         askpass.chmod(0o700)

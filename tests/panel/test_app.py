@@ -102,6 +102,8 @@ JOINING = dataclasses.replace(CONTROLLING, request=JOIN)
 JOINED = local.Joined(
     session=JOIN.session, person=JEAN, since_ms=NOW_MS, watches=False, presence_code="271828"
 )
+JULIE = Person(id="p-3", name="Julie Gagnon", employer="Hôpital", level=None, country="CA")
+SITE_ASKS = dataclasses.replace(CONTROLLING, request=dataclasses.replace(JOIN, person=JULIE))
 WITH_CODE = dataclasses.replace(CONTROLLING, session=dataclasses.replace(OPEN, joined=JOINED))
 WATCHED = dataclasses.replace(
     CONTROLLING,
@@ -577,6 +579,32 @@ async def test_who_joined_is_shown_beside_who_controls(tmp_path: Path) -> None:
         assert "+ Jean Roy, Roy Service, Canada : observe." in words
         await panel.app.action_language()
         await panel.see(lambda: "◉ Jean Roy watches." in panel.words())
+
+
+async def test_who_watches_for_the_site_is_named_and_refused_in_one_press(tmp_path: Path) -> None:
+    async with stand(tmp_path, SITE_ASKS) as panel:
+        await panel.see(lambda: panel.shows(Asked))
+        assert "◉ Hôpital : Julie Gagnon demande à OBSERVER la séance." in panel.words()
+        assert "Julie Gagnon, Hôpital, Canada" in panel.words()
+        assert "niveau" not in panel.words()
+        await panel.pilot.click("#refuse")
+        assert isinstance(await panel.heard(), local.Refuse)
+
+
+async def test_both_who_watch_are_shown(tmp_path: Path) -> None:
+    julie = dataclasses.replace(GUEST, person=JULIE)
+    both = dataclasses.replace(
+        WATCHED, session=dataclasses.replace(WATCHED.session, watching=julie)
+    )
+    asked = dataclasses.replace(JOINED, person=JULIE)
+    with_code = dataclasses.replace(CONTROLLING, session=dataclasses.replace(OPEN, watching=asked))
+    async with stand(tmp_path, with_code) as panel:
+        await panel.app.action_language()
+        await panel.see(lambda: "Read them this code: 271828" in panel.words())
+        assert "watches." not in panel.words()
+        await panel.say(both, until=lambda: "+ Julie Gagnon, Hôpital" in panel.words())
+        assert "◉ Jean Roy watches. + ◉ Julie Gagnon watches." in panel.words()
+        assert "+ Jean Roy, Roy Service, Canada: watches." in panel.words()
 
 
 async def test_who_asks_for_control_is_named_by_country_first_and_refused_in_one_press(

@@ -666,3 +666,91 @@ def test_one_mode_that_may_be_started_is_enough_to_serve(mode):
 
 def test_what_may_change_until_a_request_is_not_asked_of_who_serves():
     assert not refusals_to_serve(facts(entitlements=(), site=None), NOW)
+
+
+# ---- R18: the site's own people watch ----
+
+
+def julie(**changes):
+    """Somebody of the site, without anything by which the manufacturer answers for its own."""
+    person = marie(
+        id=PersonId("p-9"), vetted=False, role=Role.SITE_MANAGER, level=None, country=None,
+        product_rights=(), site="notre-dame",
+    )  # fmt: skip
+    return replace(person, **changes)
+
+
+def watching(person=None, **changes):
+    asked = request(joins=True, **changes.pop("request", {}))
+    whole = {"person": person or julie(), "request": asked, "rules": (), "entitlements": ()}
+    return facts(**{**whole, **changes})
+
+
+@pytest.mark.parametrize("role", [Role.SITE_APPROVER, Role.SITE_MANAGER])
+def test_the_site_s_people_watch_at_home_by_the_site_s_own_right(role):
+    decision = decide(watching(julie(role=role)), NOW)
+    assert decision.allowed
+    assert Obligation.OPERATOR_CONSENT in decision.obligations
+    assert Obligation.SECOND_AUTHENTICATION in decision.obligations
+    assert reason_of(decision, Gate.LEVEL).fields == {"site": "notre-dame"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "gate"),
+    [
+        ({"person": julie(active=False)}, Gate.ACCOUNT),
+        ({"person": julie(second_factor=False)}, Gate.ACCOUNT),
+        ({"request": request(duration_s=30, joins=True)}, Gate.DURATION),
+        ({"request": request(reason=" ", joins=True)}, Gate.REASON),
+        ({"locks": (Lock(LockScope.PERSON, "p-9", CURRENT),)}, Gate.LOCK),
+        ({"locks": (Lock(LockScope.SITE, "notre-dame", CURRENT),)}, Gate.LOCK),
+        ({"device": showing_patients()}, Gate.PATIENT_DATA),
+        ({"site": site(service_view=SiteRule.DENY)}, Gate.SITE_POLICY),
+        ({"site": None}, Gate.SITE_POLICY),
+        ({"site": replace(HOUSE_SITE, window=VIEW)}, Gate.SITE_WINDOW),
+        ({"site": replace(HOUSE_SITE, ticket=VIEW)}, Gate.CHANGE_TICKET),
+    ],
+)
+def test_what_the_site_says_and_who_one_is_is_asked_all_the_same(changes, gate):
+    person = changes.pop("person", None)
+    whole = watching(person)
+    assert gate in refused_by(decide(replace(whole, **changes), NOW))
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        watching(julie(site="st-mary")),
+        watching(request={"mode": Mode.CONTROL}),
+        watching(request={"files": frozenset({SiteAction.FILES_OUT})}),
+        replace(watching(), request=request()),
+        watching(julie(role=Role.SPECIALIST)),
+        watching(julie(role=None)),
+        # What a specialist has opens nothing to somebody of a site.
+        facts(person=marie(site="notre-dame"), request=request(joins=True)),
+        facts(person=marie(site="notre-dame")),
+    ],
+)
+def test_elsewhere_and_otherwise_they_open_nothing(whole):
+    assert Gate.ROLE in refused_by(decide(whole, NOW))
+
+
+def test_what_the_site_s_approvers_decide_they_decide_of_watching_too():
+    decision = decide(watching(site=site(service_view=SiteRule.ASK_SITE)), NOW)
+    assert decision.approvals_needed == 1
+
+
+@given(
+    role=st.none() | st.sampled_from(Role),
+    home=st.none() | st.sampled_from(["notre-dame", "st-mary"]),
+    mode=st.sampled_from(Mode),
+    joins=st.booleans(),
+    files=st.frozensets(st.sampled_from([SiteAction.FILES_IN, SiteAction.FILES_OUT])),
+)
+def test_somebody_of_a_site_never_gets_more_than_to_watch_at_home(role, home, mode, joins, files):
+    whole = facts(
+        person=marie(role=role, site=home), request=request(mode=mode, joins=joins, files=files)
+    )
+    if home is not None and decide(whole, NOW).allowed:
+        assert (home, mode, joins, files) == ("notre-dame", Mode.VIEW, True, frozenset())
+        assert role in (Role.SITE_APPROVER, Role.SITE_MANAGER)

@@ -41,3 +41,9 @@ def test_whoever_manages_a_site_can_stop_what_happens_there():
 def test_rights_cannot_be_changed_at_run_time():
     with pytest.raises(TypeError):
         RIGHTS[Role.AUDITOR] = frozenset(Permission)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_the_site_s_own_people_watch_for_it(role):
+    may = Permission.SESSIONS_SESSION_WATCH in permissions(role)
+    assert may == (role in (Role.SITE_APPROVER, Role.SITE_MANAGER))

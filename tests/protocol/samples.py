@@ -106,6 +106,7 @@ APPROVED = replace(
     approved_until_ms=NOW + 600_000,
 )
 JOIN = replace(ORDER, joins=SessionId("01JABCDEFGHJKMNPQRSTVWXYZ1"), mode=Mode.VIEW, actions=())
+WATCH = replace(JOIN, person=replace(JOIN.person, level=None))
 CONTROL_OF_JOIN = replace(ORDER, joins=SessionId("01JABCDEFGHJKMNPQRSTVWXYZ2"))
 SITE_POLICY = SitePolicy(
     site="notre-dame",

@@ -89,6 +89,11 @@ def test_arbitrary_bytes_raise_nothing_but_a_protocol_error(document, data):
         (samples.ORDER, {"case": ""}),
         (samples.JOIN, {"joins": samples.JOIN.session}),
         (samples.JOIN, {"actions": ["files_out"]}),
+        (samples.ORDER, {"person__level": None}),  # 2.17
+        (samples.CONTROL_OF_JOIN, {"person__level": None}),
+        (samples.WATCH, {"joins": None}),
+        (samples.WATCH, {"mode": "control"}),
+        (samples.WATCH, {"actions": ["files_out"]}),
         (samples.CONTROL_OF_JOIN, {"joins": samples.CONTROL_OF_JOIN.session}),
         (samples.CONTROL_OF_JOIN, {"actions": ["job"]}),
         (samples.CONFIGURATION, {"relays": []}),

@@ -91,6 +91,7 @@ class Clerk:
         self._ledger = Ledger(config.journal_dir, self._identity.device)
         self._seen = SeenOrders(config.state_dir / "seen")
         self._credential = SupportCredential(config.state_dir / "support.json")
+        self._site_credential = SupportCredential(config.state_dir / "site-credential.json")
         self._site = SiteBook(SiteFiles(config))
         self._keys = load_device_keys(self._identity.current.folder)
         trust = self._identity.trust
@@ -243,7 +244,9 @@ class Clerk:
         if order.joins is not None:
             assert self._session is not None  # the gate has seen it live
             show = self._showing.control if order.hands_over else self._showing.join
-            parts = replace(self._parts(way), show=show)
+            if order.of_site:
+                show = self._showing.watching
+            parts = replace(self._parts(way), show=show, credential=self._credential_for(order))
             begin = self._joins.begin_control if order.hands_over else self._joins.begin
             begin(order, digest, parts, self._session, approvers=site.approvers)
             return
@@ -290,7 +293,7 @@ class Clerk:
             safe_state=safe_state,
             fingerprint_matches=self._identity.matches_hardware(self._config.hardware_files),
             configured=settings.configured,
-            second_authentication_ready=self._credential.is_ready(now_ms),
+            second_authentication_ready=self._credential_for(order).is_ready(now_ms),
             site=site,
         )
         return check_order(order, facts, now_ms), site
@@ -342,7 +345,7 @@ class Clerk:
             detail={
                 "person": person.name,
                 "employer": person.employer,
-                "level": int(person.level),
+                "level": int(person.level or 0),
                 "country": person.country,
                 "access": str(order.access),
                 "mode": str(order.mode),
@@ -494,6 +497,11 @@ class Clerk:
     def _require_verification(self, due: Verification) -> None:
         self._tell({"do": "verify", "due": due.to_dict()})
 
+    def _credential_for(self, order: SessionOrder) -> SupportCredential:
+        """Return what is asked of this person: of the site's own the site's, where it has set one."""
+        ours = order.of_site and self._site_credential.is_set
+        return self._site_credential if ours else self._credential
+
     def _grant(self, order: SessionOrder) -> SessionGrant:
         return SessionGrant(
             session=order.session,
@@ -510,11 +518,15 @@ class Clerk:
             profile=self._profile,
             actions=frozenset(order.actions),
             watcher=self._watcher(order),
+            of_site=order.of_site,
+            site_credential=self._credential_for(order) is self._site_credential,
         )
 
     def _watcher(self, order: SessionOrder) -> str:
         if order.joins is None:
             return ""
+        if order.of_site:
+            return f"{order.person.name}, {order.person.employer}"
         country = country_name(order.person.country, self._settings.site.language)
         return f"{order.person.name}, {country}"
 

@@ -87,6 +87,7 @@ def _parser(language: Language) -> argparse.ArgumentParser:
         ("host-key", _host_key, N_("say the words of this device's key")),
         ("check", _check, N_("say which hosts and ports must be open, and try them")),
         ("set-support-credential", _set_credential, N_("set the device's own credential")),
+        ("set-site-credential", _set_site_credential, N_("set the one of the site's own people")),
     ):
         words.add_parser(word, help=tell(meaning)).set_defaults(run=run)
     journal = words.add_parser("journal", help=tell(N_("show, verify or export the journal")))
@@ -205,11 +206,23 @@ def _check(config: AgentConfig, _given: argparse.Namespace, language: Language) 
 
 
 def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
+    ask, done = N_("Support credential: "), N_("The support credential is set.")
+    return _set(config, "support.json", language, ask=ask, done=done)
+
+
+def _set_site_credential(
+    config: AgentConfig, _given: argparse.Namespace, language: Language
+) -> int:
+    ask, done = N_("Site credential: "), N_("The site credential is set.")
+    return _set(config, "site-credential.json", language, ask=ask, done=done)
+
+
+def _set(config: AgentConfig, file: str, language: Language, *, ask: str, done: str) -> int:
     from bedside.agent.credential import SupportCredential
     from bedside.agent.files import make_private_folder
 
     if sys.stdin.isatty():
-        secret = getpass.getpass(say(language, N_("Support credential: ")))
+        secret = getpass.getpass(say(language, ask))
         again = getpass.getpass(say(language, N_("Once more: ")))
     else:
         secret = again = sys.stdin.readline().rstrip("\n")
@@ -219,11 +232,11 @@ def _set_credential(config: AgentConfig, _given: argparse.Namespace, language: L
     _work_as_the_worker(config)
     make_private_folder(config.state_dir)
     try:
-        SupportCredential(config.state_dir / "support.json").set(secret)
+        SupportCredential(config.state_dir / file).set(secret)
     except ValueError:
         print(say(language, N_("The credential needs at least ten characters.")), file=sys.stderr)
         return _UNUSABLE
-    print(say(language, N_("The support credential is set.")))
+    print(say(language, done))
     return 0
 
 

@@ -1,5 +1,7 @@
 """The device's support credential: the shared second step, checked here and nowhere else (S16).
 
+The site may set one of its own beside it, for its people who watch (R18): the same file and rules.
+
 Only a hash is stored (argon2id). An answer is counted as wrong on disk *before* anybody learns what
 it was, so that pulling the plug gives nobody another try; after LOCK_AFTER in a row the credential
 is locked for a time that doubles, and no session opens meanwhile.
@@ -39,6 +41,11 @@ class SupportCredential:
         if len(secret) < _MIN_CHARACTERS:
             raise ValueError(f"at least {_MIN_CHARACTERS} characters")
         self._write(_Stored(_HASHER.hash(secret)))
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a credential, locked or not."""
+        return bool(self._read().hash)
 
     def is_ready(self, now_ms: int) -> bool:
         """Whether there is a credential and it is not locked at `now_ms`."""

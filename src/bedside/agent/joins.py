@@ -5,6 +5,8 @@
 3. However it ends, the session that was joined goes on.
 4. Control may be handed to that person under an order of its own, with its own question; it ends
    with the join.
+5. Beside them one person of the site itself may join to watch (R18): a seat of its own, so that
+   neither keeps the other out, and no control comes to it.
 """
 
 import asyncio
@@ -36,6 +38,7 @@ class Showing:
         self._host: Board = {"activity": Activity.IDLE}
         self._join: Board = {"activity": Activity.IDLE}
         self._control: Board = {"activity": Activity.IDLE}
+        self._watching: Board = {"activity": Activity.IDLE}
 
     def host(self, board: Board) -> None:
         """Show what the session shows now."""
@@ -52,13 +55,21 @@ class Showing:
         self._control = board
         self._show()
 
+    def watching(self, board: Board) -> None:
+        """Show what the join of somebody of the site shows now."""
+        self._watching = board
+        self._show()
+
     def _show(self) -> None:
-        if self._join["activity"] == Activity.IDLE:
+        if self._join["activity"] == self._watching["activity"] == Activity.IDLE:
             self._tell(self._host)
         elif self._host.get("session") is not None:
             # A session that is over is shown until whoever joined it is out as well.
             session = {**self._host["session"], "joined": self._joined()}
-            request = self._join.get("request") or self._control.get("request")
+            if self._watching["activity"] != Activity.IDLE:
+                session["watching"] = _guest(self._watching)
+            asking = (self._join, self._control, self._watching)
+            request = next((each["request"] for each in asking if each.get("request")), None)
             activity = Activity.CONTROLLING if self._controls else self._host["activity"]
             self._tell({**self._host, "activity": activity, "request": request, "session": session})
 
@@ -67,32 +78,42 @@ class Showing:
         return bool(self._control["activity"] == Activity.CONTROLLING)
 
     def _joined(self) -> Board | None:
-        session = self._join.get("session")
-        if session is None:
+        guest = _guest(self._join)
+        if guest is None:
             return None
-        return {
-            "session": session["session"],
-            "person": session["person"],
-            "since_ms": session["since_ms"],
-            "watches": self._join["activity"] == Activity.VIEWING,
-            "may_control": self._control.get("session") is not None,
-            "controls": self._controls,
-            "presence_code": self._join.get("presence_code"),
-        }
+        guest["may_control"] = self._control.get("session") is not None
+        return {**guest, "controls": self._controls}
+
+
+def _guest(board: Board) -> Board | None:
+    session = board.get("session")
+    if session is None:
+        return None
+    return {
+        "session": session["session"],
+        "person": session["person"],
+        "since_ms": session["since_ms"],
+        "watches": board["activity"] == Activity.VIEWING,
+        "may_control": False,
+        "controls": False,
+        "presence_code": board.get("presence_code"),
+    }
 
 
 class Joins:
-    """The join of the session that is open, and the hand-over of control to it, if there are any."""
+    """The joins of the session that is open, and the hand-over of control, if there are any."""
 
     def __init__(self) -> None:
         self._session: ServiceSession | None = None
+        self._watching: ServiceSession | None = None
         self._control: ControlSession | None = None
         self._tasks: set[asyncio.Task[Over]] = set()
 
     @property
     def sessions(self) -> tuple[ServiceSession, ...]:
-        """The join that is asked or has come in, and the control that is asked for or allowed."""
-        return tuple(one for one in (self._session, self._control) if one is not None)
+        """The joins that are asked or have come in, and the control that is asked for or allowed."""
+        found = (self._session, self._control, self._watching)
+        return tuple(one for one in found if one is not None)
 
     def joinable(self, host: ServiceSession | None, order: SessionOrder) -> Joinable | None:
         """Return what `order` may join beside `host`: nothing before it is live, nor a second time.
@@ -103,7 +124,8 @@ class Joins:
             return None
         if order.hands_over:
             return self._inheritable(host, order.session)
-        taken = self._session is not None and self._session.order.session != order.session
+        seated = self._watching if order.of_site else self._session
+        taken = seated is not None and seated.order.session != order.session
         return None if taken else Joinable(host.order.session, host.order.access)
 
     def _inheritable(self, host: ServiceSession, but: SessionId) -> Joinable | None:
@@ -130,8 +152,13 @@ class Joins:
         `approvers` of the site verifiably approved the order.
         """
         joined = replace(parts, stage=host.stage)
-        join = self._session = ServiceSession(order, digest, joined, approvers=approvers)
-        self._run(join, host, self._left)
+        join = ServiceSession(order, digest, joined, approvers=approvers)
+        if order.of_site:
+            self._watching = join
+            self._run(join, host, self._watched)
+        else:
+            self._session = join
+            self._run(join, host, self._left)
 
     def begin_control(
         self,
@@ -172,6 +199,9 @@ class Joins:
 
     def _left(self) -> None:
         self._session = None
+
+    def _watched(self) -> None:
+        self._watching = None
 
     def _given_up(self) -> None:
         self._control = None

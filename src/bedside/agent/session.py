@@ -103,7 +103,7 @@ class ServiceSession:
         self._consented: asyncio.Future[str] = loop.create_future()
         person = order.person
         self.specialist = Actor(ActorKind.PERSON, person.id, person.name)
-        self._seat = Seat.STARTED if order.joins is None else Seat.JOINED
+        self._seat = _seat_of(order)
         self._code = ""
         self._since_ms = 0
         self._until_ms = 0
@@ -412,7 +412,7 @@ class ServiceSession:
         return bool(self._code) and compare_digest(text.encode(), self._code.encode())
 
     async def credential_matches(self, text: str) -> bool:
-        """Whether `text` is the device's support credential."""
+        """Whether `text` is the device's credential for whoever this order is for."""
         return await self._parts.credential.check(text, self._parts.now_ms())
 
     def write(
@@ -540,6 +540,12 @@ class ServiceSession:
                 "host_key": self._endpoint.host_key if code and self._endpoint else None,
             }
         )
+
+
+def _seat_of(order: SessionOrder) -> Seat:
+    if order.of_site:
+        return Seat.SITE
+    return Seat.STARTED if order.joins is None else Seat.JOINED
 
 
 class _Hooks:

@@ -52,10 +52,11 @@ def status_lines(status: Status, language: Language) -> list[str]:
         one = status.session
         kind = f"{access_name(one.access, language)}, {mode_name(one.mode, language)}"
         lines.append(f"{one.person.name} ({one.person.employer}) · {kind}")
-    if status.session is not None and (joined := status.session.joined) is not None:
-        lines.append(
+        lines += [
             f"+ {joined.person.name} ({joined.person.employer}) · {mode_name(Mode.VIEW, language)}"
-        )
+            for joined in (one.joined, one.watching)
+            if joined is not None
+        ]
     relay = status.connection.relay
     if relay is None:
         lines.append(say(language, N_("No relay answers.")))

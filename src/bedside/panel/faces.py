@@ -61,18 +61,31 @@ def indicator(status: local.Status, language: Language) -> str:
     say = translator(language, "bedside-panel")
     words = f"{SHAPES[status.activity]} {say(WORDS[status.activity])}"
     live = status.session
-    joined = live.joined if live else None
-    if live is None or joined is None or not joined.watches:
+    if live is None:
         return words
-    watches = live.person.name if joined.controls else joined.person.name
-    also = f"{SHAPES[Activity.VIEWING]} {say(N_('{name} watches.')).format(name=watches)}"
+    words = _session_words(words, status, live, say)
+    site = live.watching
+    return words + _watches(site.person.name, say) if site is not None and site.watches else words
+
+
+def _watches(name: str, say: Callable[[str], str]) -> str:
+    return f" + {SHAPES[Activity.VIEWING]} {say(N_('{name} watches.')).format(name=name)}"
+
+
+def _session_words(
+    words: str, status: local.Status, live: local.OpenSession, say: Callable[[str], str]
+) -> str:
+    joined = live.joined
+    if joined is None or not joined.watches:
+        return words
+    also = _watches(live.person.name if joined.controls else joined.person.name, say)
     if joined.controls:
         who = say(N_("CONTROL: {name} is working on this device.")).format(name=joined.person.name)
-        return f"{SHAPES[Activity.CONTROLLING]} {who} + {also}"
+        return f"{SHAPES[Activity.CONTROLLING]} {who}{also}"
     if live.mode is Mode.CONTROL and status.activity is Activity.VIEWING:
         nobody = say(N_("OBSERVATION: nobody controls this device now."))
-        return f"{SHAPES[Activity.VIEWING]} {nobody} + {also}"
-    return f"{words} + {also}"
+        return f"{SHAPES[Activity.VIEWING]} {nobody}{also}"
+    return f"{words}{also}"
 
 
 @dataclass(frozen=True)
@@ -221,17 +234,26 @@ class Asked(Face):
             yield Button("✓ " + say(N_("Allow")), id="allow", classes="large allow", disabled=True)
 
     def _who(self) -> str:
-        who = self.request.person
-        return self.sight.say(
+        who, say = self.request.person, self.sight.say
+        country = country_name(who.country, self.sight.language)
+        if who.level is None:
+            return f"{who.name}, {who.employer}, {country}"
+        return say(
             N_("{name}, {employer}, level {level}, {country}"),
             name=who.name,
             employer=who.employer,
             level=int(who.level),
-            country=country_name(who.country, self.sight.language),
+            country=country,
         )
 
     def _joins(self) -> str:
         who = self.request.person
+        if who.level is None:
+            return "◉ " + self.sight.say(
+                N_("{employer}: {name} asks to WATCH the session."),
+                employer=who.employer,
+                name=who.name,
+            )
         country = country_name(who.country, self.sight.language).upper()
         if self.request.mode is Mode.CONTROL:
             return "▲ " + self.sight.say(
@@ -358,8 +380,8 @@ class Live(Face):
             lines.append(say(N_("Now: {doing}"), doing=live.doing))
         if self.sight.status.presence_code:
             lines.append(say(N_("Code: {code}"), code=self.sight.status.presence_code))
-        if live.joined is not None:
-            lines += self._joined(live.joined)
+        for joined in (live.joined, live.watching):
+            lines += self._joined(joined) if joined is not None else []
         return "\n".join(lines)
 
     def _joined(self, joined: local.Joined) -> list[str]:

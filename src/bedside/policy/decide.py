@@ -13,6 +13,10 @@ Rules held here:
    most; it opens nothing that the site denies, and it obliges somebody to review it (R42). Where the
    site has a policy, one of its approvers says yes to each session: a device believes nobody else.
 6. What closes within a minute opens nothing: no session is shorter than that.
+7. A site's own people start nothing. At their own site they may join a live session to watch it
+   (R18), and nothing else: that right is the site's, so vetting, training, level, country and
+   contract, by which a manufacturer answers for its specialists, are not asked of them. Locks, the
+   right to patient data, and what the site's policy says of watching are.
 """
 
 from collections.abc import Callable
@@ -185,7 +189,7 @@ def _account(facts: Facts, _now: int) -> tuple[bool, Words]:
         word
         for word, there in (
             ("active", person.active),
-            ("vetted", person.vetted),
+            ("vetted", person.vetted or person.site is not None),  # rule 7
             ("second_factor", person.second_factor),
         )
         if not there
@@ -194,8 +198,29 @@ def _account(facts: Facts, _now: int) -> tuple[bool, Words]:
 
 
 def _role(facts: Facts, _now: int) -> tuple[bool, Words]:
-    role = facts.person.role
+    role, site = facts.person.role, facts.person.site
+    if site is not None:
+        return _watches_at_home(facts), {"role": role or "", "site": site}
     return Permission.SESSIONS_SESSION_REQUEST in permissions(role), {"role": role or ""}
+
+
+def _watches_at_home(facts: Facts) -> bool:
+    """Whether somebody of a site joins a session at that site, to watch it (rule 7)."""
+    person, asked = facts.person, facts.request
+    at_home = person.site is not None and person.site == facts.device.site
+    watches = asked.joins and asked.mode is Mode.VIEW and not asked.files
+    return at_home and watches and Permission.SESSIONS_SESSION_WATCH in permissions(person.role)
+
+
+def _not_asked_of_the_site(check: Check) -> Check:
+    """Return `check` as it is asked of the manufacturer's people only (rule 7)."""
+
+    def asked(facts: Facts, now: int) -> tuple[bool, Words]:
+        if _watches_at_home(facts):
+            return True, {"site": facts.device.site}
+        return check(facts, now)
+
+    return asked
 
 
 def _product_right(facts: Facts, now: int) -> tuple[bool, Words]:
@@ -354,10 +379,10 @@ def _waived(facts: Facts, now: int) -> Words:
 _CHECKS: dict[Gate, Check] = {
     Gate.ACCOUNT: _account,
     Gate.ROLE: _role,
-    Gate.PRODUCT_RIGHT: _product_right,
-    Gate.LEVEL: _level,
-    Gate.COUNTRY: _country,
-    Gate.ENTITLEMENT: _entitlement,
+    Gate.PRODUCT_RIGHT: _not_asked_of_the_site(_product_right),
+    Gate.LEVEL: _not_asked_of_the_site(_level),
+    Gate.COUNTRY: _not_asked_of_the_site(_country),
+    Gate.ENTITLEMENT: _not_asked_of_the_site(_entitlement),
     Gate.ACCESS_KIND: _access_kind,
     Gate.MODE: _mode,
     Gate.DURATION: _duration,

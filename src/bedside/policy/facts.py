@@ -107,7 +107,10 @@ DEFAULT_START_RULES: tuple[StartRule, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """The person who asks, as the account stands now."""
+    """The person who asks, as the account stands now.
+
+    `site` is the one whose own people they are of; None for the manufacturer's.
+    """
 
     id: PersonId
     active: bool
@@ -118,6 +121,7 @@ class PersonFacts:
     country: str | None
     product_rights: tuple[ProductRight, ...] = ()
     patient_data: bool = False
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _READ = frozenset(
 
 _OF_THE_SITE = frozenset(
     {
+        Permission.SESSIONS_SESSION_WATCH,
         Permission.SITES_BREAK_GLASS_START,
         Permission.SITES_POLICY_PUBLISH,
         Permission.SITES_REQUEST_APPROVE,
@@ -28,6 +29,7 @@ _OF_THE_SITE = frozenset(
 _SITE = frozenset(
     {
         Permission.SESSIONS_SESSION_END,
+        Permission.SESSIONS_SESSION_WATCH,
         Permission.SITES_POLICY_READ,
         Permission.SITES_REQUEST_APPROVE,
         Permission.SITES_WINDOW_MANAGE,

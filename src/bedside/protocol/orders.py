@@ -146,6 +146,11 @@ class SessionOrder(Document):
         return self.joins is not None and self.mode is Mode.CONTROL
 
     @property
+    def of_site(self) -> bool:
+        """Whether it is for somebody of the site itself, who only ever watches (2.17)."""
+        return self.person.level is None
+
+    @property
     def site_actions(self) -> tuple[SiteAction, ...]:
         """Everything that the site rules on and this order asks for, sorted."""
         return tuple(sorted({session_action(self.access, self.mode), *self.actions}))
@@ -202,6 +207,8 @@ class SessionOrder(Document):
                 raise MalformedError("mismatch", "joins")
             if order.mode is Mode.VIEW and order.actions:
                 raise MalformedError("mismatch", "mode")
+        if order.of_site and (order.joins is None or order.mode is not Mode.VIEW):  # 2.17
+            raise MalformedError("mismatch", "level")
         if not 0 < order.answer_by_ms - order.issued_ms <= MAX_ANSWER_MS:  # 2.2
             raise MalformedError("range", "answer_by_ms")
         if order.idle_s > order.duration_s:  # 2.3

@@ -110,12 +110,15 @@ class JournalHead(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person(Wire):
-    """Who asks, in the words that the operator reads (S36: level and country)."""
+    """Who asks, in the words that the operator reads (S36: level and country).
+
+    Support levels are the manufacturer's: somebody of the site itself has none.
+    """
 
     id: str
     name: str
     employer: str
-    level: Level
+    level: Level | None
     country: str
 
     @classmethod
@@ -125,7 +128,7 @@ class Person(Wire):
             id=fields.text("id", max=64),
             name=fields.text("name", max=120),
             employer=fields.text("employer", max=120),
-            level=fields.enum("level", Level),
+            level=fields.optional("level", fields.enum, members=Level),
             country=fields.text("country", max=2, pattern=_COUNTRY),
         )
         fields.end()

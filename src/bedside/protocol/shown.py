@@ -174,11 +174,14 @@ class OpenSession(Wire):
     doing: str
     break_glass: bool = False
     joined: Joined | None = None
+    watching: Joined | None = None
+    """Somebody of the site itself who joined, to watch and nothing else (R18)."""
 
     @classmethod
     def from_fields(cls, fields: Fields) -> "OpenSession":
         """Read a session."""
         joined = fields.optional("joined", fields.object)
+        watching = fields.optional("watching", fields.object)
         return cls(
             session=fields.parsed("session", parse_session_id),
             person=Person.from_fields(fields.object("person")),
@@ -189,6 +192,7 @@ class OpenSession(Wire):
             doing=fields.text("doing", min=0, max=200),
             break_glass=fields.boolean("break_glass"),
             joined=Joined.from_fields(joined) if joined else None,
+            watching=Joined.from_fields(watching) if watching else None,
         )
 
 

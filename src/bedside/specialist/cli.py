@@ -220,6 +220,10 @@ def request(
         except ValueError:
             words = _(N_("{session} is not the id of a session.")).format(session=join)
             raise CliError(words) from None
+    _ask(console, wanted, wait=wait)
+
+
+def _ask(console: Console, wanted: Json, *, wait: bool) -> None:
     _forget_ended()
     session, folder = opening.begin(console, CONFIG, wanted)
 
@@ -246,7 +250,44 @@ def request(
         console.post(f"/sessions/{session['id']}/end", {})
         opening.close(CONFIG, folder)
         raise CliError(_(N_("You withdrew the request."))) from None
-    _say_ready(device)
+    _say_ready(wanted["device"])
+
+
+@app.command(
+    cls=HouseCommand,
+    help=_(N_("Watch a live session at your own site: see its terminal, reach nothing.")),
+)
+def watch(
+    which: Annotated[str, typer.Argument(help=_(N_("A session's or a device's id.")))],
+    reason: Annotated[str, typer.Option(help=_(N_("Why, in words the operator reads.")))] = _(
+        N_("The site watches.")
+    ),
+    minutes: Annotated[int, typer.Option(help=_(N_("How long at the most.")))] = 30,
+    ticket: Annotated[str | None, typer.Option(help=_(N_("The change ticket.")))] = None,
+    wait: Annotated[bool, typer.Option(help=_(N_("Wait until somebody answers.")))] = True,
+) -> None:
+    """Ask to join as somebody of the site, with the case and ticket of that session (R18)."""
+    console = _console()
+    try:
+        host = opening.find_live(console, which)
+    except ValueError:
+        words = _(N_("{session} is not the id of a session.")).format(session=which)
+        raise CliError(words) from None
+    if host is None:
+        words = _(N_("Nobody is in a session on {device} now."))
+        raise CliError(words.format(device=which.upper()))
+    wanted: Json = {
+        "device": host["device"]["id"],
+        "access": AccessKind(host["access"]).value,
+        "mode": Mode.VIEW.value,
+        "duration_minutes": minutes,
+        "case": host["case"],
+        "reason": reason,
+        "joins": host["id"],
+    }
+    if ticket or host["ticket"]:
+        wanted["ticket"] = ticket or host["ticket"]
+    _ask(console, wanted, wait=wait)
 
 
 def _tell_first_sight(folder: SessionFolder, fingerprint: str | None, terminal: Terminal) -> None:

@@ -8,6 +8,7 @@ import time
 from bedside.language import N_, Language, translator
 from bedside.pki.host_certificates import HostCertificate, open_host_certificate
 from bedside.pki.ssh_certificates import SshKeyError
+from bedside.protocol.states import LIVE
 from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
@@ -23,7 +24,7 @@ from bedside.vocabulary import (
     parse_session_id,
 )
 
-__all__ = ["begin", "close", "connect", "joining", "prune", "told_of"]
+__all__ = ["begin", "close", "connect", "find_live", "joining", "prune", "told_of"]
 
 
 def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Json, SessionFolder]:
@@ -54,6 +55,17 @@ def joining(console: Console, session: str) -> Json:
         "access": AccessKind(host["access"]).value,
         "mode": Mode.VIEW.value,
     }
+
+
+def find_live(console: Console, which: str) -> Json | None:
+    """Return a session by its id; by a device's id, the one that is live there, None for none.
+
+    Raises CliError where there is no such session or device, ValueError where it is no id.
+    """
+    if "-" not in which:
+        return console.get(f"/sessions/{parse_session_id(which.upper())}")
+    found = console.pages("/sessions", device=parse_device_id(which.upper()), open="true")
+    return next((each for each in found if each["joins"] is None and each["state"] in LIVE), None)
 
 
 def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -> str | None:

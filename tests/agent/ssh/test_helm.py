@@ -208,3 +208,13 @@ async def test_an_older_hand_over_forgets_nothing_of_a_newer_one(play):
     play.helm.allow(newer)
     play.helm.forget(play.heir)
     assert await play.hand(name="Ann Lee") is None
+
+
+async def test_who_watches_for_the_site_is_never_handed_it_nor_takes_it(play):
+    play.helm.allow(play.heir)
+    assert await play.hand() is None
+    assert await play.take(Seat.SITE) is Refusal.NOT_OFFERED
+    assert await play.hand(Seat.SITE) is Refusal.NOT_IN_CONTROL
+    assert await play.helm.give(Seat.SITE) is Refusal.NOT_IN_CONTROL
+    assert play.helm.holder is STARTED
+    assert await play.take(JOINED) is None

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from bedside.agent.ssh.helm import Seat
 from bedside.agent.ssh.stage import Stage
 from bedside.language import Language
 
@@ -111,3 +112,22 @@ def test_a_last_terminal_that_is_left_is_told_to_the_helm():
     stage.leave(one, "")
     stage.leave(other, "")
     assert left == [1, 0]
+
+
+def test_who_watches_for_the_site_reads_who_controls_and_counts_for_no_hand_over():
+    stage, screen, site, guest = Stage(), Screen((80, 24)), Watcher(), Watcher()
+    stage.opened(screen)
+    stage.watch(site, "Julie watches", seat=Seat.SITE)
+    assert screen.said == ["Julie watches"]
+    stage.helm.allow(HEIR)
+    assert "Jean Roy may be handed control." in site.seen[-1]
+    assert "yours" not in site.seen[-1]
+    assert stage.watchers == 0
+    stage.watch(guest, "Jean watches")
+    assert stage.watchers == 1
+    stage.shows(screen, b"prompt$ ")
+    assert site.seen[-1] == guest.seen[-1] == b"prompt$ "
+    left: list[int] = []
+    stage.helm.watched = left.append
+    stage.leave(guest, "")
+    assert left == [0]

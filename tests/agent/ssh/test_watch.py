@@ -38,8 +38,9 @@ class Channel:
 
 
 class Play:
-    def __init__(self, leash):
-        grant = make_grant(make_profile(Path("/srv")), watcher="Jean Roy, Canada")
+    def __init__(self, leash, **changes):
+        changes = {"watcher": "Jean Roy, Canada", **changes}
+        grant = make_grant(make_profile(Path("/srv")), **changes)
         self.context = SessionContext(grant=grant, hooks=Hooks(), leash=leash)
         self.screen = Screen((80, 24))
         self.stage = self.context.stage
@@ -109,3 +110,17 @@ def test_keys_go_in_while_this_person_controls_and_only_then(play):
     play.stage.helm.holder = None
     play.watch.data_received(b"rm\n")
     assert play.screen.typed == b"ls\n\x04"
+
+
+def test_keys_of_who_watches_for_the_site_go_nowhere_whoever_controls():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        play = Play(Leash(ours), of_site=True)
+        for holder in (Seat.STARTED, Seat.JOINED, None):
+            play.stage.helm.holder = holder
+            play.watch.data_received(b"rm -rf /\n")
+            assert play.context.grant_now is play.context.grant
+        assert play.screen.typed == b""
+        assert play.refusals == [1]
+        play.stage.shows(play.screen, b"seen")
+        assert play.channel.said.endswith(b"seen")

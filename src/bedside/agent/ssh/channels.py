@@ -148,6 +148,8 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
 
     async def _ask_for(self, wish: ControlWish) -> Refusal | None:
         stage, seat = self._context.stage, self._context.seat
+        if seat is Seat.SITE:
+            return Refusal.SITE_WATCHES
         if seat is Seat.STARTED and self._context.grant.mode is Mode.VIEW:
             return Refusal.NOT_IN_CONTROL  # a session for observation has none to hand over or take
         match wish.verb:

@@ -84,7 +84,9 @@ class SessionContext:
 
     @property
     def seat(self) -> Seat:
-        """Whether this person started the session or joined it."""
+        """Whether this person started the session, joined it, or watches it for the site."""
+        if self.grant.of_site:
+            return Seat.SITE
         return Seat.JOINED if self.grant.watcher else Seat.STARTED
 
     @property
@@ -95,7 +97,7 @@ class SessionContext:
     @property
     def grant_now(self) -> SessionGrant:
         """What may be opened now: control and files follow who controls."""
-        if self.seat is Seat.JOINED:
+        if self.seat is not Seat.STARTED:
             if not self.controls:
                 return self.grant
             return replace(self.grant, mode=Mode.CONTROL, actions=self.stage.helm.actions)

@@ -59,6 +59,10 @@ class SessionGrant:
     """What the order covers beside the session itself: files in, files out, both or neither."""
     watcher: str = ""
     """Who joined to watch, in the words that the others read; empty for whoever started it."""
+    of_site: bool = False
+    """Whether that is somebody of the site itself, who only ever watches (R18)."""
+    site_credential: bool = False
+    """Whether the site's own credential is asked of them, and not the support credential."""
     limits: SessionLimits = SessionLimits()
 
 
@@ -66,7 +70,7 @@ class SessionHooks(Protocol):
     """What the agent does for the end point; an exception from any of these closes the connection."""
 
     async def check_support_credential(self, text: str) -> bool:
-        """Return whether `text` is the device's support credential."""
+        """Return whether `text` is the device's credential for this session (`site_credential`)."""
         ...
 
     async def check_presence_code(self, text: str) -> bool:

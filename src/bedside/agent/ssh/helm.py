@@ -22,14 +22,18 @@ __all__ = ["Heir", "Helm", "Seat", "Turn"]
 
 
 class Seat(StrEnum):
-    """Where somebody sits in a session: they started it, or they joined it."""
+    """Where somebody sits in a session: they started it, joined it, or watch it for the site (R18).
+
+    Who watches for the site never controls: no turn comes to that seat.
+    """
 
     STARTED = "started"
     JOINED = "joined"
+    SITE = "site"
 
 
 class Turn(StrEnum):
-    """What became of control; each has its lines for both seats (`words.turn_line`)."""
+    """What became of control; each has its lines for each seat (`words.turn_line`)."""
 
     ASKED = "asked"
     ALLOWED = "allowed"
@@ -188,7 +192,7 @@ class Helm:
                 await self._take_back(record)
                 return None
             heir = self._heir
-            if heir is None or not self._offered:
+            if seat is not Seat.JOINED or heir is None or not self._offered:
                 return Refusal.NOT_OFFERED
             if not watchers:
                 return Refusal.NOT_WATCHING

@@ -81,6 +81,7 @@ class Refusal(StrEnum):
     SHELL_IN_VIEW = "shell_in_view"
     SOCKET = "socket"
     SUBSYSTEM = "subsystem"
+    SITE_WATCHES = "site_watches"
     WATCHER = "watcher"
     X11 = "x11"
 

@@ -265,7 +265,7 @@ class Visit(asyncssh.SSHServer):
         del username, lang, submethods
         if self._context.attempts.used_up:
             return False
-        credential, code = words.prompts(self._grant.language)
+        credential, code = words.prompts(self._grant)
         return "", "", self._grant.language, ((credential, False), (code, True))
 
     async def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:

@@ -61,13 +61,13 @@ class Stage:
 
     def __init__(self) -> None:
         self._screens: list[Screen] = []
-        self._watchers: list[Watcher] = []
+        self._watchers: dict[Watcher, Seat] = {}
         self.helm = Helm(self._say_turn)
 
     @property
     def watchers(self) -> int:
-        """How many terminals of whoever joined are open."""
-        return len(self._watchers)
+        """How many terminals of whoever joined, and may be handed control, are open."""
+        return list(self._watchers.values()).count(Seat.JOINED)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -95,9 +95,9 @@ class Stage:
             for watcher in tuple(self._watchers):
                 watcher.show(data)
 
-    def watch(self, watcher: Watcher, line: str) -> None:
+    def watch(self, watcher: Watcher, line: str, *, seat: Seat = Seat.JOINED) -> None:
         """Let `watcher` see from now on; the owners of the terminals read `line`."""
-        self._watchers.append(watcher)
+        self._watchers[watcher] = seat
         watcher.turned(self.size)
         self._say(line)
         self.redraw()
@@ -105,9 +105,9 @@ class Stage:
     def leave(self, watcher: Watcher, line: str) -> None:
         """Show `watcher` nothing more."""
         if watcher in self._watchers:
-            self._watchers.remove(watcher)
+            del self._watchers[watcher]
             self._say(line)
-            self.helm.watched(len(self._watchers))
+            self.helm.watched(self.watchers)
 
     def type(self, data: bytes, press: Press) -> None:
         """Hand keys to the terminal that is shown; the caller has asked who controls."""
@@ -125,9 +125,8 @@ class Stage:
 
     def _say_turn(self, turn: Turn, heir: Heir) -> None:
         self._say(turn_line(turn, Seat.STARTED, heir))
-        line = turn_line(turn, Seat.JOINED, heir)
-        for watcher in tuple(self._watchers):
-            watcher.say(line)
+        for watcher, seat in tuple(self._watchers.items()):
+            watcher.say(turn_line(turn, seat, heir))
 
     def _say(self, line: str) -> None:
         for screen in tuple(self._screens):

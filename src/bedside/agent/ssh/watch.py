@@ -40,7 +40,8 @@ class Watch:
 
     def start(self) -> None:
         """Show what there is from now on."""
-        self._context.stage.watch(self, words.watch_began(self._grant))
+        began = words.watch_began(self._grant)
+        self._context.stage.watch(self, began, seat=self._context.seat)
 
     # -- from the stage ----------------------------------------------------------------------------
 

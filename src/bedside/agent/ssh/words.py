@@ -92,6 +92,10 @@ _REFUSALS = {
         "refused by the device: forwards to sockets are never granted. Only the named ports: {endpoints}."
     ),
     Refusal.SUBSYSTEM: N_("refused by the device: sftp is the only subsystem."),
+    Refusal.SITE_WATCHES: N_(
+        "refused by the device: you watch for your site. Control is never handed to you. "
+        "To end the session: Stop on the device's screen, or End in the portal."
+    ),
     Refusal.WATCHER: N_(
         "refused by the device: you joined this session to watch it. Connect without a command, "
         "or ask the person who controls it."
@@ -147,10 +151,11 @@ def file_sentence(refusal: FileRefusal, grant: SessionGrant) -> str:
     return "Bedside: " + translator(grant.language, _DOMAIN)(_FILE_REFUSALS[refusal])
 
 
-def prompts(language: Language) -> tuple[str, str]:
+def prompts(grant: SessionGrant) -> tuple[str, str]:
     """Return the questions of the second authentication: the credential, then the code."""
-    say = translator(language, _DOMAIN)
-    return say(N_("Support credential: ")), say(N_("Presence code: "))
+    say = translator(grant.language, _DOMAIN)
+    credential = N_("Site credential: ") if grant.site_credential else N_("Support credential: ")
+    return say(credential), say(N_("Presence code: "))
 
 
 def certificate_sentence(language: Language) -> str:
@@ -229,6 +234,15 @@ _TURNS = {
         ),
         Turn.OVER: N_("you do not control any more: you watch."),
         Turn.LAPSED: N_("control cannot be handed to you any more."),
+        Turn.TAKEN: N_("whoever started the session controls again."),
+    },
+    Seat.SITE: {
+        Turn.ASKED: N_("{person} asks for control. The operator at the device is asked."),
+        Turn.ALLOWED: N_("{person} may be handed control."),
+        Turn.OFFERED: N_("control waits for {person}."),
+        Turn.PASSED: N_("{person} controls now."),
+        Turn.OVER: N_("{person} does not control any more. Nobody does."),
+        Turn.LAPSED: N_("{person} cannot be handed control any more."),
         Turn.TAKEN: N_("whoever started the session controls again."),
     },
 }

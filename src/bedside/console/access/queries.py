@@ -253,6 +253,7 @@ def _person(person: User) -> PersonFacts:
             for row in models.ProductRight.objects.filter(person=person)
         ),
         patient_data=person.patient_data,
+        site=person.site,
     )
 
 

@@ -152,6 +152,7 @@ PERMISSIONS = {
     Permission.SESSIONS_SESSION_END: _("End sessions"),
     Permission.SESSIONS_SESSION_READ: _("Read sessions"),
     Permission.SESSIONS_SESSION_REQUEST: _("Ask for sessions"),
+    Permission.SESSIONS_SESSION_WATCH: _("Watch sessions at one’s own site"),
     Permission.SITES_BREAK_GLASS_START: _("Start emergency access"),
     Permission.SITES_POLICY_PUBLISH: _("Change the site's own rules"),
     Permission.SITES_POLICY_READ: _("Read the sites' own rules"),

@@ -19,6 +19,7 @@ from bedside.console.rest.problems import ProblemError, invalid
 from bedside.console.service_sessions import actions
 from bedside.console.service_sessions.queries import (
     access_session,
+    asking_right,
     find_sessions,
     refusals,
     view_of,
@@ -232,7 +233,7 @@ def request_session(request: HttpRequest, body: SessionBody) -> Status[dict[str,
     user = caller(request)
     if user.narrowed_to is not None:
         # The policy judges the person; what a token is narrowed to is asked here.
-        check_permission(user, Permission.SESSIONS_SESSION_REQUEST)
+        check_permission(user, asking_right(user))
         check_permission(user, Permission.SESSIONS_SESSION_READ)
     device = access_device(user, body.device)
     try:
@@ -293,7 +294,7 @@ def connect_session(request: HttpRequest, session_id: str, body: Empty) -> dict[
     """Return what is needed to connect, once the operator has consented; only to whoever asked."""
     del body
     user = caller(request)
-    session = access_session(user, session_id, Permission.SESSIONS_SESSION_REQUEST)
+    session = access_session(user, session_id, asking_right(user))
     try:
         connection = actions.do_issue_connection(session, acting_user=user)
     except actions.NotConnectableError as error:

@@ -118,6 +118,11 @@ class ServiceSession(models.Model):
             return self.joins
         return self.joins.joins
 
+    @property
+    def of_site(self) -> bool:
+        """Whether somebody of the site itself asked: to watch, and nothing else (R18)."""
+        return self.joins_id is not None and self.person_level is None
+
 
 class SessionApproval(models.Model):
     """What one of the site's approvers said; an assertion goes with the order to the device."""

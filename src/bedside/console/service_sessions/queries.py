@@ -25,6 +25,7 @@ from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, Sessi
 __all__ = [
     "Present",
     "access_session",
+    "asking_right",
     "covered_by",
     "devices_in_session",
     "facts_of",
@@ -98,6 +99,13 @@ def access_session(
     if others and permission is Permission.SESSIONS_SESSION_END:
         raise PermissionDenied(permission)
     return session
+
+
+def asking_right(user: User) -> Permission:
+    """Return what it takes to ask for a session: the site's own people ask to watch (R18)."""
+    if user.site:
+        return Permission.SESSIONS_SESSION_WATCH
+    return Permission.SESSIONS_SESSION_REQUEST
 
 
 def find_sessions(

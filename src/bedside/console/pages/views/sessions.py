@@ -20,6 +20,7 @@ from bedside.console.service_sessions.models import ServiceSession, TimelineRow
 from bedside.console.service_sessions.queries import (
     Present,
     access_session,
+    asking_right,
     find_sessions,
     refusals,
     timeline_of,
@@ -29,7 +30,7 @@ from bedside.language import ending_sentence, gate_advice, gate_sentence, state_
 from bedside.protocol.states import LIVE
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState
 
-__all__ = ["may_end", "session", "sessions"]
+__all__ = ["join_command", "may_end", "session", "sessions"]
 
 
 # What a row of the list shows of a session and of its device's site.
@@ -96,7 +97,8 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "who": present,
         "nobody_controls": found.mode == Mode.CONTROL and not any(e.controls for e in present),
         "control": _control_command(user, found, present),
-        "join": _join_command(user, found),
+        "of_site": bool(user.site),
+        "join": join_command(user, found),
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "other_ending": _other_ending(found),
@@ -155,12 +157,13 @@ def _control_command(user: User, found: ServiceSession, present: list[Present]) 
     return "", ""
 
 
-def _join_command(user: User, found: ServiceSession) -> str:
+def join_command(user: User, found: ServiceSession) -> str:
     """Return the command by which `user` asks to join a session of somebody else, if they may ask."""
     joinable = SessionState(found.state) in LIVE and found.joins_id is None
-    asks = has_permission(user, Permission.SESSIONS_SESSION_REQUEST)
-    if not joinable or not asks or found.person_id == user.pk:
+    if not joinable or not has_permission(user, asking_right(user)) or found.person_id == user.pk:
         return ""
+    if user.site:
+        return f"bedside watch {found.pk}"
     return f"bedside request {found.device_id} --join {found.pk} --case … --reason …"
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from bedside.console.accounts.models import User
 from bedside.console.pages.shown import shown_entries
 from bedside.console.pages.views.people import for_people, stream
-from bedside.console.pages.views.sessions import may_end
+from bedside.console.pages.views.sessions import join_command, may_end
 from bedside.console.pages.words import ACCESS_HELP, MODE_HELP
 from bedside.console.records.queries import acts_of
 from bedside.console.service_sessions.queries import access_session, who_is_in
@@ -44,6 +44,7 @@ def watch(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "acts": shown_entries(acts.entries, brief=True),
         "more": acts.next_before is not None,
         "may_end": not over and may_end(user, found),
+        "terminal": join_command(user, found) if user.site else "",
         "stream": stream(f"/live/sessions/{found.pk}/events"),
     }
     return render(request, "pages/watch.html", context)

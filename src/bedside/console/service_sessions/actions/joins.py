@@ -1,6 +1,7 @@
 """Joining a live session of somebody else, and control of it: what may be joined (S37, R10).
 
-1. A session that is live may be joined by somebody else, at the same access, by one person at a time.
+1. A session that is live may be joined by somebody else, at the same access: by one person of the
+   manufacturer's at a time, and by one of the site's own, to watch (R18).
 2. A join is a session of its own; it ends with the one that it joins, and never ends that one.
 3. Whoever has joined and is in may ask for control, of a session that is for control and with the
    key of their join: that is a session of its own too, joined to theirs, and opens no tunnel.
@@ -34,9 +35,11 @@ def find_host(device: Device, request: SessionRequest, person: User) -> ServiceS
         .exclude(person=person)
         .first()
     )
-    if host is None or host.joined.filter(state__in=_OPEN).exists():
+    if host is None:
         return None
-    return host
+    # Two seats: neither keeps the other out.
+    seated = host.joined.filter(state__in=_OPEN, person_level__isnull=person.site is not None)
+    return None if seated.exists() else host
 
 
 def _find_own_join(device: Device, request: SessionRequest, person: User) -> ServiceSession | None:

@@ -78,7 +78,7 @@ def draft_of(session: ServiceSession, *, issued_ms: int) -> SessionOrder:
             id=session.person_id,
             name=session.person_name,
             employer=session.person_employer,
-            level=Level(session.person_level or 0),
+            level=Level(session.person_level) if session.person_level else None,
             country=session.person_country,
         ),
         access=AccessKind(session.access),

@@ -86,8 +86,9 @@ def _new_session(
         person=person,
         person_name=person.name,
         person_employer=employer(person),
-        person_level=person.level,
-        person_country=person.country,
+        # Support levels are the manufacturer's: an order without one only ever watches.
+        person_level=None if person.site else person.level,
+        person_country=person.country or person.organisation.country,
         access=request.access.value,
         mode=request.mode.value,
         duration_s=request.duration_s,
