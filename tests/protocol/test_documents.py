@@ -89,7 +89,7 @@ def test_arbitrary_bytes_raise_nothing_but_a_protocol_error(document, data):
         (samples.ORDER, {"case": ""}),
         (samples.JOIN, {"joins": samples.JOIN.session}),
         (samples.JOIN, {"actions": ["files_out"]}),
-        (samples.ORDER, {"person__level": None}),  # 2.17
+        (samples.ORDER, {"person__level": None}),  # 2.18
         (samples.CONTROL_OF_JOIN, {"person__level": None}),
         (samples.WATCH, {"joins": None}),
         (samples.WATCH, {"mode": "control"}),

@@ -147,7 +147,7 @@ class SessionOrder(Document):
 
     @property
     def of_site(self) -> bool:
-        """Whether it is for somebody of the site itself, who only ever watches (2.17)."""
+        """Whether it is for somebody of the site itself, who only ever watches (2.18)."""
         return self.person.level is None
 
     @property
@@ -207,7 +207,7 @@ class SessionOrder(Document):
                 raise MalformedError("mismatch", "joins")
             if order.mode is Mode.VIEW and order.actions:
                 raise MalformedError("mismatch", "mode")
-        if order.of_site and (order.joins is None or order.mode is not Mode.VIEW):  # 2.17
+        if order.of_site and (order.joins is None or order.mode is not Mode.VIEW):  # 2.18
             raise MalformedError("mismatch", "level")
         if not 0 < order.answer_by_ms - order.issued_ms <= MAX_ANSWER_MS:  # 2.2
             raise MalformedError("range", "answer_by_ms")

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from bedside.console.access import models
 from bedside.console.access.queries import gather_facts, stored_rules
-from bedside.console.accounts.models import User
+from bedside.console.accounts.models import Organisation, User
 from bedside.console.devices.models import Device
 from bedside.policy.decide import Decision, decide
 from bedside.policy.facts import Facts, Interval, ProductRight, RequestFacts, StartRule
@@ -58,7 +58,7 @@ def simulate(
         at_ms: the instant, Unix milliseconds.
         seen: whether the device ever polled a relay.
     """
-    person = who if isinstance(who, User) else User(id="supposed", name="", is_active=True)
+    person = who if isinstance(who, User) else _nobody()
     facts = gather_facts(person, device, request, seen=seen, at_ms=at_ms)
     if isinstance(who, Supposed):
         rights = (ProductRight(device.product_id, Interval(0)),) if who.trained else ()
@@ -78,6 +78,12 @@ def simulate(
             ),
         )
     return decide(facts.asking_files(files), at_ms)
+
+
+def _nobody() -> User:
+    # Of the manufacturer: what a site's own people may do is not supposed, they only watch.
+    ours = Organisation(kind=Organisation.Kind.MANUFACTURER)
+    return User(id="supposed", name="", is_active=True, organisation=ours)
 
 
 def needs(
