@@ -265,7 +265,8 @@ class Visit(asyncssh.SSHServer):
         del username, lang, submethods
         if self._context.attempts.used_up:
             return False
-        credential, code = words.prompts(self._grant)
+        grant = self._grant
+        credential, code = words.prompts(grant.language, of_site=grant.site_credential)
         return "", "", self._grant.language, ((credential, False), (code, True))
 
     async def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:

@@ -151,10 +151,10 @@ def file_sentence(refusal: FileRefusal, grant: SessionGrant) -> str:
     return "Bedside: " + translator(grant.language, _DOMAIN)(_FILE_REFUSALS[refusal])
 
 
-def prompts(grant: SessionGrant) -> tuple[str, str]:
-    """Return the questions of the second authentication: the credential, then the code."""
-    say = translator(grant.language, _DOMAIN)
-    credential = N_("Site credential: ") if grant.site_credential else N_("Support credential: ")
+def prompts(language: Language, *, of_site: bool = False) -> tuple[str, str]:
+    """Return the questions of the second authentication: the credential, or the site's; the code."""
+    say = translator(language, _DOMAIN)
+    credential = N_("Site credential: ") if of_site else N_("Support credential: ")
     return say(credential), say(N_("Presence code: "))
 
 
