@@ -158,6 +158,23 @@ def running_browser() -> Iterator[Browser]:
             browser.close()
 
 
+# What is unfolded, or read out only, has no place to be measured.
+STUCK = """() => [...document.querySelectorAll(".block")].flatMap((block) => {
+  const box = block.getBoundingClientRect(), found = [];
+  const texts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode, range = document.createRange();
+    if (!text.data.trim() || text.parentElement.closest(
+        ".visually-hidden, thead, dialog, details:not([open])")) continue;
+    range.selectNodeContents(text);
+    const place = range.getBoundingClientRect();
+    if (place.width && (place.left - box.left < 8 || box.bottom - place.bottom < 4))
+      found.push(text.data.trim());
+  }
+  return found;
+})"""
+
+
 class Visitor:
     """A person at a real browser: what the page's console complains of is kept, to be none."""
 
@@ -209,6 +226,11 @@ class Visitor:
             for violation in found
             for node in violation["nodes"]
         ]
+
+    def stuck(self) -> list[str]:
+        """Return the texts that touch the edge of their block."""
+        found: list[str] = self.page.evaluate(STUCK)
+        return found
 
     def give_authenticator(self) -> "Authenticator":
         """Let this browser have passkeys, by a virtual authenticator of Chromium's."""

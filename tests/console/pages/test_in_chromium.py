@@ -27,7 +27,7 @@ PAGES = {
               "/activate", "/no/such/page"],
     "Alex": ["/devices/CI-20418/", "/devices/CI-20418/unlock/", f"/devices/{DEVICE}/lock/",
              f"/devices/{DEVICE}/revoke/", f"/devices/{DEVICE}/enrol/", "/journal/", "/policy/", "/policy/contracts/",
-             SIMULATED, "/policy/simulator/", "/cases/", f"/cases/{CASE}/", "/alarms/", "/relays/", "/relays/a/retire/", "/notices/", "/sites/"],
+             SIMULATED, "/policy/simulator/", "/cases/", f"/cases/{CASE}/", "/alarms/", "/relays/", "/relays/a/retire/", "/notices/", "/sites/", "/sites/st-mary/"],
     None: ["/account/login/"],
 }  # fmt: skip
 VIEWS = [("en", "light", WIDE), ("fr", "dark", WIDE), ("fr", "light", PHONE), ("en", "dark", PHONE)]
@@ -52,6 +52,7 @@ def test_every_page_is_accessible_and_fits(visit, name, language, theme, viewpor
     for path in PAGES[name]:
         page = visitor.open(address(visitor, path))
         assert visitor.faults() == [], path
+        assert visitor.stuck() == [], path
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], f"{path} scrolls sideways: {width} px"
         assert page.locator("html").get_attribute("lang") == language

@@ -146,6 +146,7 @@ def test_every_page_of_the_portal_is_accessible_and_fits(
         places = {"APPROVE": f"/sessions/{session}/approve/", "WATCH": f"/sessions/{live}/watch/"}
         page = visitor.open(places.get(path, path))
         assert visitor.faults() == [], path
+        assert visitor.stuck() == [], path
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= viewport["width"], f"{path} scrolls sideways: {width} px"
     visitor.close()
