@@ -1,5 +1,6 @@
 """The console's host is lost: a backup brings it back to a session, whatever was written since."""
 
+import re
 import shutil
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from bedside.demo.check import HOST, Journey, journals_agree
 from bedside.demo.people import DEVICE, MARIE
 from bedside.demo.processes import wait_for
+from bedside.demo.world import World
+from tests.console.databases import new_line, on_postgresql
 from tests.journeys.play import CONSOLE, power_cut
 from tests.journeys.records import console_records, device_records, reported_records
 
@@ -30,7 +33,7 @@ def test_a_console_restored_from_a_backup_lets_a_specialist_in_with_journals_tha
     )
     known = len(reported_records(world))
     with power_cut(world, *CONSOLE):
-        shutil.rmtree(world.folder / "console")
+        _lose_the_host(world)
         said = world.console("restore", backup, "--passphrase-file", str(phrase))
         assert "The console is back as it was at" in said
         assert len(reported_records(world)) < known
@@ -44,6 +47,15 @@ def test_a_console_restored_from_a_backup_lets_a_specialist_in_with_journals_tha
     journey.log_in(MARIE)
     _session(journey, "through the restored console")
     journals_agree(journey)
+
+
+def _lose_the_host(world: World) -> None:
+    """The folder is gone, and with it SQLite's database; on PostgreSQL a new one is named."""
+    shutil.rmtree(world.folder / "console")
+    if on_postgresql():
+        config = world.console_config.read_text("utf-8")
+        other = re.sub(r"(?m)^database = .*$", new_line(), config)
+        world.console_config.write_text(other, "utf-8")
 
 
 def _session(journey: Journey, words: str) -> None:
