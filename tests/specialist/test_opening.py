@@ -168,3 +168,24 @@ def test_joining_asks_to_watch_at_the_access_of_that_session(
     assert scripted.asked[0][1] == f"/api/v1/sessions/{SESSION}"
     with pytest.raises(ValueError, match="session id"):
         opening.joining(console, "../devices")
+
+
+def test_what_is_watched_is_a_session_or_the_one_that_is_live_on_a_device(
+    scripted: Scripted, console: Console
+) -> None:
+    join = ANSWER | {"id": "01JD0000000000000000000001", "joins": SESSION, "state": "live_view"}
+    host = ANSWER | {"joins": None, "state": "live_control"}
+    waiting = host | {"state": "routed"}
+    scripted.answers = [
+        (200, host),
+        (200, {"items": [join, host], "next": None}),
+        (200, {"items": [waiting], "next": None}),
+    ]
+
+    assert opening.find_live(console, SESSION.lower()) == host
+    assert opening.find_live(console, "ci-20417") == host
+    assert opening.find_live(console, "CI-20417") is None
+    assert scripted.asked[0][1].endswith(f"/sessions/{SESSION}")
+    assert "device=CI-20417" in scripted.asked[1][1]
+    with pytest.raises(ValueError, match="session id"):
+        opening.find_live(console, "nothing")

@@ -18,6 +18,7 @@ class AgentSocket:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._panels: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._greeting: local.FromAgent | None = None
         self.heard: asyncio.Queue[local.FromPanel] = asyncio.Queue()
@@ -36,6 +37,8 @@ class AgentSocket:
             for panel in list(self._panels):
                 panel.close()
             await self._server.wait_closed()
+            # Up to Python 3.11 that waits for none of them, and the loop may end before they do.
+            await asyncio.gather(*self._serving, return_exceptions=True)
             self._server = None
 
     async def say(self, message: local.FromAgent) -> None:
@@ -51,6 +54,10 @@ class AgentSocket:
         reader: asyncio.StreamReader,  # noqa: TID251 - lines of a person's making, not a data path
         writer: asyncio.StreamWriter,
     ) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         self._panels.add(writer)
         try:
             if self._greeting is not None:

@@ -127,3 +127,7 @@ def test_contacts_are_told_and_the_pages_have_the_command(host):
         assert command not in Reader("Marie").text(path)
     assert "Julie Gagnon" in Reader("Marie").text(f"/sessions/{host.pk}/")
     assert DEVICE in Reader("Julie").text(f"/sessions/{watch.pk}/")
+    live(watch)
+    own = Reader("Julie").text(f"/sessions/{watch.pk}/")
+    assert "your site&#x27;s credential" in own or "your site's credential" in own
+    assert "bedside control" not in own

@@ -143,7 +143,7 @@ def _handed(found: ServiceSession) -> str:
 def _control_command(user: User, found: ServiceSession, present: list[Present]) -> tuple[str, str]:
     """Return what `user` can do about who controls, as words and a command; ("", "") for nothing."""
     device = found.device_id
-    if found.person_id != user.pk or SessionState(found.state) not in LIVE:
+    if found.person_id != user.pk or found.of_site or SessionState(found.state) not in LIVE:
         return "", ""
     if found.joins_id is not None and not found.hands_over:
         ask = f"bedside control ask {device} --case … --reason …"
