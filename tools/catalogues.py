@@ -30,6 +30,8 @@ DOMAIN_OF_PROGRAM = {
 SOURCES = ("*.py", "templates/**/*.html", "templates/**/*.txt")
 # French is written in one way on every page: ’ and no space before ; ? ! as in Québec.
 TYPED = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_]|[%{«])|\s[;?!](?=\s|$)")
+# What somebody types, a command or an option, is one in every language.
+LITERAL = re.compile(r"`[^`]+`")
 PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sdif]|%[sdif]|\{[a-z_0-9.]*\}")
 
 
@@ -86,7 +88,7 @@ def update(path: Path, wanted: set[Message]) -> None:
 
 
 def faults(path: Path, wanted: set[Message]) -> list[str]:
-    """Return what is wrong with a catalogue: missing, empty, fuzzy, stale, lost placeholders, bad typography."""
+    """Return what is wrong with a catalogue: missing, empty, fuzzy, stale, lost placeholders or commands, bad typography."""
     catalogue = read(path)
     found = []
     for message in wanted:
@@ -111,6 +113,8 @@ def _fault_of(entry: Entry | None, message: Message) -> str | None:
         return "not translated"
     if any(TYPED.search(text) for text in texts):
         return "typed as on a typewriter (write ’, and no space before ; ? !)"
+    if any(set(LITERAL.findall(text)) != set(LITERAL.findall(message.singular)) for text in texts):
+        return "what is typed differs"
     expected = set(PLACEHOLDER.findall(message.plural or message.singular))
     # A plural form may leave the number out ("one device"), never add or rename a value.
     lost = set(PLACEHOLDER.findall(texts[-1])) != expected

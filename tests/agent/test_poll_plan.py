@@ -49,6 +49,15 @@ def test_ports_are_tried_in_order_and_the_one_that_answered_is_kept():
     assert rota.attempt.at_ms == 30_020
 
 
+def test_a_poll_that_hurries_waits_for_no_pause_and_is_never_put_off():
+    rota = plan()
+    rota.answered(20, 30_000)
+    rota.hurry(500)
+    assert rota.attempt.at_ms == 500
+    rota.hurry(900)
+    assert rota.attempt.at_ms == 500
+
+
 def test_a_relay_without_an_open_port_gives_way_to_the_next_at_once():
     rota = plan()
     rota.failed(10)

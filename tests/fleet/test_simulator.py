@@ -3,14 +3,17 @@
 import asyncio
 import shutil
 import time
+from collections import Counter
 
 import pytest
 
-from bedside.fleet.cli import main
+from bedside.agent.rendezvous import in_order
+from bedside.fleet.cli import _parser, _places, main
 from bedside.fleet.identities import Identity, open_authority
 from bedside.fleet.plan import Storm
 from bedside.fleet.simulator import Simulator
 from bedside.fleet.timers import FleetReactor
+from bedside.language import Language
 from bedside.pki.keystore import KeyStoreError
 from bedside.protocol.batch import Presence
 from bedside.protocol.feed import DeviceRefused
@@ -43,12 +46,12 @@ def simulator(world, folder, mode):
     return Simulator(FleetReactor(), identities, [relay], mode=mode, span_s=0.1)
 
 
-async def run(fleet, done, storms=()):
+async def run(fleet, done, storms=(), seconds=60):
     def look():
         if done(fleet.tally):
             fleet.reactor.stop()
 
-    return await asyncio.to_thread(fleet.run, 60, storms, every_s=0.02, tell=look)
+    return await asyncio.to_thread(fleet.run, seconds, storms, every_s=0.02, tell=look)
 
 
 @pytest.mark.asyncio
@@ -73,6 +76,16 @@ async def test_devices_that_poll_now_and_then_leave_between(tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_devices_that_poll_now_and_then_come_back_within_the_span_too(tmp_path):
+    async with running(tmp_path, PATIENT) as world:
+        fleet = simulator(world, tmp_path, PollMode.INTERVAL)
+        storm = [Storm(2, obeys=True)]
+        # Their next poll would be half a minute away at least.
+        tally = await run(fleet, lambda tally: tally.returns_ms, storm, seconds=15)
+        assert len(tally.returns_ms) == 1
+
+
+@pytest.mark.asyncio
 async def test_a_device_that_is_refused_is_counted(tmp_path):
     async with running(tmp_path, PATIENT) as world:
         feeds = world.live.feeds
@@ -93,6 +106,25 @@ async def test_the_command_says_how_it_goes_and_what_came_of_it(tmp_path, capsys
     said = capsys.readouterr().out
     assert "Issuing 2 certificates." in said
     assert "2 of 2 devices are served" in said
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("relay-a.example.com@192.0.2.7:443", "relay-b.example.com@192.0.2.8:443"),
+        ("relay-a.example.com@192.0.2.7:443", "relay-b.example.com@192.0.2.7:443"),
+        ("relay.example.com@192.0.2.7:443", "relay.example.com@192.0.2.8:443"),
+        ("relay.example.com@192.0.2.7:443", "relay.example.com@192.0.2.7:444"),
+    ],
+)
+def test_devices_share_themselves_out_over_relays_on_one_port(places, tmp_path):
+    words = ["simulate", "--devices", "1", "--authority", str(tmp_path)]
+    for place in (*places, places[0]):
+        words += ["--relay", place]
+    relays, _ = _places(_parser(Language.ENGLISH).parse_args(words))
+    assert len(relays) == 2
+    first = Counter(in_order(f"SIM-{number:06}", relays)[0] for number in range(100))
+    assert min(first[relay] for relay in relays) > 20
 
 
 def test_a_folder_without_an_authority_is_refused_by_name(tmp_path, capsys):

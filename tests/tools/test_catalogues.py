@@ -76,6 +76,13 @@ def test_a_quoted_command_is_not_taken_for_an_apostrophe(package):
     assert faults(path, {Message("Say")}) == []
 
 
+@pytest.mark.parametrize("text", ["Dites `:at-once`", "Dites :rush"])
+def test_what_is_typed_as_it_is_written_is_not_translated(package, text):
+    path = write_catalogue(package, f'msgid "Say `:rush`"\nmsgstr "{text}"\n')
+    (found,) = faults(path, {Message("Say `:rush`")})
+    assert "what is typed differs" in found
+
+
 def test_a_singular_form_may_leave_the_number_out(package):
     path = write_catalogue(
         package,

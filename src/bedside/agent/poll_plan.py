@@ -133,6 +133,10 @@ class PollPlan:
         self._busy, self._at_ms = 0, now_ms
         self._leave(now_ms, now_ms + within_ms)
 
+    def hurry(self, now_ms: int) -> None:
+        """Let the next poll wait for nothing: no pause and no span."""
+        self._at_ms = min(self._at_ms, now_ms)
+
     def taken(self) -> None:
         """Record that a connection stands and the poll is asked on it: the relay is there."""
         self._leave_by_ms = None

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from bedside.pki.keystore import KeyStoreError
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.shapes import Relay, check_host
 from bedside.relay.config import read_config
-from bedside.vocabulary import DeviceId, PollMode, parse_relay_name
+from bedside.vocabulary import DeviceId, PollMode, RelayName, parse_relay_name
 
 __all__ = ["main"]
 
@@ -137,7 +138,7 @@ def _add_places(parser: argparse.ArgumentParser, language: Language) -> None:
 def _places(given: argparse.Namespace) -> tuple[list[Relay], Path]:
     """Return the relays and the authority's folder."""
     if given.relay and given.authority:
-        return given.relay, given.authority
+        return list({relay.name: relay for relay in given.relay}.values()), given.authority
     demo = given.demo or _DEMO
     relays = []
     for file in sorted(demo.glob("relay-*/relay.toml")):
@@ -211,13 +212,21 @@ def _relay(text: str) -> Relay:
     host = host.removeprefix("[").removesuffix("]")
     try:
         return Relay(
-            name=parse_relay_name(f"r{port}"),
+            name=_relay_name(f"{name}@{host}:{port}"),
             host=check_host(host, address=True),
             server_name=check_host(name, address=False),
             ports=(int(port),),
         )
     except ProtocolError as error:
         raise ValueError(text) from error
+
+
+def _relay_name(place: str) -> RelayName:
+    """Return the name that one place has in the rota: another one for each place.
+
+    The true name is the console's to know. A server name may be longer than a relay's name can be.
+    """
+    return parse_relay_name(f"r{sha256(place.lower().encode()).hexdigest()[:24]}")
 
 
 def _progress(tally: Tally, language: Language) -> str:

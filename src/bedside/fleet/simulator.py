@@ -32,9 +32,10 @@ class _Device:
         self._identity = identity
         self._fleet = fleet
         self._dialled_ms: int | None = None
+        self._plan = PollPlan(relays, fleet.random.random)
         self.poller = Poller(
             fleet.reactor,
-            PollPlan(relays, fleet.random.random),
+            self._plan,
             self._dial,
             events=PollEvents(
                 state=self._say,
@@ -45,6 +46,11 @@ class _Device:
             ),
             instance=secrets.token_hex(16),
         )
+
+    def come(self) -> None:
+        """Poll now, whatever pause the last answer asked for."""
+        self._plan.hurry(self._fleet.reactor.now_ms())
+        self.poller.start()
 
     def _dial(self) -> ssl.SSLContext:
         self._dialled_ms = self._fleet.reactor.now_ms()
@@ -123,7 +129,7 @@ class Simulator:
     def _start(self, storm: Storm) -> None:
         for device in self._devices:
             delay = storm.delay_ms(self.random.random(), self._span_s)
-            self.reactor.later(delay, device.poller.start)
+            self.reactor.later(delay, device.come)
 
     def _break(self, storm: Storm) -> None:
         for device in self._devices:

@@ -64,7 +64,7 @@ def test_one_thing_that_is_not_well_is_named_with_what_to_do(changes, area, word
     [
         {"certificates": {"root": NOW + 90 * DAY_MS, "live": NOW + 7 * DAY_MS}},
         {"processes": {"web": NOW - MINUTE_MS}},
-        {"relays": (RelaySeen("a", NOW - 75_000, 0, 4_999),)},
+        {"relays": (RelaySeen("a", NOW - 74_999, 0, 4_999),)},
         {"unsealed": 12, "unsealed_since_ms": NOW - MINUTE_MS},
         {"sealed_ms": None, "sealed": 0},
         {"outbox": Outbox(3, NOW - 60 * MINUTE_MS, 0)},
@@ -81,6 +81,11 @@ def test_what_is_well_is_said_with_its_figures():
     assert said["sessions"] == "Open: 3; somebody is in: 2."
     assert said["devices"] == "Polling: 12; overdue: 2; silent: 3; never seen: 1."
     assert said["relays"] == "a asked 20 s ago; devices that poll there: 12."
+
+
+def test_devices_of_a_lost_relay_are_said_apart():
+    (found,) = bad(online=0, overdue=0, relay_lost=12)
+    assert found == ("devices", "Relay lost, so that nobody knows whether they poll: 12.")
 
 
 def test_it_is_said_in_french_too():

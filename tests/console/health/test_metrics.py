@@ -37,6 +37,7 @@ def test_a_reading_becomes_gauges():
     text = text_of(registry_of(StateCollector(reading))).decode()
     for line in (
         'bedside_console_devices_online{relay="a"} 12.0',
+        'bedside_console_devices_relay_lost{relay="a"} 0.0',
         "bedside_console_devices_silent 3.0",
         'bedside_console_sessions{state="live_control"} 2.0',
         "bedside_console_outbox_dead_letters 0.0",

@@ -10,8 +10,11 @@ from bedside.console.health.models import ProcessSeen
 from bedside.console.health.queries import missing_keys, read
 from bedside.console.journal.actions import now_ms
 from bedside.console.notices.models import Notice
-from bedside.console.relays.models import Relay
+from bedside.console.relays.models import DevicePresence, Relay
+from bedside.console.relays.queries import devices_in_contact
 from bedside.pki.keystore import KeyName
+from bedside.protocol.presence import RELAY_LOST_MS
+from bedside.vocabulary import Contact
 
 
 def test_the_reading_of_a_small_fleet(fleet):
@@ -30,6 +33,22 @@ def test_the_reading_of_a_small_fleet(fleet):
     assert found.unsealed > 0
     assert found.unsealed_since_ms <= now_ms()
     assert set(found.sessions.values()) == {0}
+
+
+def test_a_relay_that_is_lost_makes_nobody_online(fleet):
+    DevicePresence.objects.update(online=True, late=True)
+    here = DevicePresence.objects.filter(relay="a").count()
+    heard = read()
+    assert (heard.online, heard.overdue, heard.relay_lost) == (here, here, 0)
+    Relay.objects.filter(pk="a").update(seen_ms=now_ms() - RELAY_LOST_MS)
+    lost = read()
+    assert (lost.online, lost.overdue, lost.relay_lost) == (0, 0, here)
+    (relay,) = (each for each in lost.relays if each.name == "a")
+    assert (relay.devices, relay.unknown) == (0, here)
+    assert (
+        lost.relay_lost
+        == DevicePresence.objects.filter(devices_in_contact(Contact.RELAY_LOST)).count()
+    )
 
 
 def test_a_key_that_is_gone_is_named_and_makes_a_process_unready(fleet, settings):

@@ -63,9 +63,10 @@ def test_it_exits_with_0_where_all_is_well_and_with_1_where_one_thing_is_not(fle
     code, said = run()
     assert code == 1
     assert [line for line in said.splitlines() if line.startswith("✖")] == [
-        "✖ relays        a has never asked: start it."
+        "✖ relays        a has never asked: start it.",
+        "✖               Relay lost, so that nobody knows whether they poll: 1.",
     ]
     code, said = run("--json")
     told = json.loads(said)
     assert (code, told["good"]) == (1, False)
-    assert {each["area"] for each in told["findings"] if not each["good"]} == {"relays"}
+    assert {each["area"] for each in told["findings"] if not each["good"]} == {"devices", "relays"}

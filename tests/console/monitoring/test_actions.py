@@ -9,6 +9,7 @@ from bedside.console.devices.models import Device, Product
 from bedside.console.journal.actions import now_ms
 from bedside.console.live.sightings import do_apply_sightings
 from bedside.console.monitoring.actions import (
+    LONGEST_MUTE_MS,
     do_forget_alarms,
     do_mute,
     do_set_rule,
@@ -21,10 +22,10 @@ from bedside.console.notices.sealing import seal_secret
 from bedside.console.relays.models import DevicePresence, Relay
 from bedside.console.sites.models import SiteContact, SiteHook
 from bedside.protocol.batch import Absent
-from bedside.vocabulary import AlarmScope, DeviceId
+from bedside.vocabulary import AlarmScope, DeviceId, Permission
 from tests.console.pages.reader import Reader
 from tests.console.relays.world import seen
-from tests.console.world import DEVICE, FOREIGN, Api, actions_of, person
+from tests.console.world import DEVICE, FOREIGN, Api, actions_of, empowered, person
 
 pytestmark = pytest.mark.usefixtures("fleet")
 MINUTE = 60_000
@@ -217,6 +218,36 @@ def test_a_site_s_people_rule_over_their_own_only():
     assert Api("Julie").post("/alarm-rules", body).status_code == 403
     assert Api("Marie").post("/alarm-rules", body).status_code == 403
     assert Api("Alex").post("/alarm-rules", body).status_code == 201
+
+
+def test_a_refusal_says_whether_it_is_the_role_the_token_or_the_thing():
+    product = {"scope": "product", "target": "injector", "minutes": 1}
+    everything = {"scope": "everything", "minutes": 1}
+    for body in (product, everything):
+        said = Api("Julie").post("/alarm-rules", body).json()["title"]
+        assert said.startswith("Your role includes this for what is yours only")
+    assert "Your role does not" in Api("Marie").post("/alarm-rules", everything).json()["title"]
+    narrow = empowered("Julie", Permission.MONITORING_ALARM_READ)
+    assert "the scope of this token" in narrow.post("/alarm-rules", everything).json()["title"]
+
+
+@pytest.mark.parametrize("name", ["Julie", "Alex"])
+def test_what_nobody_mutes_or_rules_on_is_a_wrong_word_whoever_asks(name):
+    api, mute = Api(name), {"target": "a", "reason": "x", "until_ms": now_ms() + MINUTE}
+    for scope in ("relay", "product", "everything", "nothing"):
+        assert api.post("/mutes", mute | {"scope": scope}).status_code == 422
+    assert api.post("/alarm-rules", {"scope": "relay", "target": "a"}).status_code == 422
+
+
+def test_a_mute_that_is_over_before_it_begins_is_told_so():
+    body = {"scope": "device", "target": DEVICE, "reason": "x"}
+    said = {}
+    for name, until_ms in (("past", now_ms()), ("far", now_ms() + LONGEST_MUTE_MS + MINUTE)):
+        answer = Api("Alex").post("/mutes", body | {"until_ms": until_ms})
+        assert answer.status_code == 422
+        said[name] = answer.content.decode()
+    assert "This moment is past" in said["past"]
+    assert "within 90 days" in said["far"]
 
 
 def test_the_api_shows_and_changes_what_the_page_does():

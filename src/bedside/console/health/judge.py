@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bedside.console.health.queries import Reading, RelaySeen
 from bedside.language import N_
-from bedside.protocol.presence import CLOCK_OFF_MS, RELAY_LOST_MS
+from bedside.protocol.presence import CLOCK_OFF_MS, is_relay_lost
 from bedside.protocol.states import LIVE
 
 __all__ = ["Ago", "Finding", "judge"]
@@ -122,7 +122,7 @@ def _relay(relay: RelaySeen, now_ms: int) -> Finding:
     if relay.seen_ms is None:
         return Finding("relays", False, N_("{name} has never asked: start it."), values)
     values["ago"] = Ago(max(0, now_ms - relay.seen_ms))
-    if now_ms - relay.seen_ms > RELAY_LOST_MS:
+    if is_relay_lost(relay.seen_ms, now=now_ms):
         words = N_("{name} has been silent for {ago}: see whether it runs and reaches the console.")
         return Finding("relays", False, words, values)
     if abs(relay.offset_ms) >= CLOCK_OFF_MS:
@@ -185,6 +185,9 @@ def _devices(reading: Reading) -> Iterator[Finding]:
     # A device that is off is a hospital's own business: it needs nobody by itself.
     words = N_("Polling: {online}; overdue: {overdue}; silent: {silent}; never seen: {unseen}.")
     yield Finding("devices", True, words, values)
+    if reading.relay_lost:
+        words = N_("Relay lost, so that nobody knows whether they poll: {count}.")
+        yield Finding("devices", False, words, {"count": reading.relay_lost})
     if reading.conflicts:
         words = N_("Journals that contradict what the console has of them: {count}.")
         yield Finding("devices", False, words, {"count": reading.conflicts})

@@ -212,6 +212,9 @@ def _plain(reading: Reading) -> Iterator[Metric]:
 def _labelled(reading: Reading) -> Iterator[Metric]:
     devices = {relay.name: float(relay.devices) for relay in reading.relays}
     yield gauge("devices_online", "Devices that poll, by relay.", "relay", devices)
+    unknown = {relay.name: float(relay.unknown) for relay in reading.relays}
+    words = "Devices of a relay that is lost: nobody knows whether they poll."
+    yield gauge("devices_relay_lost", words, "relay", unknown)
     seen = {relay.name: (relay.seen_ms or 0) / 1000 for relay in reading.relays}
     words = "When a relay last asked (Unix time), 0 for never."
     yield gauge("relay_seen_timestamp_seconds", words, "relay", seen)

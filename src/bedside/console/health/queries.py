@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Min, Q
 
 from bedside.console.enrolment.authority import root_certificate_path
 from bedside.console.health.models import ProcessSeen
+from bedside.console.journal.actions import now_ms
 from bedside.console.journal.queries import devices_in_conflict, log_status, oldest_unsealed_ms
 from bedside.console.keys import key_store
 from bedside.console.monitoring.models import Alarm
@@ -19,6 +20,7 @@ from bedside.console.relays.models import DevicePresence, Relay, UnseenDevice
 from bedside.console.relays.queries import retired_relays
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.pki.keystore import KeyName, KeyStoreError
+from bedside.protocol.presence import is_relay_lost
 from bedside.protocol.states import OPEN
 
 __all__ = [
@@ -39,13 +41,18 @@ PROCESSES = ("web", "live", "worker")
 
 @dataclass(frozen=True, slots=True)
 class RelaySeen:
-    """A relay: when it last asked (Unix milliseconds), and how many devices poll there."""
+    """A relay: when it last asked (Unix milliseconds), and how many devices poll there.
+
+    It makes nobody online while it is lost.
+    """
 
     name: str
     seen_ms: int | None
     devices: int
     offset_ms: int = 0
     """Its clock less the console's."""
+    unknown: int = 0
+    """Devices of which it said last that they poll, where it is lost: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,8 @@ class Reading:
     online: int = 0
     overdue: int = 0
     """Of these, devices whose poll is late."""
+    relay_lost: int = 0
+    """Devices of a relay that is lost: nobody knows whether they poll."""
     alarms: int = 0
     """Alarms on silence that are open."""
     silent: int = 0
@@ -153,21 +162,25 @@ def read() -> Reading:
     """Read everything at once. Raises DatabaseError."""
     log = log_status()
     polling = _polling()
+    relays = _relays(polling)
+    heard = [polling[relay.name] for relay in relays if relay.devices]
+    online = sum(each.online for each in heard)
     return Reading(
         database=check_database(),
         unapplied=unapplied_migrations(),
         missing_keys=missing_keys(),
         certificates=certificate_ends(),
         processes=_processes(),
-        relays=_relays(polling),
+        relays=relays,
         sealed=log.size,
         sealed_ms=log.sealed_ms,
         unsealed=log.unsealed,
         unsealed_since_ms=oldest_unsealed_ms(),
         outbox=_outbox(),
         sessions=_sessions(),
-        online=sum(each.online for each in polling.values()),
-        overdue=sum(each.overdue for each in polling.values()),
+        online=online,
+        overdue=sum(each.overdue for each in heard),
+        relay_lost=sum(each.online for each in polling.values()) - online,
         alarms=Alarm.objects.filter(cleared_ms__isnull=True).count(),
         silent=sum(each.silent for each in polling.values()),
         unseen=UnseenDevice.objects.count(),
@@ -205,10 +218,12 @@ def _polling() -> dict[str, _Polling]:
 
 def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
     rows = Relay.objects.filter(retired_ms=None).order_by("name")
-    return tuple(
-        RelaySeen(name, seen, polling.get(name, _NONE).online, offset)
-        for name, seen, offset in rows.values_list("name", "seen_ms", "offset_ms")
-    )
+    moment, found = now_ms(), []
+    for name, seen_ms, offset_ms in rows.values_list("name", "seen_ms", "offset_ms"):
+        last = polling.get(name, _NONE).online
+        known, unknown = (0, last) if is_relay_lost(seen_ms, now=moment) else (last, 0)
+        found.append(RelaySeen(name, seen_ms, known, offset_ms, unknown))
+    return tuple(found)
 
 
 def _outbox() -> Outbox:

@@ -19,6 +19,8 @@ from bedside.vocabulary import AlarmScope, JournalAction
 
 __all__ = [
     "LONGEST_MUTE_MS",
+    "check_muted",
+    "check_ruled",
     "do_clear_alarm",
     "do_drop_rule",
     "do_end_mute",
@@ -40,7 +42,7 @@ def do_set_rule(scope: AlarmScope, target: str, *, minutes: int, acting_user: Us
 
     Raises ValidationError where everything has a name, or one thing has none.
     """
-    _check_target(scope, target)
+    check_ruled(scope, target)
     with transaction.atomic():
         values = {"minutes": minutes, "set_by": acting_user, "set_ms": now_ms()}
         rule, _new = SilenceRule.objects.update_or_create(
@@ -67,9 +69,10 @@ def do_mute(
     text, moment = short(" ".join(reason.split()), 200), now_ms()
     if not text:
         raise ValidationError({"reason": _("Say why.")})
-    if scope not in (AlarmScope.DEVICE, AlarmScope.SITE):
-        raise ValidationError({"scope": _("A device or a site is muted, nothing else.")})
-    if not moment < until_ms <= moment + LONGEST_MUTE_MS:
+    check_muted(scope)
+    if until_ms <= moment:
+        raise ValidationError({"until_ms": _("This moment is past: a mute ends later than now.")})
+    if until_ms > moment + LONGEST_MUTE_MS:
         raise ValidationError({"until_ms": _("A mute ends within 90 days.")})
     with transaction.atomic():
         mute = Mute.objects.create(
@@ -157,7 +160,17 @@ def do_forget_alarms(*, now: int) -> int:
     return forgotten
 
 
-def _check_target(scope: AlarmScope, target: str) -> None:
+def check_muted(scope: AlarmScope) -> None:
+    """Raise ValidationError unless this is what can be muted."""
+    if scope not in (AlarmScope.DEVICE, AlarmScope.SITE):
+        raise ValidationError({"scope": _("A device or a site is muted, nothing else.")})
+
+
+def check_ruled(scope: AlarmScope, target: str) -> None:
+    """Raise ValidationError unless a rule can be about this; only everything has no name."""
+    if scope is AlarmScope.RELAY:
+        words = _("A relay that is lost is an alarm without any rule.")
+        raise ValidationError({"scope": words})
     if (scope is AlarmScope.EVERYTHING) != (not target):
         wrong = ValidationError(_("Name the one thing; everything has no name."), code="target")
         raise ValidationError({"target": [wrong]})

@@ -57,7 +57,7 @@ class AlarmsPage(Schema):
 class AlarmRuleBody(Body):
     """After how long the silence of something is an alarm; the narrowest rule applies."""
 
-    scope: AlarmScope = Field(strict=False)
+    scope: AlarmScope = Field(strict=False, description="not `relay`: it needs no rule")
     target: str = Field("", max_length=64, description="its id; empty for everything")
     minutes: int = Field(15, ge=0, le=_WEEK_MINUTES, description="0: no alarm", examples=[15])
 
@@ -83,7 +83,7 @@ class AlarmRulesPage(Schema):
 class MuteBody(Body):
     """A device or a site that raises no alarm until a moment, and why."""
 
-    scope: AlarmScope = Field(strict=False)
+    scope: AlarmScope = Field(strict=False, description="`device` or `site`")
     target: str = Field(min_length=1, max_length=64)
     reason: Plain = Field(min_length=1, max_length=200)
     until_ms: int = Field(ge=0)
@@ -132,6 +132,7 @@ def list_rules(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
 def set_rule(request: HttpRequest, body: AlarmRuleBody) -> Status[dict[str, Any]]:
     """Say after how long the silence of something is an alarm, instead of what was said before."""
     user = caller(request)
+    actions.check_ruled(body.scope, body.target)
     check_may_watch(user, body.scope, body.target)
     rule = actions.do_set_rule(body.scope, body.target, minutes=body.minutes, acting_user=user)
     return Status(201, _rule(rule))
@@ -158,6 +159,7 @@ def list_mutes(request: HttpRequest, query: Query[PageQuery]) -> dict[str, Any]:
 def set_mute(request: HttpRequest, body: MuteBody) -> Status[dict[str, Any]]:
     """Let a device or a site raise no alarm for a while; an alarm that lasts is over."""
     user = caller(request)
+    actions.check_muted(body.scope)
     check_may_watch(user, body.scope, body.target)
     mute = actions.do_mute(
         body.scope, body.target, reason=body.reason, until_ms=body.until_ms, acting_user=user

@@ -20,7 +20,7 @@ from bedside.console.accounts.api_own import router as own
 from bedside.console.accounts.bearer import BearerAuth
 from bedside.console.accounts.confirmation import confirm_calls
 from bedside.console.accounts.models import User
-from bedside.console.accounts.queries import role_of
+from bedside.console.accounts.queries import role_of, scoped_permissions
 from bedside.console.cases.api import router as cases
 from bedside.console.devices.api import router as devices
 from bedside.console.monitoring.api import router as alarms
@@ -96,6 +96,11 @@ def _forbidden(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
     user = getattr(request, "auth", None)
     if isinstance(user, User) and str(error) in permissions(role_of(user)):
         title = _("Your role includes this, and the scope of this token does not.")
+        if str(error) in scoped_permissions(user):
+            title = _(
+                "Your role includes this for what is yours only: your site with its devices, or "
+                "your own sessions. This reaches further."
+            )
     more = {"permission": str(error)} if str(error) else {}
     return problem(request, ProblemError(403, "forbidden", title, **more))
 
