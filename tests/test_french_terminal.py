@@ -95,6 +95,7 @@ PROGRAMS = {
         ["relay", *HELP],
         ["relay", "run", *HELP],
         ["relay", "check", *HELP],
+        ["relay", "request", *HELP],
         ["relay", "spool", *HELP],
         ["relay"],
         ["relay", "nothing"],
@@ -129,7 +130,7 @@ PROGRAMS = {
         ["console", "nothing"],
         *(["console", word, *HELP] for word in (
             "apply", "add-relay", "backup", "create-administrator", "import-profile", "init", "journal",
-            "live", "offer-enrolment", "openapi", "reset-factors", "restore", "retire-relay", "review", "set-password", "status", "unlock", "web",
+            "live", "offer-enrolment", "openapi", "renew-relay", "reset-factors", "restore", "retire-relay", "review", "set-password", "status", "unlock", "web",
             "worker",
         )),
         *(["console", "journal", word, *HELP] for word in ("verify", "export")),

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from bedside.pki.device_keys import load_key_file
+from bedside.pki.relay_requests import check_relay_request
 from bedside.protocol.batch import Presence, TunnelClosed
 from bedside.relay.cli import main
 from bedside.vocabulary import PollMode
@@ -62,6 +64,14 @@ async def test_without_a_console_it_stops_in_bounded_time_and_says_what_is_lost(
 def test_check_says_that_a_configuration_is_good(tmp_path, capsys):
     assert main(["check", "--config", str(configure(World(tmp_path), tmp_path))]) == 0
     assert "relay a: relay-a.example" in capsys.readouterr().out
+
+
+def test_a_request_is_signed_by_the_relays_own_key(tmp_path, capsys):
+    world = World(tmp_path)
+    world.relay_credentials.key.chmod(0o600)
+    assert main(["request", "--config", str(configure(world, tmp_path))]) == 0
+    key = check_relay_request(capsys.readouterr().out.encode())
+    assert key == load_key_file(world.relay_credentials.key).public_key()
 
 
 def test_check_names_what_is_wrong(tmp_path, capsys):

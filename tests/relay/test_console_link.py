@@ -185,3 +185,4 @@ async def test_a_relay_that_the_console_does_not_know_is_told_nothing(tmp_path):
         await world.live.start()
         await asyncio.sleep(1.0)
         assert not world.relay.console.connected
+        assert "status 401: the console refuses this relay's proof" in world.log.getvalue()

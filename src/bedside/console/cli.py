@@ -24,6 +24,7 @@ WORDS = (
     ("offer-enrolment DEVICE", N_("the device's signed bundle, and its one-time code")),
     ("migrate", N_("bring the database to this version")),
     ("openapi", N_("print the REST API's description")),
+    ("renew-relay NAME ...", N_("the next certificate of a relay, over its own key")),
     ("reset-factors EMAIL", N_("a person lost the second factors; sends the link to new ones")),
     ("restore FILE", N_("bring the console back from a backup")),
     ("retire-relay NAME", N_("take a relay out of service for good")),

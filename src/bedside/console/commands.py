@@ -14,9 +14,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import NotSupportedError, OperationalError, connection, connections
 from django.utils import translation
 
-from bedside.language import spoken_language
+from bedside.language import Language, spoken_language
+from bedside.language.furniture import file_words
 
-__all__ = ["HouseCommand", "run_command"]
+__all__ = ["HouseCommand", "file_refusal", "run_command"]
 
 
 _DJANGOS = {
@@ -81,6 +82,14 @@ def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
     finally:
         connections.close_all()
     return 0
+
+
+def file_refusal(error: OSError) -> str:
+    """Return why a file cannot be read or written, in the active language, its name first."""
+    spoken = (translation.get_language() or "").partition("-")[0]
+    language = Language.FRENCH if spoken == Language.FRENCH else Language.ENGLISH
+    words = file_words(error, language)
+    return f"{error.filename}: {words}" if error.filename else words
 
 
 def _database_refusal(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""`bedside relay run|check|spool --config FILE`."""
+"""`bedside relay run|check|request|spool --config FILE`."""
 
 import argparse
 import asyncio
@@ -11,6 +11,9 @@ from typing import Any
 from bedside.language import N_, Language, spoken_language, translator
 from bedside.language.config_error import ConfigError
 from bedside.language.furniture import file_words
+from bedside.pki.device_keys import load_key_file
+from bedside.pki.keystore import KeyStoreError
+from bedside.pki.relay_requests import build_relay_request
 from bedside.relay.config import RelayConfig, read_config
 from bedside.relay.log import Log
 from bedside.relay.server import Relay, run
@@ -26,12 +29,17 @@ def main(argv: list[str]) -> int:
         config = read_config(given.config)
         if given.word == "check":
             return _run_loop(_check(config))
+        if given.word == "request":
+            print(build_relay_request(load_key_file(config.key), config.name), end="")
+            return 0
         if given.word == "spool":
             print(spool_words(config.spool, config.limits.spool(), _language()))
             return 0
         return _run_loop(_serve(config))
     except ConfigError as error:
         print(f"bedside relay: {error.say(_language())}", file=sys.stderr)
+    except KeyStoreError as error:
+        print(f"bedside relay: {error}", file=sys.stderr)
     except OSError as error:
         where = error.filename or given.config
         print(f"bedside relay: {where}: {file_words(error, _language())}", file=sys.stderr)
@@ -51,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     for word, meaning in (
         ("run", N_("serve until SIGTERM")),
         ("check", N_("check the configuration")),
+        ("request", N_("print a request for the next certificate, signed by the relay's key")),
         ("spool", N_("show what waits for the console")),
     ):
         command = words.add_parser(word, help=say(meaning))

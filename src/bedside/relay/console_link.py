@@ -285,7 +285,7 @@ class ConsoleLink:
         limit_s = wait_s + self._times.answer_ms / 1000
         answer = await client.ask("GET", target, timeout_s=limit_s)
         if answer.status != 200:
-            raise ConsoleError(f"status {answer.status}")
+            raise ConsoleError(_status_words(answer.status))
         return parse_feed(answer.body)
 
     async def _post(self, client: HttpClient) -> None:
@@ -305,7 +305,7 @@ class ConsoleLink:
             "POST", "/relay/batch", body=body, headers=headers, timeout_s=limit_s
         )
         if answer.status != 200:
-            raise ConsoleError(f"status {answer.status}")
+            raise ConsoleError(_status_words(answer.status))
         self._owed.acknowledge(out.boot, parse_batch_reply(answer.body).sequence)
 
     async def _pause(self, failures: int) -> None:
@@ -323,3 +323,13 @@ class ConsoleLink:
                 error=str(error),
                 owed=len(self._owed),
             )
+
+
+def _status_words(status: int) -> str:
+    if status != 401:
+        return f"status {status}"
+    return (
+        "status 401: the console refuses this relay's proof. Either it does not know the relay by this "
+        "key (bring it the key that `bedside console add-relay` made last), or the relay was retired, "
+        "or a clock is wrong by ten minutes"
+    )

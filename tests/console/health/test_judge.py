@@ -41,6 +41,17 @@ def test_where_all_is_well_nothing_needs_a_person():
         ({"relays": (RelaySeen("a", None, 0),)}, "relays", "a has never asked: start it."),
         ({"relays": (RelaySeen("a", NOW - 3 * MINUTE_MS, 9),)}, "relays", "silent for 3 min"),
         (
+            {"relays": (RelaySeen("a", NOW - 31_000, 9, refused_ms=NOW),)},
+            "relays",
+            "a is refused: what it sends is signed by another key",
+        ),
+        ({"relays": (RelaySeen("a", None, 0, refused_ms=NOW),)}, "relays", "a is refused"),
+        (
+            {"relays": (RelaySeen("a", NOW - 5 * MINUTE_MS, 9, refused_ms=NOW - 4 * MINUTE_MS),)},
+            "relays",
+            "silent for 5 min",
+        ),
+        (
             {"relays": (RelaySeen("a", NOW, 9, 300_000),)},
             "relays",
             "a: its clock is 5 min ahead of the console's: set it right.",
@@ -95,3 +106,7 @@ def test_it_is_said_in_french_too():
         assert said["devices"] == "En ligne : 12; en retard : 2; silencieux : 3; jamais vus : 1."
         assert span(3 * DAY_MS) == "3 j"
     assert (span(3 * DAY_MS), span(61_000), span(0)) == ("3 d", "1 min", "0 s")
+
+
+def test_a_stranger_in_the_name_of_a_relay_that_is_heard_is_no_alarm():
+    assert bad(relays=(RelaySeen("a", NOW - 20_000, 9, refused_ms=NOW),)) == []

@@ -84,6 +84,12 @@ def test_a_claim_that_is_wrong_or_missing_is_refused(relay, changed, expected):
 def test_another_relays_key_proves_nothing(relay):
     thief = LiveRelay("a", LiveRelay.make("b").key)
     assert reason(thief.assertion(NOW)) == "signature"
+    row = Relay.objects.get(pk="a")
+    assert row.refused_ms == NOW
+    assert reason(thief.assertion(NOW), now=NOW + 9_000) == "signature"
+    assert Relay.objects.get(pk="a").refused_ms == NOW
+    assert reason(thief.assertion(NOW), now=NOW + 11_000) == "signature"
+    assert Relay.objects.get(pk="a").refused_ms == NOW + 11_000
 
 
 def test_only_es256_counts(relay):

@@ -13,7 +13,7 @@ from bedside.console.devices.models import RelayPin
 from bedside.console.devices.queries import device_facts
 from bedside.console.health.queries import certificate_ends, read
 from bedside.console.journal.actions import now_ms
-from bedside.console.live.relay_folder import RelayPlace, RelayRetiredError, do_make_relay_folder
+from bedside.console.live.relay_folder import RelayPlace, RelayRefusedError, do_make_relay_folder
 from bedside.console.monitoring.actions import do_watch_silence
 from bedside.console.monitoring.models import Alarm
 from bedside.console.monitoring.retirement import Retirement, access_relay, do_retire_relay
@@ -107,7 +107,7 @@ def test_a_relay_of_the_console_s_own_making_is_revoked_and_its_name_is_not_used
     assert RevokedCertificate.objects.count() == 2
     assert "relay c" not in certificate_ends()
     assert "c" not in {relay.name for relay in read().relays}
-    with pytest.raises(RelayRetiredError):
+    with pytest.raises(RelayRefusedError, match="retired"):
         make("c", tmp_path / "data")
     with pytest.raises(CommandError, match="another name"):
         call_command("add_relay", "c", host="192.0.2.9", server_name="c.example")

@@ -13,7 +13,8 @@ __all__ = ["Ago", "Finding", "judge"]
 _SECOND_MS = 1000
 _DAY_MS = 24 * 3600 * _SECOND_MS
 _PROCESS_MS = 60 * _SECOND_MS
-# A relay asks every 25 seconds: three of these missed.
+# A relay asks every 25 seconds.
+_ASKS_MS = 30 * _SECOND_MS
 _SEAL_MS = 60 * _SECOND_MS
 _OUTBOX_MS = 3600 * _SECOND_MS
 _CERTIFICATE_DAYS = 7
@@ -80,11 +81,11 @@ def _certificates(reading: Reading, now_ms: int) -> Iterator[Finding]:
         elif name.startswith("relay ") and ends_ms <= now_ms:
             words = N_(
                 "{name}: it has run out, and devices cannot connect. Renew it: bedside console "
-                "add-relay; then reload the relay."
+                "renew-relay; then reload the relay."
             )
             yield Finding("certificates", False, words, values)
         elif name.startswith("relay "):
-            words = N_("{name}: days left: {days}. Renew it: bedside console add-relay")
+            words = N_("{name}: days left: {days}. Renew it: bedside console renew-relay")
             yield Finding("certificates", False, words, values)
         elif name == "live":
             words = N_("{name}: days left: {days}. Restart live, which renews it.")
@@ -119,6 +120,12 @@ def _relays(reading: Reading, now_ms: int) -> Iterator[Finding]:
 
 def _relay(relay: RelaySeen, now_ms: int) -> Finding:
     values: dict[str, str | int | Ago] = {"name": relay.name, "devices": relay.devices}
+    if _is_refused(relay, now_ms):
+        words = N_(
+            "{name} is refused: what it sends is signed by another key than the console knows. Bring "
+            "it the key that add-relay made last, and reload it."
+        )
+        return Finding("relays", False, words, values)
     if relay.seen_ms is None:
         return Finding("relays", False, N_("{name} has never asked: start it."), values)
     values["ago"] = Ago(max(0, now_ms - relay.seen_ms))
@@ -135,6 +142,14 @@ def _relay(relay: RelaySeen, now_ms: int) -> Finding:
         return Finding("relays", False, words, values)
     words = N_("{name} asked {ago} ago; devices that poll there: {devices}.")
     return Finding("relays", True, words, values)
+
+
+def _is_refused(relay: RelaySeen, now_ms: int) -> bool:
+    """Whether it comes, and its key is not ours; a stranger in the name of one that is heard counts not."""
+    refused, seen = relay.refused_ms, relay.seen_ms or 0
+    if refused is None or is_relay_lost(refused, now=now_ms):
+        return False
+    return refused > seen and now_ms - seen > _ASKS_MS
 
 
 def _journal(reading: Reading, now_ms: int) -> Finding:

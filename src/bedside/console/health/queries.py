@@ -53,6 +53,8 @@ class RelaySeen:
     """Its clock less the console's."""
     unknown: int = 0
     """Devices of which it said last that they poll, where it is lost: nobody knows."""
+    refused_ms: int | None = None
+    """When somebody last came in its name with another key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +221,11 @@ def _polling() -> dict[str, _Polling]:
 def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
     rows = Relay.objects.filter(retired_ms=None).order_by("name")
     moment, found = now_ms(), []
-    for name, seen_ms, offset_ms in rows.values_list("name", "seen_ms", "offset_ms"):
+    columns = ("name", "seen_ms", "offset_ms", "refused_ms")
+    for name, seen_ms, offset_ms, refused_ms in rows.values_list(*columns):
         last = polling.get(name, _NONE).online
         known, unknown = (0, last) if is_relay_lost(seen_ms, now=moment) else (last, 0)
-        found.append(RelaySeen(name, seen_ms, known, offset_ms, unknown))
+        found.append(RelaySeen(name, seen_ms, known, offset_ms, unknown, refused_ms))
     return tuple(found)
 
 

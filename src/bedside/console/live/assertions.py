@@ -15,7 +15,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from bedside.console.relays.actions import AssertionTimes, do_use_assertion
+from bedside.console.relays.actions import AssertionTimes, do_note_relay_refused, do_use_assertion
 from bedside.console.relays.queries import assertion_key
 from bedside.protocol.codec import parse_json
 from bedside.vocabulary import RelayName, parse_relay_name
@@ -31,7 +31,14 @@ _JTI = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
 
 class AssertionRefusedError(PermissionError):
-    """An assertion that proves nobody; the reason is for the log, not for the peer."""
+    """An assertion that proves nobody; the reason is for the log, not for the peer.
+
+    `relay` is the one that it names, where we know that one and it did not sign it.
+    """
+
+    def __init__(self, reason: str, relay: RelayName | None = None) -> None:
+        super().__init__(reason)
+        self.relay = relay
 
 
 def check_assertion(authorization: str, *, now: int) -> RelayName:
@@ -49,7 +56,8 @@ def check_assertion(authorization: str, *, now: int) -> RelayName:
     try:
         claims = jwt.decode(token, ECKey.import_key(pem), algorithms=["ES256"]).claims  # 1
     except (JoseError, ValueError):
-        raise AssertionRefusedError("signature") from None
+        do_note_relay_refused(relay, now=now)
+        raise AssertionRefusedError("signature", relay) from None
     said = _check_times(claims, now)
     if claims.get("iss") != relay or claims.get("aud") != AUDIENCE:
         raise AssertionRefusedError("audience")

@@ -41,12 +41,7 @@ class RelayRoutes:
                 check_assertion, request.headers.get("authorization", ""), now=now_ms()
             )
         except AssertionRefusedError as error:
-            _log.warning(
-                "a request from %s was refused: %s",
-                address,
-                error,
-                extra=told("relay_refused", address=address, reason=str(error)),
-            )
+            _warn(error, address)
             return Reply(401, headers={"www-authenticate": "Bearer"})
         url = urlsplit(request.target)
         if (request.method, url.path) == ("GET", "/relay/feed"):
@@ -114,3 +109,18 @@ def _feed_query(query: str) -> tuple[str, float]:
 
 def _at_head(reply: FeedReply) -> bool:
     return "." not in reply.cursor
+
+
+def _warn(error: AssertionRefusedError, address: str) -> None:
+    fields = {"address": address, "reason": str(error)}
+    if error.relay is None:
+        fields_told = told("relay_refused", **fields)
+        _log.warning("a request from %s was refused: %s", address, error, extra=fields_told)
+        return
+    _log.warning(
+        "relay %s at %s is refused: its assertion is signed by another key than the one by which the "
+        "console knows it",
+        error.relay,
+        address,
+        extra=told("relay_refused", **fields, relay=error.relay),
+    )

@@ -45,6 +45,8 @@ class Relay(models.Model):
     """Its clock less the console's, to within a second or two."""
     certificate_ends_ms = models.BigIntegerField(null=True)
     """When the certificate that it shows to devices runs out, as it said last."""
+    refused_ms = models.BigIntegerField(null=True)
+    """When somebody last came in its name with an assertion that its key did not sign."""
     lost_ms = models.BigIntegerField(null=True)
     """When the journal was told that it is lost; None once it is back."""
     clock_off = models.BooleanField(default=False, db_default=False)

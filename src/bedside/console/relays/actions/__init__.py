@@ -21,6 +21,7 @@ from bedside.console.relays.actions.records import (
     do_begin_feed_anew,
     do_forget_old,
     do_note_relay_certificate,
+    do_note_relay_refused,
     do_note_relays,
     do_use_assertion,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "do_forget_old",
     "do_note_delivered",
     "do_note_relay_certificate",
+    "do_note_relay_refused",
     "do_note_relays",
     "do_note_sightings",
     "do_note_tunnel_opened",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from bedside.audit.entry import Actor, Thing
 from bedside.console.journal.actions import record, worker_actor
@@ -30,12 +30,14 @@ __all__ = [
     "do_begin_feed_anew",
     "do_forget_old",
     "do_note_relay_certificate",
+    "do_note_relay_refused",
     "do_note_relays",
     "do_use_assertion",
 ]
 
 _DAY_MS = 24 * 3600 * 1000
 _CLOCK_GRAIN_MS = 2_000
+_REFUSED_GRAIN_MS = 10_000
 _LEAP = 2**32
 """More events than any console told between two backups."""
 
@@ -80,6 +82,16 @@ def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now
 def do_note_relay_certificate(relay: str, serial: str, *, not_after_ms: int) -> None:
     """Note a certificate that a relay was given, so that it can be revoked with the relay."""
     RelayCertificate.objects.create(serial=serial, relay=relay, not_after_ms=not_after_ms)
+
+
+def do_note_relay_refused(relay: RelayName, *, now: int) -> None:
+    """Note that somebody came in a relay's name with another key.
+
+    Whoever reaches the listener can do so: it is written every ten seconds at most, and is an alarm
+    only where the relay itself is not heard.
+    """
+    before = Q(refused_ms=None) | Q(refused_ms__lt=now - _REFUSED_GRAIN_MS)
+    Relay.objects.filter(before, pk=relay).update(refused_ms=now)
 
 
 def do_begin_feed_anew() -> None:

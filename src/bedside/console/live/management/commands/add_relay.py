@@ -9,9 +9,10 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from bedside.console.accounts.terminal import typist
-from bedside.console.commands import HouseCommand
+from bedside.console.commands import HouseCommand, file_refusal
 from bedside.console.journal.actions import now_ms
-from bedside.console.live.relay_folder import RelayPlace, RelayRetiredError, do_make_relay_folder
+from bedside.console.live.relay_folder import RelayPlace, RelayRefusedError, do_make_relay_folder
+from bedside.console.live.relay_words import address_words, refusal_words
 from bedside.language import N_
 from bedside.pki.keystore import KeyStoreError
 from bedside.protocol.errors import ProtocolError
@@ -20,7 +21,7 @@ from bedside.protocol.shapes import Relay
 
 
 class Command(HouseCommand):
-    """Writes the folder anew when it is run again; the relay's key is kept."""
+    """Run again, it renews the certificate over the key in the folder; no key is made unasked."""
 
     help = N_("make a relay known and write the folder it starts from")
 
@@ -38,32 +39,53 @@ class Command(HouseCommand):
             "--listen", action="append", help=_("HOST:PORT it listens on; repeatable")
         )
         parser.add_argument("--folder", type=Path, help=_("where its files go; relays/NAME"))
+        parser.add_argument(
+            "--new-key",
+            action="store_true",
+            help=_("a known relay gets a new key; refused until it has it, and was reloaded"),
+        )
 
     def handle(self, **options: Any) -> None:
         """Check the addresses, issue the certificate, write the folder."""
-        ports = options["port"] or [443]
-        folder = options["folder"] or Path(settings.BEDSIDE_DATA_DIR) / "relays" / options["name"]
+        address = _address(options)
+        listen = tuple(options["listen"] or (f"0.0.0.0:{port}" for port in address.ports))
+        folder = options["folder"] or Path(settings.BEDSIDE_DATA_DIR) / "relays" / address.name
+        kept = (folder / "relay.toml").exists()
         try:
-            address = Relay.from_fields(
-                Fields(
-                    {
-                        "name": options["name"],
-                        "host": options["host"],
-                        "server_name": options["server_name"],
-                        "ports": ports,
-                    }
-                )
-            )
             config = do_make_relay_folder(
-                RelayPlace(address, tuple(options["listen"] or (f"0.0.0.0:{p}" for p in ports))),
+                RelayPlace(address, listen),
                 folder,
                 actor=typist(),
                 now=now_ms(),
+                new_key=options["new_key"],
             )
-        except RelayRetiredError as error:
-            words = _("Relay %(name)s was retired for good: give the new one another name.")
-            raise CommandError(words % {"name": address.name}) from error
-        except (ProtocolError, KeyStoreError) as error:
+        except RelayRefusedError as error:
+            raise CommandError(refusal_words(error.fault, address)) from error
+        except OSError as error:
+            raise CommandError(file_refusal(error)) from error
+        except KeyStoreError as error:
             raise CommandError(str(error)) from error
+        if kept:
+            words = _("%(file)s is as it was: what is new of the relay, write there yourself.")
+            self.stdout.write(words % {"file": config})
+        if options["new_key"]:
+            words = _(
+                "A relay that runs with the old key is refused from now on: bring it this folder's "
+                "key.pem and certificate.pem, then reload it (SIGHUP)."
+            )
+            self.stdout.write(words)
         command = f"bedside relay run --config {config}"
         self.stdout.write(_("Start it with: %(command)s") % {"command": command})
+
+
+def _address(options: dict[str, Any]) -> Relay:
+    given = {
+        "name": options["name"],
+        "host": options["host"],
+        "server_name": options["server_name"],
+        "ports": options["port"] or [443],
+    }
+    try:
+        return Relay.from_fields(Fields(given))
+    except ProtocolError as error:
+        raise CommandError(address_words(error, given)) from error
