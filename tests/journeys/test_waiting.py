@@ -10,6 +10,7 @@ import pytest
 from bedside.demo.check import HOST, Journey
 from bedside.demo.people import DEVICE, MARIE
 from bedside.testing.openssh import OpenSsh
+from tests.journeys.play import Running
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -17,6 +18,8 @@ CONTROL = ("--access", "system", "--mode", "control")
 # The command speaks the terminal's language, the ProxyCommand the one of whoever asked.
 WAITS = re.compile("Waiting for the operator at the device|En attente de l’opérateur à l’appareil")
 OVER = re.compile("This session is over|Cette seance est terminee")
+STOPPED = re.compile(r"Terminée par l’opérateur\. C’était le \d{4}-")
+LAST = re.compile("Your last session there is over: |Votre dernière séance sur cet appareil est ")
 OURS = [sys.executable, "-m", "bedside", "ssh", DEVICE, "echo hi"]
 
 
@@ -81,8 +84,12 @@ def test_after_the_end_plain_programs_say_so_without_a_terminal(
     journey: Journey, tmp_path: Path
 ) -> None:
     ssh = journey.let_in(MARIE, *CONTROL)
-    assert ssh.run("ssh", HOST, "echo inside").stdout == b"inside\n"
-    journey.operator.stop()
+    with Running(ssh) as running:
+        running.flows()
+        journey.operator.stop()
+        assert running.ends() != 0
+    # At the terminal that somebody works at, over a connection that is shared.
+    assert STOPPED.search(running.said.decode()), running.said
     journey.idle()
     rsync = ["rsync", "-e", f"ssh -F {ssh.config}", f"{HOST}:x", str(tmp_path)]
     for command in (ssh.command("ssh", HOST, "id"), rsync):
@@ -93,4 +100,7 @@ def test_after_the_end_plain_programs_say_so_without_a_terminal(
     # Ours asks the console, and forgets it.
     assert (ended := ssh.run_program(OURS)).returncode == 6, ended.stderr
     assert f"Host {HOST}" not in ssh.config.read_text("utf-8")
+    again = ssh.run_program(OURS)
+    assert again.returncode == 1
+    assert LAST.search(again.stderr.decode()), again.stderr
     journey.operator.verify()
