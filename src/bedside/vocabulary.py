@@ -199,6 +199,7 @@ class Ending(StrEnum):
     DEVICE_LOST = "device_lost"
     PARTNER_LOST = "partner_lost"
     RELAY_LOST = "relay_lost"
+    RELAY_STOPPED = "relay_stopped"
     FAILED = "failed"
 
 

@@ -81,6 +81,7 @@ _ENDINGS = {
     Ending.DEVICE_LOST: N_("Ended: the device was lost."),
     Ending.PARTNER_LOST: N_("Ended: the other side was lost."),
     Ending.RELAY_LOST: N_("Ended: the relay was lost."),
+    Ending.RELAY_STOPPED: N_("Ended: the relay was stopped as planned."),
     Ending.FAILED: N_("Ended by a fault."),
 }
 _HELP = {

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
 from bedside.protocol.events import (
@@ -29,6 +29,7 @@ from bedside.vocabulary import (
 
 __all__ = [
     "MAX_BATCH",
+    "STOPPING",
     "Absent",
     "Batch",
     "BatchReply",
@@ -202,6 +203,10 @@ class TunnelOpened(Wire):
             index=fields.integer("index", low=0, high=MAX_PROOFS - 1),
             at_ms=parse_time(fields, "at_ms"),
         )
+
+
+STOPPING: Final = "stopping"
+"""The reason of a tunnel whose relay was stopped in order: it carries its session no further."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,13 @@ OPEN = frozenset(_S) - {_S.ENDED}
 # authentication three times ends the session.
 _ALWAYS = frozenset({_E.BY_SPECIALIST, _E.REFUSED, _E.REVOKED, _E.SITE_TERMINATED, _E.FAILED})
 _AT_THE_DEVICE = _ALWAYS | {_E.BY_OPERATOR, _E.DEVICE_LOST}
-_CARRIED = _AT_THE_DEVICE | {_E.IDLE, _E.EXPIRED, _E.PARTNER_LOST, _E.RELAY_LOST}
+_CARRIED = _AT_THE_DEVICE | {
+    _E.IDLE,
+    _E.EXPIRED,
+    _E.PARTNER_LOST,
+    _E.RELAY_LOST,
+    _E.RELAY_STOPPED,
+}
 
 ENDINGS_FROM: dict[SessionState, frozenset[Ending]] = {
     _S.REQUESTED: _ALWAYS | {_E.UNANSWERED},

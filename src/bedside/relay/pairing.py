@@ -16,7 +16,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bedside.protocol.batch import TunnelClosed, TunnelOpened
+from bedside.protocol.batch import STOPPING, TunnelClosed, TunnelOpened
 from bedside.protocol.feed import TunnelOffered
 from bedside.protocol.tunnel import MAX_LEGS, TunnelRequest, check_proof
 from bedside.relay.wheel import Wheel
@@ -55,7 +55,7 @@ class CloseReason(StrEnum):
     EXPIRED = "expired"
     IDLE = "idle"
     REVOKED = "revoked"
-    STOPPING = "stopping"
+    STOPPING = STOPPING
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ def test_where_all_is_well_nothing_needs_a_person():
             "a: its clock is 5 min ahead of the console's: set it right.",
         ),
         ({"relays": (RelaySeen("a", NOW, 9, -5_000),)}, "relays", "is 5 s behind the console's"),
+        (
+            {"relays": (RelaySeen("a", NOW - 3 * MINUTE_MS, 0, drains=True),)},
+            "relays",
+            "a was stopped as planned 3 min ago, and has not come back: start it.",
+        ),
         ({"unsealed_since_ms": NOW - 5 * MINUTE_MS}, "journal", "waited for their seal for 5 min"),
         ({"outbox": Outbox(4, NOW - 120 * MINUTE_MS, 0)}, "outbox", "have waited for 2 h"),
         ({"outbox": Outbox(0, None, 7)}, "outbox", "given up: 7. See the page of notices."),
@@ -97,6 +102,13 @@ def test_what_is_well_is_said_with_its_figures():
 def test_devices_of_a_lost_relay_are_said_apart():
     (found,) = bad(online=0, overdue=0, relay_lost=12)
     assert found == ("devices", "Relay lost, so that nobody knows whether they poll: 12.")
+
+
+def test_a_relay_that_drains_is_said_and_needs_nobody():
+    drains = judge(reading(relays=(RelaySeen("a", NOW, 9, drains=True),)), now_ms=NOW)
+    said = {each.area: (each.good, say(each)) for each in drains}
+    words = "a is about to stop, as planned; devices that still poll there: 9."
+    assert said["relays"] == (True, words)
 
 
 def test_it_is_said_in_french_too():

@@ -10,7 +10,7 @@ from bedside.console.journal.models import JournalRow
 from bedside.console.live.batches import Applied, do_apply_batch
 from bedside.console.relays.actions import do_end_tunnel
 from bedside.console.relays.models import Relay
-from bedside.console.relays.queries import feed_since, presence
+from bedside.console.relays.queries import feed_since, presence, relays_heard
 from bedside.protocol.batch import (
     Absent,
     Delivered,
@@ -34,6 +34,7 @@ from bedside.vocabulary import (
 )
 from tests.console.live.world import LiveRelay, ask_for_session
 from tests.console.relays.world import seen
+from tests.console.service_sessions import news
 from tests.console.world import DEVICE, actions_of
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +187,47 @@ def test_bytes_are_counted_and_journalled(relay):
         "session:tunnel:opened",
         "session:tunnel:closed",
     ]
+
+
+def lost_by_the_device(session):
+    assert news.tell(session.pk, news.ENDED, ending="relay_lost")
+    session.refresh_from_db()
+
+
+@pytest.mark.parametrize(
+    ("reason", "ending"), [("by_device", ""), ("idle", ""), ("stopping", "relay_stopped")]
+)
+def test_a_session_whose_relay_is_stopped_in_order_is_over_as_that(relay, reason, ending):
+    session = ask_for_session()
+    news.live(session)
+    tell(relay, opened(session.pk), replace(closed(session.pk), reason=reason))
+    session.refresh_from_db()
+    assert session.ending == ending
+    assert session.bytes_from_device == 700
+    assert "session:tunnel:closed" in actions_of(session=session.pk)
+
+
+def test_the_device_that_lost_a_relay_that_drained_lost_it_as_planned(relay):
+    ends = {}
+    for drains in (False, True):
+        session = ask_for_session()
+        news.live(session)
+        if drains:
+            tell(relay, Draining(at_ms=now_ms(), until_ms=now_ms() + 60_000))
+        lost_by_the_device(session)
+        ends[drains] = (session.ending, session.device_ending)
+    assert ends == {False: ("relay_lost", "relay_lost"), True: ("relay_stopped", "relay_lost")}
+
+
+def test_a_relay_is_about_to_stop_until_its_next_run_is_heard(relay):
+    until_ms = now_ms() + 60_000
+    tell(relay, Draining(at_ms=now_ms(), until_ms=until_ms))
+    (heard,) = (each for each in relays_heard() if each.name == "a")
+    assert heard.draining_until_ms == until_ms
+    again = replace(relay.batch(seen(now_ms())), boot="1" * 32)
+    do_apply_batch("a", again, now=now_ms())
+    (heard,) = (each for each in relays_heard() if each.name == "a")
+    assert heard.draining_until_ms is None
 
 
 def test_a_relay_that_does_not_carry_a_session_cannot_speak_of_it(relay):

@@ -4,6 +4,8 @@ import pytest
 
 from bedside.console.devices.models import RelayPin
 from bedside.console.devices.queries import device_facts
+from bedside.console.journal.actions import now_ms
+from bedside.console.relays.models import Relay
 from bedside.console.relays.queries import relays
 from tests.console.pages.reader import Reader, confirm, words
 from tests.console.world import DEVICE, actions_of
@@ -31,6 +33,12 @@ def test_a_pin_is_seen_with_what_it_changes_before_it_holds():
     assert device_facts(DEVICE).preferred == ()
     assert "Nothing is pinned" in alex.text("/relays/")
     assert len(actions_of(action="relay:pin:changed")) == 2
+
+
+def test_a_relay_that_is_about_to_stop_is_shown_as_that():
+    Relay.objects.filter(pk="a").update(seen_ms=now_ms(), draining_until_ms=now_ms() + 60_000)
+    assert "About to stop" in Reader("Alex").text("/relays/")
+    assert "Bientôt arrêté" in Reader("Alex", "fr").text("/relays/")
 
 
 def test_a_device_is_counted_where_its_narrowest_pin_is():

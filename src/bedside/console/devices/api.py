@@ -96,6 +96,9 @@ class RelayHeardAnswer(Schema):
     lost: bool
     offset_ms: int
     clock_off: bool
+    draining_until_ms: int | None = Field(
+        description="it is about to stop, at the latest then: its devices go to other relays"
+    )
 
 
 class DevicesPage(Schema):

@@ -129,6 +129,9 @@ def _relay(relay: RelaySeen, now_ms: int) -> Finding:
     if relay.seen_ms is None:
         return Finding("relays", False, N_("{name} has never asked: start it."), values)
     values["ago"] = Ago(max(0, now_ms - relay.seen_ms))
+    if is_relay_lost(relay.seen_ms, now=now_ms) and relay.drains:
+        words = N_("{name} was stopped as planned {ago} ago, and has not come back: start it.")
+        return Finding("relays", False, words, values)
     if is_relay_lost(relay.seen_ms, now=now_ms):
         words = N_("{name} has been silent for {ago}: see whether it runs and reaches the console.")
         return Finding("relays", False, words, values)
@@ -140,6 +143,9 @@ def _relay(relay: RelaySeen, now_ms: int) -> Finding:
             else N_("{name}: its clock is {off} behind the console's: set it right.")
         )
         return Finding("relays", False, words, values)
+    if relay.drains:
+        words = N_("{name} is about to stop, as planned; devices that still poll there: {devices}.")
+        return Finding("relays", True, words, values)
     words = N_("{name} asked {ago} ago; devices that poll there: {devices}.")
     return Finding("relays", True, words, values)
 

@@ -55,6 +55,8 @@ class RelaySeen:
     """Devices of which it said last that they poll, where it is lost: nobody knows."""
     refused_ms: int | None = None
     """When somebody last came in its name with another key."""
+    drains: bool = False
+    """It said that it is about to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +223,12 @@ def _polling() -> dict[str, _Polling]:
 def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
     rows = Relay.objects.filter(retired_ms=None).order_by("name")
     moment, found = now_ms(), []
-    columns = ("name", "seen_ms", "offset_ms", "refused_ms")
-    for name, seen_ms, offset_ms, refused_ms in rows.values_list(*columns):
+    columns = ("name", "seen_ms", "offset_ms", "refused_ms", "draining_until_ms")
+    for name, seen_ms, offset_ms, refused_ms, until_ms in rows.values_list(*columns):
         last = polling.get(name, _NONE).online
         known, unknown = (0, last) if is_relay_lost(seen_ms, now=moment) else (last, 0)
-        found.append(RelaySeen(name, seen_ms, known, offset_ms, unknown, refused_ms))
+        drains = until_ms is not None
+        found.append(RelaySeen(name, seen_ms, known, offset_ms, unknown, refused_ms, drains))
     return tuple(found)
 
 

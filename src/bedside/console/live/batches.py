@@ -25,6 +25,7 @@ from bedside.console.relays.actions import (
     Sighting,
     do_accept_batch,
     do_note_delivered,
+    do_note_draining,
     do_note_tunnel_opened,
 )
 from bedside.console.relays.queries import relay_offset, tunnel_place
@@ -137,6 +138,7 @@ def _report(relay: str, event: Report, now: int) -> None:
 
 
 def _draining(relay: str, event: Draining, _now: int) -> None:
+    do_note_draining(relay, until_ms=event.until_ms)
     record(
         JournalAction.RELAY_DRAIN_STARTED,
         actor=relay_actor(relay),
@@ -176,14 +178,6 @@ def _tunnel_closed(relay: str, event: TunnelClosed, _now: int) -> None:
         "bytes_from_device": event.bytes_from_device,
         "bytes_from_specialist": event.bytes_from_specialist,
     }
-    sessions.do_apply_tunnel_event(
-        event.session,
-        "closed",
-        relay=relay,
-        reason=event.reason,
-        at_ms=event.at_ms,
-        **moved,
-    )
     record(
         JournalAction.SESSION_TUNNEL_CLOSED,
         actor=relay_actor(relay),
@@ -192,6 +186,14 @@ def _tunnel_closed(relay: str, event: TunnelClosed, _now: int) -> None:
         session=event.session,
         detail={"index": event.index, "relay": relay, "reason_code": event.reason, **moved},
         at_ms=event.at_ms,
+    )
+    sessions.do_apply_tunnel_event(
+        event.session,
+        "closed",
+        relay=relay,
+        reason=event.reason,
+        at_ms=event.at_ms,
+        **moved,
     )
 
 

@@ -71,7 +71,15 @@ _SESSION_LOOKS = {
     SessionState.LIVE_CONTROL: Look("control", "hand-click"),
 }
 _WAITING = Look("wait", "clock")
-_WELL = frozenset({Ending.BY_OPERATOR, Ending.BY_SPECIALIST, Ending.IDLE, Ending.EXPIRED})
+_WELL = frozenset(
+    {
+        Ending.BY_OPERATOR,
+        Ending.BY_SPECIALIST,
+        Ending.IDLE,
+        Ending.EXPIRED,
+        Ending.RELAY_STOPPED,
+    }
+)
 _NO = frozenset({Ending.REFUSED, Ending.UNANSWERED, Ending.REVOKED, Ending.SITE_TERMINATED})
 
 DEVICE_STATES = {

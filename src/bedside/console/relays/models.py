@@ -51,6 +51,8 @@ class Relay(models.Model):
     """When the journal was told that it is lost; None once it is back."""
     clock_off = models.BooleanField(default=False, db_default=False)
     """Whether the journal was told that its clock is wrong."""
+    draining_until_ms = models.BigIntegerField(null=True)
+    """Until when it carries what is live, once it said that it is to stop; None for a later run."""
     retired_ms = models.BigIntegerField(null=True)
     """When it was retired for good: nobody is sent to it and nothing of it is heard any more."""
 

@@ -62,6 +62,7 @@ __all__ = [
     "devices_polling",
     "feed_head",
     "feed_since",
+    "is_draining",
     "is_retired",
     "presence",
     "presences",
@@ -177,6 +178,13 @@ class RelayHeard:
     offset_ms: int
     """Its clock less the console's, to within a second or two."""
     clock_off: bool
+    draining_until_ms: int | None = None
+    """It is about to stop, at the latest then: its devices go to other relays."""
+
+
+def is_draining(relay: str) -> bool:
+    """Return whether a relay said that it is to stop, and no later run of it was heard."""
+    return Relay.objects.filter(pk=relay, draining_until_ms__isnull=False).exists()
 
 
 def relays_heard() -> tuple[RelayHeard, ...]:
@@ -190,6 +198,7 @@ def relays_heard() -> tuple[RelayHeard, ...]:
             lost=is_relay_lost(row.seen_ms, now=moment),
             offset_ms=row.offset_ms,
             clock_off=abs(row.offset_ms) >= CLOCK_OFF_MS,
+            draining_until_ms=row.draining_until_ms,
         )
         for row in _in_service().order_by("name")
     )

@@ -11,6 +11,11 @@ from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 __all__ = ["ServiceSession", "SessionApproval", "TimelineRow"]
 
 
+def ending_choices() -> list[tuple[str, str]]:
+    """Return the endings as choices: a new word is no migration."""
+    return [(ending.value, ending.value) for ending in Ending]
+
+
 def gate_choices() -> list[tuple[str, str]]:
     """Return every gate: called, so that a new word of the vocabulary is no migration."""
     return [(gate.value, gate.value) for gate in Gate]
@@ -57,9 +62,7 @@ class ServiceSession(models.Model):
         choices=[(s.value, s.value) for s in SessionState],
         default=SessionState.REQUESTED.value,
     )
-    ending = models.CharField(
-        max_length=16, choices=[(e.value, e.value) for e in Ending], blank=True
-    )
+    ending = models.CharField(max_length=16, choices=ending_choices, blank=True)
     device_ending = models.CharField(max_length=16, blank=True)
     """How the device's journal calls it, once the device has said so."""
     gate = models.CharField(max_length=32, choices=gate_choices, blank=True)

@@ -125,6 +125,8 @@ def _other_ending(found: ServiceSession) -> str:
     """Return what the device calls the ending, where that is not what the console calls it."""
     if found.device_ending in ("", found.ending):
         return ""
+    if (found.ending, found.device_ending) == (Ending.RELAY_STOPPED, Ending.RELAY_LOST):
+        return ""  # A device cannot tell a relay that was stopped from one that broke down.
     return ending_sentence(Ending(found.device_ending), language())
 
 

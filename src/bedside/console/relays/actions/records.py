@@ -29,6 +29,7 @@ __all__ = [
     "do_add_relay",
     "do_begin_feed_anew",
     "do_forget_old",
+    "do_note_draining",
     "do_note_relay_certificate",
     "do_note_relay_refused",
     "do_note_relays",
@@ -112,15 +113,24 @@ def do_accept_batch(
     Return whether they are to be applied, which is so while we have none of them, and the highest
     number that we have afterwards. Without `first`, the batch itself has the number.
     """
-    run, _ = Batch.objects.select_for_update().get_or_create(
+    run, begun = Batch.objects.select_for_update().get_or_create(
         relay=relay, boot=boot, defaults={"sequence": -1, "at_ms": now}
     )
+    if begun:
+        Relay.objects.filter(pk=relay, draining_until_ms__isnull=False).update(
+            draining_until_ms=None
+        )
     if run.sequence >= (sequence if first is None else first):
         return False, run.sequence
     run.sequence = sequence
     run.at_ms = now
     run.save(update_fields=["sequence", "at_ms"])
     return True, sequence
+
+
+def do_note_draining(relay: str, *, until_ms: int) -> None:
+    """Note that this run of a relay is about to stop, at the latest at `until_ms`."""
+    Relay.objects.filter(pk=relay).update(draining_until_ms=until_ms)
 
 
 def do_use_assertion(relay: str, jti: str, *, said: AssertionTimes, now: int) -> bool:

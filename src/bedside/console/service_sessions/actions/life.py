@@ -31,7 +31,15 @@ __all__ = ["advance", "end", "lock_session", "lock_sessions", "step"]
 
 _ONGOING = [state.value for state in OPEN]
 _BEFORE_THE_ORDER = frozenset({SessionState.REQUESTED, SessionState.AWAITING_SITE})
-_SUCCESSES = frozenset({Ending.BY_OPERATOR, Ending.BY_SPECIALIST, Ending.IDLE, Ending.EXPIRED})
+_SUCCESSES = frozenset(
+    {
+        Ending.BY_OPERATOR,
+        Ending.BY_SPECIALIST,
+        Ending.IDLE,
+        Ending.EXPIRED,
+        Ending.RELAY_STOPPED,
+    }
+)
 _REFUSALS = frozenset({Ending.REFUSED, Ending.UNANSWERED, Ending.REVOKED, Ending.SITE_TERMINATED})
 
 

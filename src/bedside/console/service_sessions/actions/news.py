@@ -3,11 +3,12 @@
 from django.db import transaction
 
 from bedside.audit.entry import ActorKind, Entry, time_ms
-from bedside.console.journal.actions import device_actor
-from bedside.console.relays.queries import session_of_order
+from bedside.console.journal.actions import device_actor, relay_actor
+from bedside.console.relays.queries import is_draining, session_of_order
 from bedside.console.service_sessions.actions.life import advance, end, lock_session
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.console.service_sessions.telling import tell_live
+from bedside.protocol.batch import STOPPING
 from bedside.protocol.states import LIVE, OPEN, state_after
 from bedside.vocabulary import Ending, Gate, JournalAction, Mode, Outcome, SessionState
 
@@ -71,9 +72,10 @@ def do_apply_tunnel_event(
 ) -> bool:
     """Note where a session's tunnel is (`opened`), or what went through one (`closed`).
 
-    A tunnel that closes ends no session: the device says when it is over, and by which ending.
+    A tunnel that closes ends no session: the device says when it is over, and by which ending. But
+    where its relay was stopped in order, nothing carries the session any more, and only the relay
+    can say that it was no breakdown.
     """
-    del reason, at_ms
     with transaction.atomic():
         session = lock_session(session_id)
         if session is None:
@@ -83,6 +85,8 @@ def do_apply_tunnel_event(
             session.bytes_from_device += bytes_from_device
             session.bytes_from_specialist += bytes_from_specialist
         session.save()
+        if kind == "closed" and reason == STOPPING:
+            end(session, Ending.RELAY_STOPPED, at_ms=at_ms, actor=relay_actor(relay))
     return True
 
 
@@ -115,6 +119,8 @@ def _told_as_well(session: ServiceSession, entry: Entry) -> bool:
 
 def _ended(session: ServiceSession, entry: Entry, at_ms: int) -> bool:
     ending = session.device_ending = _ending_of(entry)
+    if ending is Ending.RELAY_LOST and is_draining(session.relay):
+        ending = Ending.RELAY_STOPPED
     actor = device_actor(session.device_id)
     # The device's word stands even where the table is behind: the steps before it were overtaken.
     if end(session, ending, at_ms=at_ms, actor=actor, gate=entry.gate, tell_device=False):
