@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from bedside.console.commands import HouseCommand
 from bedside.console.enrolment.authority import create_authority
 from bedside.console.enrolment.queries import host_ca
 from bedside.console.journal.actions import now_ms, record
+from bedside.console.journal.custody import check_custody
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer, verifier_key
@@ -21,7 +23,7 @@ from bedside.console.keys import key_store
 from bedside.console.live.certificate import live_certificate
 from bedside.language import N_
 from bedside.language.spelling import spell
-from bedside.pki.keystore import KeyName
+from bedside.pki.keystore import KeyName, KeyStoreError
 from bedside.pki.signing import public_key_pem
 from bedside.pki.ssh_certificates import fingerprint
 from bedside.vocabulary import JournalAction
@@ -35,12 +37,19 @@ class Command(HouseCommand):
     def handle(self, **options: Any) -> None:
         """Make what is missing, and say what to hand out."""
         del options
-        call_command("migrate", interactive=False, verbosity=0)
-        now, folder = now_ms(), Path(settings.BEDSIDE_DATA_DIR)
+        try:
+            check_custody()
+            call_command("migrate", interactive=False, verbosity=0)
+            made = self._make()
+        except KeyStoreError as error:
+            raise CommandError(str(error)) from error
+        self._say(made)
+
+    def _make(self) -> list[KeyName]:
+        now = now_ms()
         made = create_authority(name=settings.CONFIG.manufacturer, now=now)
         live_certificate(now=now)
-        pinned = folder / "manufacturer.pem"
-        pinned.write_text(public_key_pem(key_store().public_key(KeyName.MANUFACTURER)))
+        _pinned().write_text(public_key_pem(key_store().public_key(KeyName.MANUFACTURER)))
         if made:
             with transaction.atomic():
                 record(
@@ -50,8 +59,11 @@ class Command(HouseCommand):
                     detail={"log": settings.BEDSIDE_LOG_ORIGIN, "count": len(made)},
                 )
         self._seal(now)
+        return made
+
+    def _say(self, made: list[KeyName]) -> None:
         self.stdout.write(_("keys: %(keys)s") % {"keys": ", ".join(made) or _("all there")})
-        self.stdout.write(_("devices pin: %(key)s") % {"key": pinned})
+        self.stdout.write(_("devices pin: %(key)s") % {"key": _pinned()})
         self.stdout.write(_("auditors pin: %(key)s") % {"key": verifier_key().to_text()})
         self._say_host_ca()
 
@@ -70,3 +82,7 @@ class Command(HouseCommand):
             sequencer.seal(now=now)
         finally:
             sequencer.close()
+
+
+def _pinned() -> Path:
+    return Path(settings.BEDSIDE_DATA_DIR) / "manufacturer.pem"

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
+from bedside.console.journal.custody import check_custody
 from bedside.console.live.certificate import live_certificate, relay_server_name
 from bedside.console.live.process import LiveConfig, serve
 from bedside.console.log import name_process
@@ -26,6 +27,7 @@ class Command(HouseCommand):
         del options
         name_process("live")
         try:
+            check_custody()
             certificate, key = live_certificate(now=now_ms())
         except KeyStoreError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,73 @@
+"""Keys that are missing or another's, over a database that is in use: refused before anything is made."""
+
+import shutil
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from bedside.console.enrolment.authority import create_authority
+from bedside.console.journal.actions import now_ms
+from bedside.console.journal.custody import check_custody
+from bedside.console.journal.models import Checkpoint, JournalRow
+
+pytestmark = pytest.mark.django_db
+STARTS = ["init", "web", "live", "worker"]
+
+
+@pytest.fixture
+def used(settings, tmp_path):
+    """A console whose journal is signed; its data folder."""
+    settings.BEDSIDE_DATA_DIR = tmp_path / "own"
+    call_command("init")
+    assert Checkpoint.objects.exists()
+    return tmp_path / "own"
+
+
+def count():
+    return JournalRow.objects.count(), Checkpoint.objects.count()
+
+
+@pytest.mark.parametrize("word", STARTS)
+def test_without_its_keys_nothing_starts_and_nothing_is_made(used, settings, tmp_path, word):
+    settings.BEDSIDE_DATA_DIR = tmp_path / "empty"
+    before = count()
+    with pytest.raises(CommandError, match=r"missing are checkpoint.*Bring keys/.*restore"):
+        call_command(word)
+    assert count() == before
+    assert not (tmp_path / "empty").exists()
+
+
+@pytest.mark.parametrize("word", STARTS)
+def test_with_the_keys_of_another_console_neither(used, settings, tmp_path, word):
+    settings.BEDSIDE_DATA_DIR = tmp_path / "other"
+    create_authority(name="Other", now=now_ms())
+    before, files = count(), sorted((tmp_path / "other").rglob("*"))
+    with pytest.raises(CommandError, match="not those that signed its journal"):
+        call_command(word)
+    assert count() == before
+    assert sorted((tmp_path / "other").rglob("*")) == files
+
+
+def test_one_key_that_is_lost_is_named_in_both_languages(used):
+    (used / "keys" / "order.pem").unlink()
+    with pytest.raises(CommandError, match=r"missing are order\."):
+        call_command("init")
+    with translation.override("fr"), pytest.raises(CommandError, match="il manque order"):
+        call_command("init")
+
+
+def test_with_its_own_keys_it_starts_elsewhere_and_under_another_name(used, settings, tmp_path):
+    shutil.copytree(used / "keys", tmp_path / "second" / "keys")
+    shutil.copy(used / "ca.pem", tmp_path / "second")
+    settings.BEDSIDE_DATA_DIR = tmp_path / "second"
+    settings.BEDSIDE_LOG_ORIGIN = "renamed.example/journal"
+    check_custody()
+    call_command("init")
+
+
+def test_a_root_certificate_without_its_key_is_refused_in_one_line(settings, tmp_path):
+    settings.BEDSIDE_DATA_DIR = tmp_path
+    (tmp_path / "ca.pem").write_text("x")
+    with pytest.raises(CommandError, match="belong together"):
+        call_command("init")
