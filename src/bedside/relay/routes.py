@@ -131,8 +131,10 @@ class PeerRoutes:
         )
         if commands is None:
             return False
-        connection.begin()
-        self.execute(commands)
+        if commands:
+            self.execute(commands)
+        else:
+            connection.begin()
         return True
 
     def departed(self, connection: HttpConnection) -> None:
