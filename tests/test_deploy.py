@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from bedside.console.cli import WORDS
+from bedside.console.health.judge import _ROOT_DAYS
 from bedside.console.project.config import parse_config
 from bedside.demo.processes import free_port, wait_for
 from bedside.relay.cli import _parser
@@ -42,6 +43,23 @@ def test_a_unit_is_held_to_what_it_needs(name, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+def test_the_page_says_what_each_alert_means_and_what_to_do():
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
+    alerts = [rule["alert"] for group in groups for rule in group["rules"]]
+    page = (DEPLOY.parent / "docs" / "howto" / "monitor.md").read_text()
+    rows = re.findall(r"^\| `(Bedside\w+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    assert sorted(rows) == sorted(alerts)
+    expressions = {r["alert"]: r["expr"] for group in groups for r in group["rules"]}
+    assert f"{_ROOT_DAYS} * 86400" in expressions["BedsideRootEnds"]
+
+
+def test_nobody_is_told_to_install_by_a_name_of_a_public_index():
+    root = DEPLOY.parent
+    sources = [*root.glob("docs/*/*.md"), *root.glob("src/**/*.py"), root / "README.md"]
+    told = [each for each in sources if re.search(r"pip install '?bedside", each.read_text())]
+    assert told == []
 
 
 def unit(name: str) -> dict[str, str]:

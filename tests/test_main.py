@@ -43,4 +43,4 @@ def test_a_program_whose_packages_are_missing_says_what_to_install():
         """
     )
     assert done.returncode == 3
-    assert "pip install 'bedside[panel]'" in done.stderr
+    assert "pip install --require-hashes -r requirements/panel.lock" in done.stderr

@@ -50,9 +50,10 @@ def _run(program: str, extra: str, arguments: list[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "bedside":
             raise
+        # By name alone, pip would take whatever bears this name on a public index.
         say = translator(spoken_language(os.environ))  # noqa: TID251 - who types
-        words = say(N_("{package} is not installed. Install it with: {command}"))
-        command = f"pip install 'bedside[{extra}]'"
+        words = say(N_("{package} is not installed. In the release's folder: {command}"))
+        command = f"pip install --require-hashes -r requirements/{extra}.lock"
         said = words.format(package=error.name, command=command)
         print(f"bedside {program}: {said}", file=sys.stderr)
         return 3

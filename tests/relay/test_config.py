@@ -42,14 +42,17 @@ SIBLINGS = '[siblings]\nfolder = "{}"\nnames = ["relay-a1.example", "relay-a2.ex
 
 
 def test_relays_that_share_a_port_are_named(tmp_path):
-    siblings = read(tmp_path, SMALLEST + SIBLINGS.format("/run/bedside-relay")).siblings
+    one = SMALLEST.replace('server_name = "relay-a.example"', 'server_name = "relay-a1.example"')
+    siblings = read(tmp_path, one + SIBLINGS.format("/run/bedside-relay")).siblings
     assert siblings.folder == Path("/run/bedside-relay")
     assert siblings.names == ("relay-a1.example", "relay-a2.example")
     assert read(tmp_path, SMALLEST).siblings is None
     with pytest.raises(ConfigError, match=r"siblings\.folder: .* is too long for a socket"):
-        read(tmp_path, SMALLEST + SIBLINGS.format("/run/" + "x" * 100))
+        read(tmp_path, one + SIBLINGS.format("/run/" + "x" * 100))
     with pytest.raises(ConfigError, match=r"siblings\.more"):
-        read(tmp_path, SMALLEST + SIBLINGS.format("/run") + "more = 1\n")
+        read(tmp_path, one + SIBLINGS.format("/run") + "more = 1\n")
+    with pytest.raises(ConfigError, match=r"siblings\.names: relay-a.example, this relay's own"):
+        read(tmp_path, SMALLEST + SIBLINGS.format("/run"))
 
 
 def test_the_admin_address_is_off_unless_it_is_named(tmp_path):

@@ -301,6 +301,11 @@ def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:
     )
     _end(console, "console.")
     _end(top)
+    if config.siblings is not None and config.server_name not in config.siblings.names:
+        raise ConfigError(
+            N_("siblings.names: {name}, this relay's own server name, is missing"),
+            name=config.server_name,
+        )
     if config.admin is not None and _meets(config.admin, config.listen):
         raise ConfigError(N_("admin must not be an address of listen: devices reach that one"))
     return config

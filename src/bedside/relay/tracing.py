@@ -22,7 +22,9 @@ class Tracing:
         try:
             from bedside.observe.spans import Spans
         except ModuleNotFoundError as error:
-            words = N_("tracing: the extra is missing: pip install 'bedside[tracing]'")
+            words = N_(
+                "tracing: the extra is missing: pip install --require-hashes -r requirements/all.lock"
+            )
             raise ConfigError(words) from error
         self._name = relay.config.name
         self._spans = Spans(endpoint)

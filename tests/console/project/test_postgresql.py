@@ -234,7 +234,7 @@ def test_a_database_that_is_not_there_is_one_sentence(cluster, tmp_path):
 
 def test_without_its_driver_it_is_refused_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigError, match=r"pip install 'bedside\[console,postgresql\]'"):
+    with pytest.raises(ConfigError, match=r"requirements/console-postgresql\.lock"):
         settings_of("postgresql:///console?host=/run/postgresql")
 
 

@@ -32,7 +32,9 @@ def open_spans() -> "Spans | None":
     try:
         from bedside.observe.spans import Spans
     except ModuleNotFoundError as error:
-        words = _("[tracing] needs the extra: pip install 'bedside[tracing]'")
+        words = _(
+            "[tracing] needs the extra: pip install --require-hashes -r requirements/all.lock"
+        )
         raise CommandError(words) from error
     return Spans(endpoint)
 

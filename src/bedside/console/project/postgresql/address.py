@@ -37,7 +37,8 @@ def postgresql_settings(address: str) -> dict[str, Any]:
     _check_options(options)
     if find_spec("psycopg") is None:
         text = N_("database is PostgreSQL, but psycopg is not installed: {command}")
-        raise ConsoleConfigError(text, command="pip install 'bedside[console,postgresql]'")
+        command = "pip install --require-hashes -r requirements/console-postgresql.lock"
+        raise ConsoleConfigError(text, command=command)
     if not host.startswith("/") and host not in _THIS_MACHINE:
         options.setdefault("sslmode", "verify-full")
         if options["sslmode"].startswith("verify"):
