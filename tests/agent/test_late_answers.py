@@ -12,7 +12,9 @@ PERSON = SimpleNamespace(id="01JD", name="Marie Tremblay")
 
 
 def asked(now_ms):
-    order = SimpleNamespace(person=PERSON, answer_by_ms=1000, duration_s=60, joins=None)
+    order = SimpleNamespace(
+        person=PERSON, answer_by_ms=1000, duration_s=60, joins=None, of_site=False
+    )
     return ServiceSession(order, "digest", SimpleNamespace(now_ms=lambda: now_ms))
 
 

@@ -57,7 +57,24 @@ def test_another_packages_values_stay_out_of_both_forms():
     for formatter in (JsonFormatter(), TextFormatter()):
         told_line = formatter.format(made)
         assert "secret-code" not in told_line
-        assert "%s: %s" in told_line
+        assert "Not Found: …" in told_line.replace("\\u2026", "…")
+
+
+@pytest.mark.parametrize(
+    ("message", "values", "words"),
+    [
+        (
+            'HTTP Request: %s %s "%s %d %s"',
+            ("POST", "https://siem.example/x?token=y", "HTTP/1.1", 200, "OK"),
+            'HTTP Request: POST … "HTTP/1.1 200 OK"',
+        ),
+        ("%d of %.1f for %r", (4711, 0.5, "Marie"), "… of … for …"),
+        ("100 % of %(name)s", ({"name": "Marie"},), "100 % of %(name)s"),
+        ("nothing", (), "nothing"),
+    ],
+)
+def test_another_packages_words_keep_what_http_says(message, values, words):
+    assert line(message, *values, name="httpx")["message"] == words
 
 
 def test_djangos_own_lines_name_the_page_and_not_its_address(rf):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bedside.agent.broken_line import say_quietly
 from bedside.agent.config import AgentConfig
 from bedside.agent.home import SUPERVISOR_LIMIT_S, Home
 from bedside.agent.privileges import die_now, die_with_parent, drop_privileges
@@ -102,6 +103,7 @@ def main() -> int:
     die_with_parent(parent)
 
     async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(say_quietly)
         await Worker(config, home, leash).run()
 
     with (

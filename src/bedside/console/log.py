@@ -1,15 +1,17 @@
 """What the console's processes write into their logs, as JSON or as text.
 
 1. A line holds words and ids: no secret, no body, no token, nothing of a mail, no name of a person.
-2. What another package writes is told by its sentence before any value was put in, because its values
-   are addresses with one-time codes in them, headers, rows.
+2. What another package writes is told by its sentence without its values, because these are addresses
+   with one-time codes in them, headers, rows. Only words of HTTP itself are put in.
 3. Each line of a request carries the request's id, and each act its session and device.
 """
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +31,11 @@ __all__ = [
 
 _context: ContextVar[dict[str, Value] | None] = ContextVar("log_context", default=None)
 _process = {"name": "command"}
+_PLACE = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?[diufsrx]")
+_HTTP_WORDS = frozenset(
+    [*HTTPMethod, "HTTP/1.0", "HTTP/1.1", "HTTP/2"]
+    + [word for status in HTTPStatus for word in (str(status.value), status.phrase)]
+)
 _OURS = "bedside"
 
 
@@ -107,8 +114,24 @@ class TextFormatter(logging.Formatter):
 
 
 def _sentence(record: logging.LogRecord) -> str:
-    """Return a record's words: ours with their values, another package's without (rule 2)."""
-    return record.getMessage() if record.name.startswith(_OURS) else str(record.msg)
+    """Return a record's words: ours with their values, another package's without (rule 2).
+
+    Of those, what HTTP itself says stays (`Not Found: …`): it is nobody's.
+    """
+    if record.name.startswith(_OURS):
+        return record.getMessage()
+    words, values = str(record.msg), record.args
+    if not isinstance(values, tuple) or not values:
+        return words
+    try:
+        return _PLACE.sub("%s", words) % tuple(map(_of_http, values))
+    except (TypeError, ValueError):
+        return words
+
+
+def _of_http(value: object) -> str:
+    text = str(value) if isinstance(value, str | int) else ""
+    return text if text in _HTTP_WORDS else "…"
 
 
 def _of_request(record: logging.LogRecord) -> dict[str, Value]:

@@ -246,6 +246,8 @@ def test_without_its_driver_it_is_refused_with_what_to_install(monkeypatch):
         ("postgresql://db.example/console?host=/run/postgresql", "without another host"),
         ("postgresql:///console?host=run", "folder"),
         ("postgresql://db.example:port/console", "database"),
+        ("postgresql://db.example/console?port=5433", "database"),
+        ("postgresql:///console?host=/run/postgresql&port=x", "database"),
         ("postgresql://db.example/console?sslmode=maybe", "sslmode"),
         ("postgresql://db.example/console?options=-c", "options"),
         ("postgresql://db.example/a/b", "postgresql://USER@HOST/NAME"),
@@ -254,6 +256,13 @@ def test_without_its_driver_it_is_refused_with_what_to_install(monkeypatch):
 def test_an_address_that_cannot_be_used_is_refused_by_name(address, named):
     with pytest.raises(ConfigError, match=named):
         settings_of(address)
+
+
+def test_a_second_cluster_s_socket_is_named_by_its_port():
+    settings = settings_of("postgresql:///console?host=/run/postgresql&port=5433")
+    assert (settings["HOST"], settings["PORT"]) == ("/run/postgresql", "5433")
+    assert "port" not in settings["OPTIONS"]
+    assert settings_of("postgresql:///console?host=/run/postgresql")["PORT"] == ""
 
 
 def test_a_server_beyond_this_machine_must_show_its_certificate():

@@ -13,7 +13,7 @@ _LIKE = N_(
     "database must be like postgresql://USER@HOST/NAME, or postgresql:///NAME?host=FOLDER for a "
     "socket on this machine"
 )
-_OPTIONS = ("host", "sslmode", "sslrootcert")
+_OPTIONS = ("host", "port", "sslmode", "sslrootcert")
 _SSL_MODES = ("disable", "require", "verify-ca", "verify-full")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -29,8 +29,8 @@ def postgresql_settings(address: str) -> dict[str, Any]:
     """
     try:
         url = urlsplit(address)
-        port = str(url.port or "")
         options = dict(parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)))
+        port = str(url.port or _socket_port(options) or "")
     except ValueError as error:
         raise ConsoleConfigError(_LIKE) from error
     host = _host(url, options)
@@ -54,6 +54,16 @@ def postgresql_settings(address: str) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 10, "application_name": "bedside", **options},
     }
+
+
+def _socket_port(options: dict[str, str]) -> int:
+    """Return the number in a socket's name; raises ValueError for one that is none, or no socket's."""
+    port = options.pop("port", "")
+    if not port:
+        return 0
+    if "host" not in options or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(port)
+    return int(port)
 
 
 def _host(url: SplitResult, options: dict[str, str]) -> str:
