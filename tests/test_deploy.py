@@ -237,9 +237,21 @@ def test_the_compose_file_starts_what_exists_on_the_ports_that_its_files_name():
     config = parse_config(text.encode())
     assert config.trusted_proxies == 1
     assert tomllib.loads(text)["relay_listen"].endswith(":8002")
+    assert config.relay_address == "console.example.com:8002"
     proxy = (DEPLOY / "compose/nginx.conf").read_text()
     assert f"server web:{config.listen.rpartition(':')[2]} " in proxy
     assert f"server live:{config.live_listen.rpartition(':')[2]} " in proxy
     plain = (DEPLOY / "nginx/bedside.conf").read_text().replace("127.0.0.1:8000", "web:8000")
     plain = plain.replace("127.0.0.1:8001", "live:8001")
     assert proxy.splitlines()[1:] == plain.splitlines()[1:]
+
+
+def test_the_image_dumps_the_database_that_compose_starts_and_installs_what_is_locked():
+    services = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())["services"]
+    version = re.match(r"postgres:(\d+)-", services["database"]["image"])[1]
+    text = (DEPLOY / "compose/Containerfile").read_text()
+    assert re.findall(r"postgresql-client\S*", text) == [f"postgresql-client-{version}"]
+    # Each takes its packages from a lock with hashes, or is the wheel that was just built.
+    installs = re.findall(r"pip install [^\\\n]*", text)
+    assert len(installs) >= 3
+    assert all("--require-hashes -r" in each or "/wheels/" in each for each in installs)

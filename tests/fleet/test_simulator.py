@@ -104,7 +104,7 @@ async def test_the_command_says_how_it_goes_and_what_came_of_it(tmp_path, capsys
         words += ["--relay", f"{NAME}@127.0.0.1:{world.port}", "--seconds", "6"]
         assert await asyncio.to_thread(main, words) == 0
     said = capsys.readouterr().out
-    assert "Issuing 2 certificates." in said
+    assert "Certificates to issue: 2" in said
     assert "2 of 2 devices are served" in said
 
 

@@ -79,9 +79,20 @@ def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
         with translation.override(language):
             print(f"✖ {_database_refusal(error)}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        return 1  # whoever read has gone, as `| head` does
     finally:
         connections.close_all()
+        _end_output()
     return 0
+
+
+def _end_output() -> None:
+    """Write what waits, and leave nothing for the interpreter's end to stumble over."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def file_refusal(error: OSError) -> str:

@@ -44,7 +44,9 @@ def main(argv: list[str]) -> int:
         print(f"bedside fleet: {_why(error, language)}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="bedside-fleet-") as folder:
-        print(say(N_("Issuing %(devices)s certificates.")) % {"devices": given.devices}, flush=True)
+        print(
+            say(N_("Certificates to issue: %(devices)s")) % {"devices": given.devices}, flush=True
+        )
         now_ms = time.time_ns() // 1_000_000
         identities = [
             Identity(opened, DeviceId(f"SIM-{number:06}"), folder=Path(folder), now_ms=now_ms)

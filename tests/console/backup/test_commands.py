@@ -20,6 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.console.live.processes import Console, within
 from tests.postgresql import Cluster
 
+WRONG_KEYS = {
+    "public.pem": "is a public key: name the private one",
+    "other.pem": "is no P-256 private key",
+    "nowhere.pem": "nowhere.pem: there is no such file",
+}
 PHRASE = "the phrase of a drawer\n"
 WRITE = """
 from django.db import transaction
@@ -192,6 +197,11 @@ def test_on_postgresql_to_a_public_key(tmp_path):
             text.replace(cluster.place.address("old"), address)
         )
         words = ("restore", str(tmp_path / "b"), "--key", str(tmp_path / "private.pem"))
+        (tmp_path / "other.pem").write_text("no key")
+        for name, said in WRONG_KEYS.items():
+            told_why = refused(new, *words[:3], str(tmp_path / name))
+            assert said in told_why
+            assert "Traceback" not in told_why
         new.run(*words)
         with psycopg.connect(address) as connection:
             found = told(connection.execute)

@@ -156,6 +156,17 @@ def test_status_says_what_needs_a_person_and_its_exit_code_says_so_too(seen):
     assert [each["area"] for each in told["findings"] if not each["good"]] == ["relays", "relays"]
 
 
+def test_whoever_reads_only_the_first_line_of_status_gets_no_traceback(seen):
+    gone, end = os.pipe()
+    os.close(gone)
+    with os.fdopen(end, "wb") as pipe:
+        words = seen.console.command("status")
+        done = subprocess.run(
+            words, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_every_line_of_every_log_is_one_json_object(seen):
     assert seen.page("/account/login/") == 200
     for kind in KINDS:

@@ -129,9 +129,7 @@ def open_backup(path: Path) -> Iterator[tuple[Manifest, dict[str, IO[bytes]]]]:
                 raise BackupError(_("There is more in it than its manifest says."))
             yield manifest, files
     except (tarfile.TarError, EOFError, UnicodeError) as error:
-        raise BackupError(
-            _("It is not a backup, or not a whole one: %(why)s.") % {"why": error}
-        ) from error
+        raise BackupError(_("It is not a backup, or not a whole one.")) from error
     except ProtocolError as error:
         raise BackupError(_("Its manifest is refused: %(why)s.") % {"why": error}) from error
 

@@ -52,6 +52,8 @@ def do_make_backup(
         raise ValueError("keys never lie in an open backup")
     if to.exists():
         raise BackupError(_("%(file)s exists and is not replaced.") % {"file": to})
+    if not to.parent.is_dir():
+        raise BackupError(_("There is no folder %(folder)s.") % {"folder": to.parent})
     folder, taken = Path(settings.BEDSIDE_DATA_DIR), now_ms()
     # Before the copy: what it holds is at least this, and never more than the keys know.
     status = log_status()

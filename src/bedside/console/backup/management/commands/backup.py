@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from bedside.console.accounts.terminal import read_password, typist
 from bedside.console.backup import passphrase
 from bedside.console.backup.container import BackupError
+from bedside.console.backup.key_files import public_key_in
 from bedside.console.backup.making import Closing, do_make_backup
 from bedside.console.backup.progress import ProgressLine, moment
 from bedside.console.backup.seal import lock_to_key, lock_with_passphrase, new_file_key
-from bedside.console.commands import HouseCommand
+from bedside.console.commands import HouseCommand, file_refusal
 from bedside.language import N_
-from bedside.pki.signing import SignatureError, load_public_key
 
 _SHORTEST = 15
 
@@ -59,7 +59,9 @@ class Command(HouseCommand):
                 actor=typist(),
                 tell=progress.tell,
             )
-        except (BackupError, OSError, SignatureError) as error:
+        except OSError as error:
+            raise CommandError(file_refusal(error)) from error
+        except BackupError as error:
             raise CommandError(str(error)) from error
         finally:
             progress.end()
@@ -88,8 +90,7 @@ class Command(HouseCommand):
         if options["open"]:
             return Closing(with_keys=False)
         if options["to_key"]:
-            public = load_public_key(options["to_key"].read_text(encoding="ascii"))
-            return Closing(key, lock_to_key(key, public), with_keys)
+            return Closing(key, lock_to_key(key, public_key_in(options["to_key"])), with_keys)
         file = options["passphrase_file"]
         words = passphrase.in_file(file) if file else read_password()
         if len(words) < _SHORTEST:

@@ -6,14 +6,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from bedside.console.accounts.terminal import typist
 from bedside.console.backup import passphrase
 from bedside.console.backup.container import BackupError
+from bedside.console.backup.key_files import private_key_in
 from bedside.console.backup.progress import ProgressLine, moment
 from bedside.console.backup.restoring import (
     RESTORED_CONFIGURATION,
@@ -21,7 +20,7 @@ from bedside.console.backup.restoring import (
     do_restore,
 )
 from bedside.console.backup.seal import Lock, WrongKeyError, open_with_key, open_with_passphrase
-from bedside.console.commands import HouseCommand
+from bedside.console.commands import HouseCommand, file_refusal
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.sealing import JournalDamagedError
 from bedside.language import N_
@@ -69,7 +68,9 @@ class Command(HouseCommand):
                 _("The journal in it is not what was signed: %(why)s. Take an older backup.")
                 % {"why": error}
             ) from error
-        except (BackupError, KeyStoreError, OSError) as error:
+        except OSError as error:
+            raise CommandError(file_refusal(error)) from error
+        except (BackupError, KeyStoreError) as error:
             raise CommandError(str(error)) from error
         finally:
             progress.end()
@@ -106,10 +107,7 @@ def _open(lock: Lock, options: dict[str, Any]) -> bytes:
     if lock.kind == "key":
         if not options["key"]:
             raise CommandError(_("It is sealed to a public key: name the private one with --key."))
-        private = load_pem_private_key(options["key"].read_bytes(), password=None)
-        if not isinstance(private, EllipticCurvePrivateKey):
-            raise CommandError(_("%(file)s is no P-256 key.") % {"file": options["key"]})
-        return open_with_key(lock, private)
+        return open_with_key(lock, private_key_in(options["key"]))
     file = options["passphrase_file"]
     if file:
         return open_with_passphrase(lock, passphrase.in_file(file))
