@@ -112,12 +112,14 @@ def test_the_command_asks_once_too(
         env=environment, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert login.stderr == ""
+    running.run("tests.console.pages.acts", "lose-relay", DEVICE)
     proxy.faults = ["cut", "503"]
     done = subprocess.run(
         [sys.executable, "-m", "bedside", "request", DEVICE, *ASKED, "--no-wait", "--files", "out"],
         env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    assert " ".join(done.stdout.split()).startswith("The relay of this device is not heard")
     assert sessions(running, "C-1") == 1
     assert running.run("tests.console.pages.acts", "files-asked", "C-1").strip() == "files_out"
     asked = [each for each in proxy.done if each[0] == "/api/v1/sessions"]

@@ -226,6 +226,12 @@ def request(
 def _ask(console: Console, wanted: Json, *, wait: bool) -> None:
     _forget_ended()
     session, folder = opening.begin(console, CONFIG, wanted)
+    if opening.is_unheard(console, session):
+        words = N_(
+            "The relay of this device is not heard: the request reaches it once the relay is back, or "
+            "the device polls another one. It lapses where nobody answers in time."
+        )
+        OUT.print(_(words))
 
     def ready() -> None:
         _tell_first_sight(folder, opening.connect(console, CONFIG, folder), OUT)

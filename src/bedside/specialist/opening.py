@@ -12,11 +12,12 @@ from bedside.protocol.states import LIVE
 from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.errors import KeyRefusedError, NotFoundError
+from bedside.specialist.errors import CliError, KeyRefusedError, NotFoundError
 from bedside.specialist.store import SessionFolder
 from bedside.specialist.trust import Trust
 from bedside.vocabulary import (
     AccessKind,
+    Contact,
     DeviceId,
     Mode,
     SessionId,
@@ -24,7 +25,7 @@ from bedside.vocabulary import (
     parse_session_id,
 )
 
-__all__ = ["begin", "close", "connect", "find_live", "joining", "prune", "told_of"]
+__all__ = ["begin", "close", "connect", "find_live", "is_unheard", "joining", "prune", "told_of"]
 
 
 def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Json, SessionFolder]:
@@ -42,6 +43,15 @@ def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Jso
     }
     folder.write("session.json", json.dumps(told).encode())
     return session, folder
+
+
+def is_unheard(console: Console, session: Json) -> bool:
+    """Return whether the console hears nothing of the relay of a session's device."""
+    with contextlib.suppress(CliError):
+        return bool(
+            console.get(f"/devices/{session['device']['id']}")["contact"] == Contact.RELAY_LOST
+        )
+    return False
 
 
 def joining(console: Console, session: str) -> Json:

@@ -35,6 +35,15 @@ def token(name: str) -> str:
     return token(name)
 
 
+def lose_relay(device: str) -> None:
+    """Let nothing have been heard for long of the relay that a device polls."""
+    from bedside.console.relays.models import DevicePresence, Relay
+
+    presence = DevicePresence.objects.get(pk=device)
+    DevicePresence.objects.filter(pk=device).update(online=True)
+    Relay.objects.filter(pk=presence.relay).update(seen_ms=1)
+
+
 def count_sessions(case: str) -> str:
     """Print how many sessions name this case."""
     from bedside.console.service_sessions.models import ServiceSession
@@ -195,6 +204,7 @@ ACTS = {
     "go-abroad": go_abroad,
     "invite": invite,
     "join": join,
+    "lose-relay": lose_relay,
     "people": people,
     "leave": leave,
     "live": live,
