@@ -32,13 +32,13 @@ def check_custody() -> None:
         words = _(
             "This database is in use, and its keys are not in %(folder)s: missing are %(names)s. "
             "Bring keys/, secret.key and ca.pem of its console there, or restore a backup into an "
-            "empty database. Nothing was made."
+            "empty database. The database is as it was."
         )
     elif not _is_signed(note):
         words = _(
             "This database is in use, and the keys in %(folder)s are not those that signed its "
             "journal. Bring keys/, secret.key and ca.pem of its console there, or name another "
-            "database. Nothing was made."
+            "database. The database is as it was."
         )
     else:
         return
