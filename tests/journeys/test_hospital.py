@@ -365,11 +365,21 @@ def test_a_level_3_in_canada_joins_only_where_the_operator_lets_them(
             present = desk.page.get_by_role("region", name=heading)
             expect(present).to_contain_text("Sam Okafor")
             expect(present).to_contain_text("Marie Tremblay")
-        assert ssh.run("ssh", HOST, "id").returncode == 77
-        journey.operator.stop()
-        assert work.ends(within_s=60) == 255
-        assert watching.wait(60) == 255
-    for each in (session, join):
+        julie, watch = watches(hospital, session)
+        with julie.start("ssh", "-tt", HOST) as seeing:
+            until(seeing, b"tick")
+            page = hospital.julie.opens(f"/sessions/{session}/watch/")
+            newest = page.locator(".acts li").first
+            expect(page.locator("#following")).to_have_text("En direct")
+            assert ssh.run("ssh", HOST, "id").returncode == 77
+            expect(newest).to_contain_text("Canal refusé")  # told as it happens (R18)
+            expect(newest).to_contain_text("Sam Okafor")
+            expect(page.get_by_role("region", name="Qui est connecté")).to_contain_text("Julie")
+            journey.operator.stop()
+            assert work.ends(within_s=60) == 255
+            assert watching.wait(60) == seeing.wait(60) == 255
+            hospital.julie.reads("Terminée par l’opérateur.")
+    for each in (session, join, watch):
         both_say(world, each, "by_operator", None)
     assert "CANADA" not in "".join(mailroom.subjects(FRENCH_DESK)[:4])
 
@@ -392,6 +402,37 @@ def joins(journey: Journey, session: str) -> tuple[OpenSsh, str]:
     assert joined is not None
     ssh = journey.openssh(SAM)
     ssh.answers(credential=journey.world.support_credential, code=joined.presence_code or "")
+    return ssh, asked.session
+
+
+def watches(hospital: Hospital, session: str) -> tuple[OpenSsh, str]:
+    """Julie asks at the command line to watch, the operator allows: her client, and her session."""
+    journey, operator = hospital.journey, hospital.journey.operator
+    hospital.julie.logs_in()
+    with subprocess.Popen(
+        [sys.executable, "-m", "bedside", "watch", DEVICE],
+        env=dict(journey.world.specialist_environment(JULIE)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as asking:
+        try:
+            asked = operator.asked()
+            assert (asked.joins, asked.person.level) == (session, None)
+            assert (asked.person.name, asked.reason) == (JULIE.name, "L’établissement observe.")
+            operator.accept()
+            status = operator.wait_for(
+                "who watches", lambda status: bool(status.session and status.session.watching)
+            )
+            said, _ = asking.communicate(timeout=60)
+        finally:
+            asking.kill()
+    assert asking.returncode == 0, said
+    assert status.session is not None
+    assert status.session.watching is not None
+    ssh = journey.openssh(JULIE)
+    code = status.session.watching.presence_code or ""
+    ssh.answers(credential=journey.world.support_credential, code=code)
     return ssh, asked.session
 
 
