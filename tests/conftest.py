@@ -22,6 +22,7 @@ LONGEST_FIRST = (
     "tests/journeys/test_hostile_relay.py",
     "tests/agent/test_session_life.py",
     "tests/console/pages/test_in_chromium.py",
+    "tests/console/project/test_every_operation.py",
     "tests/journeys/test_closing.py",
     "tests/journeys/test_demo.py",
     "tests/console/pages/test_people_in_chromium.py",
@@ -35,5 +36,15 @@ _ROOT = Path(__file__).parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, and leave everything else where it was."""
+    """Put the longest files first, leave everything else where it was; no two tests share an id.
+
+    pytest-xdist takes tests of one id for one test, and would run one of them.
+    """
+    seen = set()
+    for item in items:
+        if item.nodeid in seen:  # schemathesis has the operation in the name only
+            item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
+        if item.nodeid in seen:
+            raise pytest.UsageError(f"two tests are called {item.nodeid}")
+        seen.add(item.nodeid)
     items.sort(key=lambda item: _PLACES.get(str(item.path.relative_to(_ROOT)), len(_PLACES)))
