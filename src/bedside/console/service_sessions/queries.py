@@ -180,8 +180,7 @@ def who_is_in(session: ServiceSession) -> list[Present]:
     present = [Present(session, controls=session.state == SessionState.LIVE_CONTROL)]
     if session.joins_id is not None:
         return present
-    beside = Q(joins=session) | Q(joins__joins=session)
-    found = list(ServiceSession.objects.filter(beside).exclude(state=SessionState.ENDED))
+    found = list(_beside(session).exclude(state=SessionState.ENDED))
     controls = {each.joins_id: each.state for each in found if each.hands_over}
     for join in found:
         if not join.hands_over:
@@ -195,8 +194,13 @@ def who_is_in(session: ServiceSession) -> list[Present]:
 
 def with_its_joins(session: ServiceSession) -> list[str]:
     """Return the session's id, and those of all that ever joined it or were handed control of it."""
-    beside = Q(joins=session) | Q(joins__joins=session)
-    return [session.pk, *ServiceSession.objects.filter(beside).values_list("pk", flat=True)]
+    return [session.pk, *_beside(session).values_list("pk", flat=True)]
+
+
+def _beside(session: ServiceSession) -> QuerySet[ServiceSession]:
+    """Whatever joined a session, and whatever was handed control of it: by the index, step by step."""
+    joined = ServiceSession.objects.filter(joins=session).values_list("pk", flat=True)
+    return ServiceSession.objects.filter(joins__in=[session.pk, *joined])
 
 
 def timeline_of(session: ServiceSession) -> list[TimelineRow]:

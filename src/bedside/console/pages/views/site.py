@@ -34,7 +34,7 @@ _SHOWN = (
     "requested_ms", "answer_by_ms", "device__display_name",
 )  # fmt: skip
 _PAST = 10
-_SOME = 50
+_SOME = 25
 
 
 @require_safe
