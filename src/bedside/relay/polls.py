@@ -463,14 +463,8 @@ class Polls:
             Message(each.offered.id, each.offered.message_kind, each.offered.sealed) for each in due
         )
         at_once = known.mode is _HELD or len(messages) == MAX_MESSAGES
-        reply = PollReply(
-            messages=messages,
-            next_in_ms=0 if at_once else self._interval(fresh=fresh),
-            hold_ms=self._limits.hold_ms,
-            now_ms=now_ms,
-            spans=self._limits.spans,
-        )
-        return Answer(key, reply.to_json())
+        next_in_ms = 0 if at_once else self._interval(fresh=fresh)
+        return self._reply(key, messages, next_in_ms=next_in_ms, now_ms=now_ms)
 
     def _nothing(
         self, key: Hashable, mode: PollMode, now_ms: int, *, fresh: bool = False
@@ -484,13 +478,26 @@ class Polls:
         """Rule 7; those who poll at intervals spread by themselves."""
         self._told.add(device)
         held = mode is _HELD
+        next_in_ms = 0 if held else self._interval(fresh=fresh)
+        leave_in_ms = 0 if held else min(self._limits.interval_ms, MAX_LEAVE_MS)
+        return self._reply(key, (), next_in_ms=next_in_ms, now_ms=now_ms, leave_in_ms=leave_in_ms)
+
+    def _reply(
+        self,
+        key: Hashable,
+        messages: tuple[Message, ...],
+        *,
+        next_in_ms: int,
+        now_ms: int,
+        leave_in_ms: int | None = None,
+    ) -> Answer:
         reply = PollReply(
-            messages=(),
-            next_in_ms=0 if held else self._interval(fresh=fresh),
+            messages=messages,
+            next_in_ms=next_in_ms,
             hold_ms=self._limits.hold_ms,
             now_ms=now_ms,
             spans=self._limits.spans,
-            leave_in_ms=0 if held else min(self._limits.interval_ms, MAX_LEAVE_MS),
+            leave_in_ms=leave_in_ms,
         )
         return Answer(key, reply.to_json())
 

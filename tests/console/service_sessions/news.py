@@ -72,3 +72,21 @@ def joining(host: ServiceSession, **changed):
     """Ask as Sam to join a session; return the console's answer."""
     told = {"joins": host.pk, "access": host.access, "mode": "view", **changed}
     return Api("Sam").post("/sessions", asking(**told))
+
+
+def made(answer) -> ServiceSession:
+    """Return the session that a request made."""
+    assert answer.status_code == 201, answer.content
+    return ServiceSession.objects.get(pk=answer.json()["id"])
+
+
+def gates(answer) -> list[str]:
+    """Return the gates that refused a request."""
+    assert answer.status_code == 403, answer.content
+    return [reason["gate"] for reason in answer.json()["reasons"]]
+
+
+def ending(session: ServiceSession) -> str:
+    """Return how a session ended, as it stands in the database."""
+    session.refresh_from_db()
+    return session.ending

@@ -23,9 +23,12 @@ from tests.console.passkeys import register_passkey
 from tests.console.service_sessions.news import (
     ASKED,
     ENDED,
+    ending,
+    gates,
     go_abroad,
     joining,
     live,
+    made,
     requested,
     tell,
 )
@@ -41,19 +44,7 @@ def canadian(fleet):
 
 
 def joined(host: ServiceSession) -> ServiceSession:
-    answer = joining(host)
-    assert answer.status_code == 201, answer.content
-    return ServiceSession.objects.get(pk=answer.json()["id"])
-
-
-def gates(answer) -> list[str]:
-    assert answer.status_code == 403, answer.content
-    return [reason["gate"] for reason in answer.json()["reasons"]]
-
-
-def ending(session: ServiceSession) -> str:
-    session.refresh_from_db()
-    return session.ending
+    return made(joining(host))
 
 
 def test_who_may_not_start_may_join_and_the_order_says_which():

@@ -13,7 +13,15 @@ from bedside.console.sites.models import SiteContact
 from bedside.policy.facts import LockScope
 from bedside.vocabulary import SiteAction, SiteRule
 from tests.console.pages.reader import Reader
-from tests.console.service_sessions.news import go_abroad, joining, live, requested
+from tests.console.service_sessions.news import (
+    ending,
+    gates,
+    go_abroad,
+    joining,
+    live,
+    made,
+    requested,
+)
 from tests.console.sites.kit import SiteHand
 from tests.console.world import DEVICE, Api, asking, person
 
@@ -31,19 +39,7 @@ def watching(host: ServiceSession, name: str = "Julie", **changed):
 
 
 def let_in(host: ServiceSession) -> ServiceSession:
-    answer = watching(host)
-    assert answer.status_code == 201, answer.content
-    return ServiceSession.objects.get(pk=answer.json()["id"])
-
-
-def gates(answer) -> list[str]:
-    assert answer.status_code == 403, answer.content
-    return [reason["gate"] for reason in answer.json()["reasons"]]
-
-
-def ending(session: ServiceSession) -> str:
-    session.refresh_from_db()
-    return session.ending
+    return made(watching(host))
 
 
 def test_they_ask_by_the_site_s_own_right_and_the_order_says_who(host):

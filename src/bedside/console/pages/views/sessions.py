@@ -30,7 +30,7 @@ from bedside.language import ending_sentence, gate_advice, gate_sentence, state_
 from bedside.protocol.states import LIVE
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, Permission, SessionState
 
-__all__ = ["join_command", "may_end", "session", "sessions"]
+__all__ = ["join_command", "session", "sessions", "shown_session"]
 
 
 # What a row of the list shows of a session and of its device's site.
@@ -74,16 +74,9 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
     found = access_session(user, session_id)
     told = journal_of_session(user, found)
     present = who_is_in(found)
-    over = found.state == SessionState.ENDED
     context = {
-        "session": found,
-        "device": found.device,
-        "zone": found.device.site.timezone,
-        "access_name": ACCESS_HELP[AccessKind(found.access)][0],
-        "mode_name": MODE_HELP[Mode(found.mode)][0],
+        **shown_session(user, found),
         "timeline": _timeline(found),
-        "over": over,
-        "live": SessionState(found.state) in LIVE,
         "mine": found.person_id == user.pk,
         "gate": gate_sentence(Gate(found.gate), language()) if found.gate else "",
         "advice": gate_advice(Gate(found.gate), language()) if found.gate else "",
@@ -93,7 +86,6 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "reads_journal": told is not None,
         "connect": f"bedside ssh {found.device_id}",
         "approvals": found.approvals.all(),
-        "host": found.host,
         "who": present,
         "nobody_controls": found.mode == Mode.CONTROL and not any(e.controls for e in present),
         "control": _control_command(user, found, present),
@@ -102,10 +94,25 @@ def session(request: HttpRequest, user: User, session_id: str) -> HttpResponse:
         "may_approve": found.state == SessionState.AWAITING_SITE
         and has_permission(user, Permission.SITES_REQUEST_APPROVE),
         "other_ending": _other_ending(found),
-        "may_end": not over and may_end(user, found),
-        "stream": stream(f"/live/sessions/{found.pk}/events"),
     }
     return render(request, "pages/session.html", context)
+
+
+def shown_session(user: User, found: ServiceSession) -> dict[str, object]:
+    """Return what every page about one session shows of it."""
+    over = found.state == SessionState.ENDED
+    return {
+        "session": found,
+        "device": found.device,
+        "zone": found.device.site.timezone,
+        "access_name": ACCESS_HELP[AccessKind(found.access)][0],
+        "mode_name": MODE_HELP[Mode(found.mode)][0],
+        "over": over,
+        "live": SessionState(found.state) in LIVE,
+        "host": found.host,
+        "may_end": not over and _may_end(user, found),
+        "stream": stream(f"/live/sessions/{found.pk}/events"),
+    }
 
 
 def _timeline(found: ServiceSession) -> list[dict[str, object]]:
@@ -169,7 +176,7 @@ def join_command(user: User, found: ServiceSession) -> str:
     return f"bedside request {found.device_id} --join {found.pk} --case … --reason …"
 
 
-def may_end(user: User, found: ServiceSession) -> bool:
+def _may_end(user: User, found: ServiceSession) -> bool:
     """Whether `user` is offered to end a session that is open."""
     # The door of the act itself decides; this only spares a button that would refuse.
     if not has_permission(user, Permission.SESSIONS_SESSION_END):
