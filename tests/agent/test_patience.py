@@ -62,6 +62,24 @@ def test_a_relay_that_came_back_in_time_is_not_gone():
     assert patience.failed(7.0) is not None
 
 
+def test_a_relay_that_lets_nobody_in_is_asked_again_with_pauses_that_grow_to_a_bound():
+    patience = Patience()
+    pauses = [patience.shut() for _ in range(1000)]
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (0.25, 8.0)
+    patience.reached()
+    assert patience.shut() == 0.25
+
+
+def test_how_long_it_let_nobody_in_does_not_count_once_no_stream_is_left():
+    patience = Patience()
+    assert patience.failed(0.0) is not None
+    patience.shut()
+    assert patience.failed(100.0) is not None
+    assert patience.failed(100.0 + LOST_AFTER_S) is not None
+    assert patience.failed(101.0 + LOST_AFTER_S) is None
+
+
 def test_streams_that_carry_no_ssh_are_counted_in_a_row():
     patience = Patience()
     assert all(patience.streamed(spoke_ssh=False) for _ in range(15))

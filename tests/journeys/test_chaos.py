@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from bedside.demo.check import Journey, journals_agree
+from bedside.demo.check import HOST, Journey, journals_agree
 from bedside.demo.people import MARIE
 from bedside.demo.processes import wait_for
 from bedside.demo.world import World
@@ -262,7 +262,7 @@ def drains(storm: Storm) -> None:
 
 
 def runs_out(storm: Storm) -> None:
-    """The certificate of the session's relay runs out: devices leave, until it is renewed."""
+    """The certificate of the session's relay runs out: devices leave, whoever is inside stays."""
     world, name, missed = storm.world, storm.relay, storm.missed
     said = len(world.said(name, "certificate_runs_out"))
     world.renew(name, ends_in_s=8)
@@ -276,6 +276,8 @@ def runs_out(storm: Storm) -> None:
     world.renew(name)
     world.dial(name)
     storm.running.flows()
+    further = storm.ssh.run("ssh", "-S", "none", HOST, "echo further")
+    assert further.stdout == b"further\n", further
     wait_for("status to say so", lambda: world.console_says(f"relay {name}: days left: 89"))
     reconciled(storm)
 

@@ -121,6 +121,25 @@ def test_a_relay_that_takes_a_connection_and_dies_does_not_answer(context: ssl.S
         assert not answers(told(port), context)
 
 
+def test_a_relay_whose_certificate_has_run_out_is_there_and_says_so(
+    tmp_path: Path, authority: PocketAuthority, context: ssl.SSLContext
+) -> None:
+    relay = authority.relay("a", "relay-a.example", ends_in_s=-60)
+    there = relay_server_context(
+        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
+    )
+
+    def shake_hands(line: socket.socket) -> None:
+        there.wrap_socket(line, server_side=True)
+
+    with listening(shake_hands) as port:
+        assert answers(told(port), context)
+    with listening(shake_hands) as port:
+        done = proxy_of(folder_of(tmp_path, authority, port, language="fr"))
+    assert done.returncode == ExitCode.UNREACHABLE
+    assert "Le certificat du relais est expiré, selon l’horloge de cet ordinateur" in done.stderr
+
+
 # ---- while it waits at the relay ----
 
 SESSION = "01JD0000000000000000000000"
@@ -169,6 +188,17 @@ def folder_of(
     }
     folder.write("connection.json", json.dumps(connection).encode())
     return folder
+
+
+def proxy_of(folder: SessionFolder) -> subprocess.CompletedProcess[str]:
+    """The `ProxyCommand` of an `ssh` that says nothing, when it has ended."""
+    return subprocess.run(
+        [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_it_says_what_it_waits_for_a_line_for_each_state_and_nothing_to_ssh(
@@ -277,13 +307,7 @@ def test_a_session_whose_time_is_over_is_said_before_anything_is_dialled(
 ) -> None:
     folder = folder_of(tmp_path, authority, 1, language="fr", left_ms=left_ms)
 
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = proxy_of(folder)
 
     assert done.returncode == code
     assert words in done.stderr

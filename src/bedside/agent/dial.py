@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-from bedside.agent.link import Target
+from bedside.agent.link import BUSY, CERTIFICATE, Target, reason_of
 from bedside.agent.proxy import ProxyReply
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
@@ -19,6 +19,7 @@ __all__ = [
     "DIAL_LIMIT_S",
     "DialError",
     "Line",
+    "NoEntryError",
     "OpenLeg",
     "Question",
     "open_connection",
@@ -36,12 +37,24 @@ class DialError(OSError):
     """The relay cannot be reached, or what answers is not one; the message is one word."""
 
 
+class NoEntryError(DialError):
+    """A relay is there and lets nobody in.
+
+    `reason` is one word: its certificate does not verify (`certificate`), or it has no turn for a
+    newcomer (`busy`). The message is whatever TLS says of it.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 async def open_connection(
     target: Target, context: ssl.SSLContext, factory: Callable[[], _P]
 ) -> tuple[asyncio.Transport, _P]:
     """Return a TLS connection to `target` with its protocol, within five seconds.
 
-    Raises DialError (OSError) for everything that can go wrong.
+    Raises DialError (OSError) for everything that can go wrong, NoEntryError among it.
     """
     try:
         async with asyncio.timeout(DIAL_LIMIT_S):
@@ -56,6 +69,8 @@ async def open_connection(
     except TimeoutError as error:
         raise DialError("timeout") from error
     except (OSError, ValueError) as error:
+        if (reason := reason_of(error)) in (BUSY, CERTIFICATE):
+            raise NoEntryError(reason, str(error)) from error
         raise DialError(str(error)) from error
     return transport, protocol
 

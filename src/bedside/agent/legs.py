@@ -2,7 +2,8 @@
 
 Before consent the relay is only connected to (`prepare`); a proof is shown after it (`run`).
 A leg that lapses unpaired gives its proof back; a paired one has used it up. The relay that brought
-the order carries the whole session: when it is gone, the session is (`relay_lost`).
+the order carries the whole session: when it is gone, the session is (`relay_lost`). One that is there
+and lets no further leg in, as when its certificate has run out, is not gone while a paired leg goes on.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bedside.agent.dial import DialError, Line, OpenLeg, open_line
+from bedside.agent.dial import DialError, Line, NoEntryError, OpenLeg, open_line
 from bedside.agent.link import Target
 from bedside.agent.patience import NO_SSH, UNREACHABLE, Patience
 from bedside.agent.proxy import Proxy
@@ -78,13 +79,22 @@ class LegEvents:
 class Legs:
     """Keeps one leg waiting until cancelled."""
 
-    def __init__(self, session: SessionId, seed: bytes, way: Way, events: LegEvents) -> None:
+    def __init__(
+        self,
+        session: SessionId,
+        seed: bytes,
+        way: Way,
+        events: LegEvents,
+        *,
+        patience: Patience | None = None,
+    ) -> None:
         self._session = session
         self._seed = seed
         self._way = way
         self._events = events
         self._spare = SpareLines(self._open_line)
-        self._patience = Patience()
+        self._patience = patience or Patience()
+        self._streams = 0
         self._refused_since: float | None = None
 
     async def prepare(self) -> None:
@@ -105,7 +115,7 @@ class Legs:
                 if not self._patience.answered(_waited_s(leg, asked_at)):
                     raise _HastyError
             except DialError as error:
-                pause_s = self._patience.failed(time.monotonic())
+                pause_s = self._pause_s(error)
                 if pause_s is None:
                     self._give_up(error)
                     return
@@ -114,15 +124,25 @@ class Legs:
             if isinstance(leg, OpenLeg):
                 index += 1
                 self._refused_since = None
+                self._streams += 1
                 await self._events.opened(index, leg)
             elif not await self._may_try_again(leg):
                 self._events.refused(leg.gate)
                 return
         self._events.spent()
 
+    def _pause_s(self, error: DialError) -> float | None:
+        """How long to wait before the next leg, or None to give the relay up."""
+        # Whoever is inside goes on; only a relay that says nothing at all may be gone.
+        if self._streams and isinstance(error, NoEntryError):
+            return self._patience.shut()
+        return self._patience.failed(time.monotonic())
+
     def _give_up(self, error: DialError) -> None:
         if isinstance(error, _HastyError):
             self._events.spent()
+        elif isinstance(error, NoEntryError):
+            self._events.lost(error.reason)
         elif self._patience.is_unreachable:
             self._events.lost(UNREACHABLE)
         else:
@@ -130,6 +150,7 @@ class Legs:
 
     def streamed(self, *, spoke_ssh: bool) -> None:
         """Tell that a leg that was handed over is over, and whether it carried SSH."""
+        self._streams -= 1
         if not self._patience.streamed(spoke_ssh=spoke_ssh):
             self._events.lost(NO_SSH)
 
@@ -150,13 +171,14 @@ class Legs:
         return await self._on_some_port(lambda target: open_line(target, self._way.context))
 
     async def _on_some_port(self, act: Callable[[Target], Awaitable[_Done]]) -> _Done:
-        last = DialError("no port")
+        faults: list[DialError] = []
         for target in self._way.targets():
             try:
                 return await act(target)
             except DialError as error:
-                last = error
-        raise last
+                faults.append(error)
+        # A port that a firewall drops says nothing of a relay that is there on another.
+        raise next((each for each in faults if isinstance(each, NoEntryError)), faults[-1])
 
     async def _may_try_again(self, refusal: Refusal) -> bool:
         if refusal.gate is Gate.LIMIT and refusal.retry_in_ms == 0:

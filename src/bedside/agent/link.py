@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from bedside.agent.proxy import Proxy, ProxyError, ProxyReply
 from bedside.agent.reactor import READ, WRITE, Reactor, Timer
 
-__all__ = ["Link", "Target", "reason_of"]
+__all__ = ["BUSY", "CERTIFICATE", "Link", "Target", "reason_of"]
+
+BUSY = "busy"
+CERTIFICATE = "certificate"
+"""Why a relay that is there lets nobody in, as `reason_of` says it."""
 
 OPEN_LIMIT_MS = 8_000
 _READ_BYTES = 64 * 1024
 _READS_AT_ONCE = 16
 _MAX_ADDRESSES = 4
-_BUSY = "TLSV1_ALERT_INTERNAL_ERROR"
+_BUSY_ALERT = "TLSV1_ALERT_INTERNAL_ERROR"
 """What a relay says before TLS to whom it has no turn for (docs/protocol/certificates.md, 7.9)."""
 
 Address = tuple[int, tuple[str, int]]
@@ -277,9 +281,9 @@ class Link:
 def reason_of(error: Exception) -> str:
     """Return one stable word for why a connection failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "certificate"
-    if isinstance(error, ssl.SSLError) and error.reason == _BUSY:
-        return "busy"
+        return CERTIFICATE
+    if isinstance(error, ssl.SSLError) and error.reason == _BUSY_ALERT:
+        return BUSY
     if isinstance(error, ssl.SSLError):
         return "tls"
     if isinstance(error, TimeoutError):

@@ -16,7 +16,7 @@ from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, ResponseReader
 from bedside.vocabulary import Gate, SessionId
 
-__all__ = ["DialError", "Leg", "TunnelRefusedError", "answers", "dial"]
+__all__ = ["DialError", "ExpiredError", "Leg", "TunnelRefusedError", "answers", "dial"]
 
 CONNECT_S = 10.0
 ANSWERS_S = 5.0
@@ -24,10 +24,16 @@ PAIRED_S = 40.0
 """How long to wait for the answer: the relay gives up on an unpaired leg after 30 s."""
 TRIES = 4
 _HEAD = 16 * 1024
+_HAS_EXPIRED = 10
+"""X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
 
 
 class DialError(ConnectionError):
     """No relay could be reached on any of its ports."""
+
+
+class ExpiredError(DialError):
+    """The relay is there, and its certificate has run out by this computer's clock."""
 
 
 class TunnelRefusedError(ConnectionError):
@@ -62,7 +68,7 @@ def dial(
         next_index: takes the next unused proof.
 
     Raises:
-        DialError: no port of the relay answered.
+        DialError: no port of the relay answered; ExpiredError is one.
         TunnelRefusedError: the relay refused, or nobody came within its limit.
     """
     relay = connection["relay"]
@@ -101,6 +107,8 @@ def answers(connection: dict[str, Any], context: ssl.SSLContext) -> bool:
     try:
         # A program that dies, or hangs, still takes connections for a moment; it shakes no hands.
         _connect(connection["relay"], context, within_s=ANSWERS_S).close()
+    except ExpiredError:
+        return True
     except DialError:
         return False
     return True
@@ -108,6 +116,7 @@ def answers(connection: dict[str, Any], context: ssl.SSLContext) -> bool:
 
 def _connect(relay: dict[str, Any], context: ssl.SSLContext, *, within_s: float) -> ssl.SSLSocket:
     last: Exception | None = None
+    has_expired = False
     for port in relay["ports"]:
         try:
             plain = socket.create_connection((relay["host"], port), within_s)
@@ -120,7 +129,8 @@ def _connect(relay: dict[str, Any], context: ssl.SSLContext, *, within_s: float)
             return line
         except (OSError, names.CertificateNameError) as error:
             last = error
-    raise DialError(str(last))
+            has_expired |= getattr(error, "verify_code", 0) == _HAS_EXPIRED
+    raise ExpiredError(str(last)) if has_expired else DialError(str(last))
 
 
 def _answer(line: ssl.SSLSocket) -> Leg | Gate:

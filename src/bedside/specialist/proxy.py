@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.language.typography import minute_text
 from bedside.pki.contexts import specialist_client_context
-from bedside.specialist.dial import DialError, Leg, TunnelRefusedError, answers, dial
+from bedside.specialist.dial import DialError, ExpiredError, Leg, TunnelRefusedError, answers, dial
 from bedside.specialist.errors import ExitCode
 from bedside.specialist.farewell import say_farewell
 from bedside.specialist.store import SessionFolder
@@ -274,6 +274,8 @@ def main(arguments: list[str]) -> int:
             leg = _dial(folder, context)
     except TunnelRefusedError as error:
         return _refused(folder, error.gate, language)
+    except ExpiredError:
+        return _give_up(_run_out(language), ExitCode.UNREACHABLE)
     except (DialError, OSError):
         return _give_up(silence, ExitCode.UNREACHABLE)
     if not _carry(leg):
@@ -292,6 +294,14 @@ def _silence(folder: SessionFolder, language: Language) -> str:
     relay = folder.connection()["relay"]
     where = ", ".join(f"{relay['host']}:{port}" for port in relay["ports"])
     return f"{translator(language, 'bedside-cli')(N_('The relay does not answer.'))} ({where})"
+
+
+def _run_out(language: Language) -> str:
+    words = N_(
+        "The relay's certificate has run out, by this computer's clock. If the clock is right, tell "
+        "whoever runs the relay."
+    )
+    return translator(language, "bedside-cli")(words)
 
 
 def _dial(folder: SessionFolder, context: ssl.SSLContext) -> Leg:
