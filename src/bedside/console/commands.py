@@ -4,7 +4,6 @@ Django's own options (settings, tracebacks, colours) belong to `bedside console 
 command does not show them. What stands on a class is marked with `N_`, and said when the parser is made.
 """
 
-import argparse
 import contextlib
 import os
 import sys
@@ -28,7 +27,6 @@ _DJANGOS = {
     "--traceback",
     "--no-color",
     "--force-color",
-    "--skip-checks",
 }
 
 
@@ -39,17 +37,15 @@ class HouseCommand(BaseCommand):
     """
 
     serves = False
+    # Django's checks load every page, which is half of a command's time; what they find is a fault of
+    # the code. `bedside console check` makes them, and so does the suite.
+    requires_system_checks = ()
     suppressed_base_arguments = _DJANGOS
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser; `help`, marked on the class, is said in the active language."""
         self.help = translation.gettext(self.help)
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        for action in parser._actions:
-            # Django shows this one whatever `suppressed_base_arguments` says.
-            if "--skip-checks" in action.option_strings:
-                action.help = argparse.SUPPRESS
-        return parser
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
 
 def run_command(command: BaseCommand, word: str, words: list[str]) -> int:

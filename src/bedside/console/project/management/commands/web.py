@@ -1,5 +1,6 @@
 """`bedside console web`: pages and REST API under WSGI."""
 
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -38,6 +39,8 @@ def _serve() -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
+    # Once, for all the workers.
+    import_module(settings.ROOT_URLCONF)
     host, _, port = settings.CONFIG.listen.rpartition(":")
     Granian(
         "bedside.console.project.wsgi:application",
