@@ -213,9 +213,15 @@ class Visitor:
         self.page.wait_for_load_state("load")
         return self.page
 
+    def look(self, theme: str, viewport: dict[str, int]) -> None:
+        """Let the open page be seen in another theme of the system, on another screen."""
+        self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        self.page.set_viewport_size(viewport)
+
     def faults(self) -> list[str]:
         """Return what axe-core finds wrong with the page as it stands, and where."""
-        self.page.evaluate(f"() => {{ {AXE.read_text()} }}")
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(f"() => {{ {AXE.read_text()} }}")
         # What passes is neither described nor sent: that is most of the time of a long page.
         found = self.page.evaluate(
             "() => axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa',"
