@@ -34,10 +34,11 @@ demo-check: venv assets ## the whole journey unattended with the real OpenSSH; e
 
 .PHONY: test check messages fmt bench docs pictures measure fuzz chaos reset
 test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes, DB=postgresql
-	@$(RUN)/python -m compileall -q src
+	@$(RUN)/python -m compileall -q src tests
 	BEDSIDE_TEST_DATABASE=$(DB) $(RUN)/python -m pytest -n $(J) $(T)
 
-check: system venv scan assets ## all that CI asks: format, lint, types, walls, catalogues, docs, tests
+check: system ## all that CI asks: format, lint, types, walls, catalogues, docs, tests
+	@$(MAKE) -j 2 venv scan assets
 	@tools/check
 
 messages: venv ## add new sentences to the French catalogues, and list what waits for a translation
@@ -84,15 +85,18 @@ scan: $(STAMPS)/scan ## .venv-scan with sslyze and ssh-audit
 $(STAMPS):
 	@mkdir -p $@
 
-$(STAMPS)/venv: requirements/all.lock pyproject.toml | $(STAMPS)
+$(STAMPS)/python: | $(STAMPS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bedside needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/system python3-venv
+	@touch $@
+
+$(STAMPS)/venv: requirements/all.lock pyproject.toml | $(STAMPS)/python
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(RUN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
 	$(RUN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(STAMPS)/scan: requirements/scan.lock | $(STAMPS)
+$(STAMPS)/scan: requirements/scan.lock | $(STAMPS)/python
 	@test -x .venv-scan/bin/python || $(PYTHON) -m venv .venv-scan
 	.venv-scan/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements/scan.lock
 	@touch $@

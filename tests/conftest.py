@@ -32,11 +32,14 @@ LONGEST_FIRST = (
     "tests/console/live/test_worker.py",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
-_ROOT = Path(__file__).parents[1]
+# Here real programs run, and much of the time is waiting for them: these files and the others take
+# turns, so that the processes of pytest-xdist neither all wait nor all compute.
+WAITING = ("agent", "fleet", "journeys", "relay", "specialist")
+_TESTS = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, leave everything else where it was; no two tests share an id.
+    """Put the longest files first, and let the others take turns; no two tests share an id.
 
     pytest-xdist takes tests of one id for one test, and would run one of them.
     """
@@ -47,4 +50,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid in seen:
             raise pytest.UsageError(f"two tests are called {item.nodeid}")
         seen.add(item.nodeid)
-    items.sort(key=lambda item: _PLACES.get(str(item.path.relative_to(_ROOT)), len(_PLACES)))
+    places = _places(list(dict.fromkeys(_name(item) for item in items)))
+    items.sort(key=lambda item: places[_name(item)])
+
+
+def _name(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS.parent).as_posix()
+
+
+def _places(names: list[str]) -> dict[str, float]:
+    """Return where each file comes: the longest below 0, the others between 0 and 1."""
+    places = {name: _PLACES[name] - len(_PLACES) for name in names if name in _PLACES}
+    waiting = [name for name in names if name.split("/")[1] in WAITING and name not in places]
+    others = [name for name in names if name not in places and name not in waiting]
+    for line in (waiting, others):
+        places |= {name: (turn + 0.5) / len(line) for turn, name in enumerate(line)}
+    return places
