@@ -424,6 +424,7 @@ class JournalAction(StrEnum):
     ORDER_DOCUMENT_REFUSED = "order:document:refused"
     PRODUCT_PROFILE_IMPORTED = "product:profile:imported"
     RELAY_CERTIFICATE_RENEWED = "relay:certificate:renewed"
+    RELAY_CERTIFICATE_REVOKED = "relay:certificate:revoked"
     RELAY_CLOCK_CHANGED = "relay:clock:changed"
     RELAY_CONNECTION_REFUSED = "relay:connection:refused"
     RELAY_CONTACT_LOST = "relay:contact:lost"

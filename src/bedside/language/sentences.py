@@ -175,6 +175,7 @@ _ACTIONS = {
     JournalAction.ORDER_DOCUMENT_REFUSED: N_("Order refused"),
     JournalAction.PRODUCT_PROFILE_IMPORTED: N_("Product profile imported"),
     JournalAction.RELAY_CERTIFICATE_RENEWED: N_("Relay's certificate renewed"),
+    JournalAction.RELAY_CERTIFICATE_REVOKED: N_("Relay's old certificates revoked"),
     JournalAction.RELAY_CLOCK_CHANGED: N_("Relay's clock wrong, or right again"),
     JournalAction.RELAY_CONNECTION_REFUSED: N_("Connection refused at the relay"),
     JournalAction.RELAY_CONTACT_LOST: N_("Relay lost"),

@@ -45,13 +45,13 @@ def test_events_that_we_have_in_part_are_not_taken_again():
 
 
 def test_an_assertion_counts_once():
-    assert do_use_assertion("a", "j", said=SAID, now=NOW)
-    assert not do_use_assertion("a", "j", said=SAID, now=NOW)
-    assert do_use_assertion("b", "j", said=SAID, now=NOW)
+    assert do_use_assertion("a", "j", key="PEM", said=SAID, now=NOW)
+    assert not do_use_assertion("a", "j", key="PEM", said=SAID, now=NOW)
+    assert do_use_assertion("b", "j", key="PEM", said=SAID, now=NOW)
 
 
 def test_what_is_old_is_forgotten_and_what_waits_is_kept():
-    do_use_assertion("a", "j", said=SAID, now=NOW)
+    do_use_assertion("a", "j", key="PEM", said=SAID, now=NOW)
     do_send_message(DEVICE, MessageKind.ORDER, b"1", expires_ms=NOW + 1, now=NOW)
     do_send_message(DEVICE, MessageKind.ORDER, b"2", expires_ms=NOW + 9 * DAY, now=NOW)
     assert do_expire_messages(now=NOW + 1) == 1

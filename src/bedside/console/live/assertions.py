@@ -65,7 +65,7 @@ def check_assertion(authorization: str, *, now: int) -> RelayName:
     if not isinstance(jti, str) or not _JTI.fullmatch(jti):
         raise AssertionRefusedError("number")
     with transaction.atomic():
-        first = do_use_assertion(relay, jti, said=said, now=now)
+        first = do_use_assertion(relay, jti, key=pem, said=said, now=now)
         if not first:  # 4
             raise AssertionRefusedError("replayed")
     return relay

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import close_old_connections, transaction
+from django.db.models import Q
 
 from bedside.console.accounts.repeats import do_forget_calls
-from bedside.console.devices.actions import do_send_due_configurations
+from bedside.console.devices.actions import do_note_outdated, do_send_due_configurations
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
@@ -28,7 +29,12 @@ from bedside.console.log import told
 from bedside.console.monitoring.actions import do_forget_alarms, do_watch_silence
 from bedside.console.notices.actions import do_forget_sent
 from bedside.console.people.reviews import do_review_duty
-from bedside.console.relays.actions import do_expire_messages, do_forget_old, do_note_relays
+from bedside.console.relays.actions import (
+    do_expire_messages,
+    do_forget_old,
+    do_note_relays,
+    do_revoke_replaced,
+)
 from bedside.console.service_sessions.actions import (
     do_end_due_glass,
     do_end_due_sessions,
@@ -79,6 +85,7 @@ class Clockwork:
             Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
             Duty("messages", 5_000, _expire),
             Duty("relays", 15_000, self._lose_silent_relays),
+            Duty("new_keys", 15_000, _revoke_replaced),
             Duty("silence", 15_000, self._watch_silence),
             Duty("forget", 600_000, _forget),
             Duty("alarms", 600_000, lambda now: do_forget_alarms(now=now)),
@@ -201,6 +208,12 @@ class Clockwork:
 def _expire(now: int) -> None:
     with transaction.atomic():
         do_expire_messages(now=now)
+
+
+def _revoke_replaced(now: int) -> None:
+    with transaction.atomic():
+        if do_revoke_replaced(now=now):
+            do_note_outdated(Q())
 
 
 def _forget(now: int) -> None:

@@ -18,7 +18,11 @@ from bedside.console.devices.actions import do_note_outdated
 from bedside.console.enrolment.authority import authority
 from bedside.console.journal.actions import record
 from bedside.console.live.certificate import relay_server_name
-from bedside.console.relays.actions import do_add_relay, do_note_relay_certificate
+from bedside.console.relays.actions import (
+    do_add_relay,
+    do_note_key_replaced,
+    do_note_relay_certificate,
+)
 from bedside.console.relays.queries import assertion_key, is_retired, relay, relays
 from bedside.pki.authority import IssuedCertificate
 from bedside.pki.device_keys import create_key_file, load_key_file
@@ -83,7 +87,8 @@ def do_make_relay_folder(
         folder: where its files go, mode 0700.
         actor: who adds it.
         now: Unix milliseconds.
-        new_key: give a known relay a new key: the one that runs is refused from now on.
+        new_key: give a known relay a new key: the one that runs is refused from now on, and its
+            certificates are revoked once it has come with the new one.
 
     Raises:
         RelayRefusedError: nothing was written.
@@ -100,11 +105,12 @@ def do_make_relay_folder(
     with transaction.atomic():
         news = relay(place.address.name) != place.address
         do_add_relay(place.address, public_key_pem(private.public_key()), actor=actor, now=now)
+        if known is not None and new_key:
+            do_note_key_replaced(place.address.name)
+            _tell_new_key(place.address.name, private.public_key(), known, actor=actor, now=now)
         _note(place.address.name, issued)
         if news:
             do_note_outdated(Q())
-        if known is not None and new_key:
-            _tell_new_key(place.address.name, private.public_key(), known, actor=actor, now=now)
     return config
 
 

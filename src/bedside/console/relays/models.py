@@ -66,6 +66,8 @@ class RelayCertificate(models.Model):
     serial = models.CharField(max_length=40, primary_key=True)
     relay = models.CharField(max_length=_NAME, db_index=True)
     not_after_ms = models.BigIntegerField()
+    replaced = models.BooleanField(default=False, db_default=False)
+    """It is over a key that its relay's new one replaced: it goes once the relay has come with that."""
 
     def __str__(self) -> str:
         return f"{self.serial} of {self.relay}"

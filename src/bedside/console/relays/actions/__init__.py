@@ -31,6 +31,7 @@ from bedside.console.relays.actions.refusals import (
     do_restore_device,
     do_revoke_certificates,
 )
+from bedside.console.relays.actions.replacement import do_note_key_replaced, do_revoke_replaced
 from bedside.console.relays.actions.retirement import RelayKeptError, do_retire_relay
 from bedside.console.relays.actions.tunnels import (
     do_end_tunnel,
@@ -53,6 +54,7 @@ __all__ = [
     "do_forget_old",
     "do_note_delivered",
     "do_note_draining",
+    "do_note_key_replaced",
     "do_note_relay_certificate",
     "do_note_relay_refused",
     "do_note_relays",
@@ -63,6 +65,7 @@ __all__ = [
     "do_restore_device",
     "do_retire_relay",
     "do_revoke_certificates",
+    "do_revoke_replaced",
     "do_send_message",
     "do_settle",
     "do_use_assertion",

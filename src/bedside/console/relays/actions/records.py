@@ -133,10 +133,10 @@ def do_note_draining(relay: str, *, until_ms: int) -> None:
     Relay.objects.filter(pk=relay).update(draining_until_ms=until_ms)
 
 
-def do_use_assertion(relay: str, jti: str, *, said: AssertionTimes, now: int) -> bool:
+def do_use_assertion(relay: str, jti: str, *, key: str, said: AssertionTimes, now: int) -> bool:
     """Return whether this assertion is used for the first time; note that its relay lives.
 
-    The relay's clock said `issued_ms` when ours says `now`: what is between them is how far it is off.
+    Nothing is noted where `key`, which signed it, has been replaced since it was read. The relay's clock said `issued_ms` when ours says `now`: what is between them is how far it is off.
     """
     noted = {"seen_ms": now, "offset_ms": said.issued_ms - now}
     if said.certificate_ends_ms is not None:
@@ -144,7 +144,7 @@ def do_use_assertion(relay: str, jti: str, *, said: AssertionTimes, now: int) ->
     try:
         with transaction.atomic():
             Assertion.objects.create(relay=relay, jti=jti, expires_ms=said.expires_ms)
-            Relay.objects.filter(pk=relay).update(**noted)
+            Relay.objects.filter(pk=relay, assertion_key=key).update(**noted)
     except IntegrityError:
         return False
     return True

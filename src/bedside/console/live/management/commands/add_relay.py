@@ -71,7 +71,8 @@ class Command(HouseCommand):
         if options["new_key"]:
             words = _(
                 "A relay that runs with the old key is refused from now on: bring it this folder's "
-                "key.pem and certificate.pem, then reload it (SIGHUP)."
+                "key.pem and certificate.pem, then reload it (SIGHUP). Its old certificates are revoked "
+                "as soon as it comes with the new key."
             )
             self.stdout.write(words)
         command = f"bedside relay run --config {config}"
