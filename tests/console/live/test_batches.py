@@ -8,9 +8,9 @@ from bedside.console.enrolment.queries import identity
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.live.batches import Applied, do_apply_batch
-from bedside.console.relays.actions import do_end_tunnel
+from bedside.console.relays.actions import do_end_tunnel, do_note_begun
 from bedside.console.relays.models import Relay
-from bedside.console.relays.queries import feed_since, presence, relays_heard
+from bedside.console.relays.queries import feed_since, is_draining, presence, relays_heard
 from bedside.protocol.batch import (
     Absent,
     Delivered,
@@ -224,6 +224,10 @@ def test_a_relay_is_about_to_stop_until_its_next_run_is_heard(relay):
     tell(relay, Draining(at_ms=now_ms(), until_ms=until_ms))
     (heard,) = (each for each in relays_heard() if each.name == "a")
     assert heard.draining_until_ms == until_ms
+    do_note_begun("a")
+    (heard,) = (each for each in relays_heard() if each.name == "a")
+    assert heard.draining_until_ms is None
+    assert is_draining("a")  # what its stop cut off may be told still
     again = replace(relay.batch(seen(now_ms())), boot="1" * 32)
     do_apply_batch("a", again, now=now_ms())
     (heard,) = (each for each in relays_heard() if each.name == "a")

@@ -32,6 +32,12 @@ PRESENCE = {
 }
 
 
+DRAINS = """
+from bedside.console.relays.queries import relays_heard
+print(relays_heard()[0].draining_until_ms is not None)
+"""
+
+
 @pytest.fixture(scope="module")
 def console(tmp_path_factory):
     console = Console.make(tmp_path_factory.mktemp("live") / "console")
@@ -83,6 +89,18 @@ def test_a_batch_is_acknowledged_each_time_it_comes(live):
     batch = {"v": 1, "relay": "a", "boot": "1" * 32, "sequence": 7, "events": [PRESENCE]}
     for _ in range(2):
         assert live.ask("POST", "/relay/batch", body=batch) == (200, {"v": 1, "sequence": 7})
+
+
+def test_a_relay_that_begins_anew_is_no_longer_about_to_stop(live, console):
+    """Without devices it has nothing to tell for minutes: its first question says that it is back."""
+    told = {"kind": "draining", "at_ms": 1, "until_ms": 2**40}
+    batch = {"v": 1, "relay": "a", "boot": "2" * 32, "sequence": 1, "events": [told]}
+    cursor = live.feed("")["cursor"]
+    assert live.ask("POST", "/relay/batch", body=batch)[0] == 200
+    live.feed(cursor)  # it still runs
+    assert console.script(DRAINS).strip() == "True"
+    live.feed("")
+    assert console.script(DRAINS).strip() == "False"
 
 
 def test_a_relay_cannot_speak_for_another(live):

@@ -223,11 +223,11 @@ def _polling() -> dict[str, _Polling]:
 def _relays(polling: dict[str, _Polling]) -> tuple[RelaySeen, ...]:
     rows = Relay.objects.filter(retired_ms=None).order_by("name")
     moment, found = now_ms(), []
-    columns = ("name", "seen_ms", "offset_ms", "refused_ms", "draining_until_ms")
-    for name, seen_ms, offset_ms, refused_ms, until_ms in rows.values_list(*columns):
+    columns = "name", "seen_ms", "offset_ms", "refused_ms", "draining_until_ms", "begun_anew"
+    for name, seen_ms, offset_ms, refused_ms, until_ms, begun_anew in rows.values_list(*columns):
         last = polling.get(name, _NONE).online
         known, unknown = (0, last) if is_relay_lost(seen_ms, now=moment) else (last, 0)
-        drains = until_ms is not None
+        drains = until_ms is not None and not begun_anew
         found.append(RelaySeen(name, seen_ms, known, offset_ms, unknown, refused_ms, drains))
     return tuple(found)
 

@@ -12,6 +12,7 @@ from bedside.console.live.est import Carried, answer_est
 from bedside.console.live.server import Reply
 from bedside.console.live.watch import Watch
 from bedside.console.log import told
+from bedside.console.relays.actions import do_note_begun
 from bedside.console.relays.queries import feed_since
 from bedside.protocol.batch import BatchReply, parse_batch
 from bedside.protocol.errors import ProtocolError
@@ -58,6 +59,8 @@ class RelayRoutes:
             cursor, wait_s = _feed_query(query)
         except ValueError:
             return Reply(400)
+        if not cursor:
+            await self._database.run(do_note_begun, relay)
         deadline = time.monotonic() + wait_s
         while True:
             reply = await self._database.run(feed_since, relay, cursor, now=now_ms())

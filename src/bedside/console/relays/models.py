@@ -52,7 +52,9 @@ class Relay(models.Model):
     clock_off = models.BooleanField(default=False, db_default=False)
     """Whether the journal was told that its clock is wrong."""
     draining_until_ms = models.BigIntegerField(null=True)
-    """Until when it carries what is live, once it said that it is to stop; None for a later run."""
+    """Until when it carries what is live, once it said that it is to stop; None once a later run has told something."""
+    begun_anew = models.BooleanField(default=False, db_default=False)
+    """Whether a later run has asked since: it is no longer about to stop, whatever it tells first."""
     retired_ms = models.BigIntegerField(null=True)
     """When it was retired for good: nobody is sent to it and nothing of it is heard any more."""
 

@@ -183,7 +183,7 @@ class RelayHeard:
 
 
 def is_draining(relay: str) -> bool:
-    """Return whether a relay said that it is to stop, and no later run of it was heard."""
+    """Return whether a relay said that it is to stop, and no later run of it has told anything."""
     return Relay.objects.filter(pk=relay, draining_until_ms__isnull=False).exists()
 
 
@@ -198,7 +198,7 @@ def relays_heard() -> tuple[RelayHeard, ...]:
             lost=is_relay_lost(row.seen_ms, now=moment),
             offset_ms=row.offset_ms,
             clock_off=abs(row.offset_ms) >= CLOCK_OFF_MS,
-            draining_until_ms=row.draining_until_ms,
+            draining_until_ms=None if row.begun_anew else row.draining_until_ms,
         )
         for row in _in_service().order_by("name")
     )

@@ -29,6 +29,7 @@ __all__ = [
     "do_add_relay",
     "do_begin_feed_anew",
     "do_forget_old",
+    "do_note_begun",
     "do_note_draining",
     "do_note_relay_certificate",
     "do_note_relay_refused",
@@ -118,7 +119,7 @@ def do_accept_batch(
     )
     if begun:
         Relay.objects.filter(pk=relay, draining_until_ms__isnull=False).update(
-            draining_until_ms=None
+            draining_until_ms=None, begun_anew=False
         )
     if run.sequence >= (sequence if first is None else first):
         return False, run.sequence
@@ -130,7 +131,16 @@ def do_accept_batch(
 
 def do_note_draining(relay: str, *, until_ms: int) -> None:
     """Note that this run of a relay is about to stop, at the latest at `until_ms`."""
-    Relay.objects.filter(pk=relay).update(draining_until_ms=until_ms)
+    Relay.objects.filter(pk=relay).update(draining_until_ms=until_ms, begun_anew=False)
+
+
+def do_note_begun(relay: str) -> None:
+    """Note that a run of a relay begins: it asks from nothing, as no later question of a run does.
+
+    What it tells first may come minutes later, where no device polls it. Until then a session that
+    its stop cut off still ended by that (14.3), so `draining_until_ms` stays.
+    """
+    Relay.objects.filter(pk=relay, draining_until_ms__isnull=False).update(begun_anew=True)
 
 
 def do_use_assertion(relay: str, jti: str, *, key: str, said: AssertionTimes, now: int) -> bool:
