@@ -193,7 +193,7 @@ async def test_idle_says_in_the_sites_language_that_nobody_is_connected(tmp_path
 
         assert "Personne n’est connecté." in panel.words()
         assert "Hôpital Notre-Dame" in panel.words()
-        assert "✓ Le relais a répond." in panel.words()
+        assert "✓ Le relais «\N{NO-BREAK SPACE}a\N{NO-BREAK SPACE}» répond." in panel.words()
         assert not panel.app.query_one("#stop", Button).display
 
 

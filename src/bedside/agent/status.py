@@ -61,7 +61,7 @@ def status_lines(status: Status, language: Language) -> list[str]:
     if relay is None:
         lines.append(say(language, N_("No relay answers.")))
     else:
-        lines.append(say(language, N_("Relay {relay} answers."), relay=relay))
+        lines.append(say(language, N_("Relay “{relay}” answers."), relay=relay))
     lines.append(_policy(status.site.policy, language))
     lines += [_support(contact, language) for contact in status.contacts]
     if status.verification is not None:

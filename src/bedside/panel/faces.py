@@ -172,7 +172,7 @@ class Idle(Face):
         if connection.relay is None:
             lines.append("✖ " + say(N_("No relay answers. Nobody can ask to connect.")))
         else:
-            lines.append("✓ " + say(N_("Relay {relay} answers."), relay=connection.relay))
+            lines.append("✓ " + say(N_("Relay “{relay}” answers."), relay=connection.relay))
         lines.append(self._policy())
         return "\n".join(lines)
 

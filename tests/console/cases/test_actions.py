@@ -117,7 +117,7 @@ def test_the_page_says_how_the_device_is_now():
     said = unescape(Reader("Marie").text(f"/cases/{case.number}/")).split("The device now", 1)[1]
     for words in (
         "Online last change 20",
-        "at relay a",
+        "at relay “a”",
         "Now Nobody is connected",
         "Agent 0.1.0, polls are held",
         "Open session Marie Tremblay",

@@ -91,7 +91,7 @@ def test_an_alarm_about_it_is_over_and_says_why():
     assert not Alarm.objects.filter(cleared_ms=None).exists()
     assert Alarm.objects.get().target == "b"
     told = Notice.objects.filter(event="alarm.cleared").values_list("subject", flat=True)
-    assert list(told) == ["Relay b is retired"]
+    assert list(told) == ["Relay “b” is retired"]
     do_watch_silence(now=now_ms() + 600_000, awake_ms=0)
     assert not Alarm.objects.filter(cleared_ms=None).exists()
 

@@ -22,7 +22,7 @@ def test_a_pin_is_seen_with_what_it_changes_before_it_holds():
     alex = Reader("Alex")
     shown = alex.post("/relays/", **SITE, preview="1")
     assert shown.status_code == 200
-    assert "1 device goes to relay b first" in words(shown)
+    assert "1 device goes to relay “b” first" in words(shown)
     assert not RelayPin.objects.exists()
     assert alex.post("/relays/", **SITE, apply="1")["Location"] == "/relays/"
     assert device_facts(DEVICE).preferred == ("b", "a")
@@ -44,7 +44,9 @@ def test_a_relay_that_is_about_to_stop_is_shown_as_that():
 def test_a_device_is_counted_where_its_narrowest_pin_is():
     alex = Reader("Alex")
     country = {"scope": "country", "subject": " ca ", "first": "a"}
-    assert "1 device goes to relay a first" in words(alex.post("/relays/", **country, preview="1"))
+    assert "1 device goes to relay “a” first" in words(
+        alex.post("/relays/", **country, preview="1")
+    )
     alex.post("/relays/", **country, apply="1")
     assert alex.post("/relays/", **SITE, apply="1").status_code == 302
     alex.post("/relays/", scope="device", subject=DEVICE, first="a", apply="1")
@@ -108,7 +110,12 @@ def test_a_relay_is_retired_by_whoever_types_its_name():
 
 def test_a_relay_that_devices_poll_asks_for_one_word_more():
     alex = Reader("Alex", "fr")
-    assert "1 appareil l’interroge" in alex.text("/relays/a/retire/")
+    page = alex.text("/relays/a/retire/")
+    assert "Retirer le relais « a »" in page
+    assert "1 appareil l’interroge" in page
+    assert "Arrêtez-le d’abord pour que l’appareil passe à un autre" in page
+    assert "il trouve lui-même un autre relais" in page
+    assert not {"ils", "appareils"} & set(page.partition("Retirer le relais")[2].split())
     told = {"reason": "Remplacé", "confirm": "a"}
     assert alex.post("/relays/a/retire/", **told).status_code == 400
     assert alex.post("/relays/a/retire/", **told, despite_devices="on").status_code == 302

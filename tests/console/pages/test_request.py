@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 
+from bedside.console.relays.models import Relay
 from bedside.console.service_sessions.models import ServiceSession
 from bedside.vocabulary import SiteAction, SiteRule
 from tests.console.pages.reader import Reader, words
@@ -99,3 +100,21 @@ def test_page_preview_and_request_agree_on_the_files():
         denied = next(each for each in needs["gates"] if each["gate"] == "site_policy")
         assert denied["facts"]["denied"] == ("" if allowed else "files_in")
     assert not ServiceSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "head", "cure", "offline"),
+    [
+        ("en", "The relay of this device is not heard", "Call the site before you ask", "not online"),
+        ("fr", "Aucune nouvelle du relais de cet appareil", "Appelez l’établissement avant", "en ligne"),
+    ],
+)  # fmt: skip
+def test_a_relay_that_is_not_heard_is_said_before_anything_is_asked(language, head, cure, offline):
+    heard = text(page(language))
+    assert head not in heard
+    Relay.objects.filter(pk="a").update(seen_ms=1)
+    said = text(page(language))
+    assert head in said
+    assert cure in said
+    # Nobody knows whether it is online: the page does not say that it is not.
+    assert offline not in said

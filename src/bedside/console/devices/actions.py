@@ -216,7 +216,7 @@ def check_pin(scope: RelayPin.Scope, subject: str, relays: Sequence[str]) -> Non
     if not Device.objects.filter(_PINNED[scope](subject)).exists():
         raise ValidationError({"subject": _("No device here is meant by this.")})
     if unknown := [name for name in relays if name not in names]:
-        message = _("There is no relay %(name)s.") % {"name": unknown[0]}
+        message = _("There is no relay “%(name)s”.") % {"name": unknown[0]}
         raise ValidationError({"relays": message})
     if len(set(relays)) != len(relays):
         raise ValidationError({"relays": _("A relay is named twice.")})

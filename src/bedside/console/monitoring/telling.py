@@ -69,10 +69,10 @@ def _subject(alarm: Alarm) -> str:
         )
     if alarm.scope == AlarmScope.RELAY:
         if alarm.cleared_ms and is_retired(alarm.target):
-            return _("Relay %(target)s is retired") % words
+            return _("Relay “%(target)s” is retired") % words
         if alarm.cleared_ms:
-            return _("Relay %(target)s is heard again") % words
-        return _("Nothing is heard of relay %(target)s") % words
+            return _("Relay “%(target)s” is heard again") % words
+        return _("Nothing is heard of relay “%(target)s”") % words
     if alarm.cleared_ms:
         return _("%(target)s: no alarm any more") % words
     return _("%(target)s does not poll any more") % words

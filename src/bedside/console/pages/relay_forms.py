@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from bedside.console.accounts.texts import check_text
 from bedside.console.devices.actions import check_pin
@@ -86,9 +87,7 @@ class RetireForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     confirm = forms.CharField(max_length=32, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    despite_devices = forms.BooleanField(
-        label=_("Retire it although devices poll it: they find another relay by themselves"),
-    )
+    despite_devices = forms.BooleanField()
 
     def __init__(self, data: Any, *, name: str, does: Retirement) -> None:
         super().__init__(data)
@@ -96,6 +95,12 @@ class RetireForm(forms.Form):
         self.fields["confirm"].label = _("Type %(name)s to confirm") % {"name": name}
         if not does.devices:
             del self.fields["despite_devices"]
+            return
+        self.fields["despite_devices"].label = ngettext(
+            "Retire it although a device polls it: it finds another relay by itself",
+            "Retire it although devices poll it: they find another relay by themselves",
+            does.devices,
+        )
 
     def clean_confirm(self) -> str:
         """Refuse another name than the relay's."""

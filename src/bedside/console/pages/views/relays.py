@@ -75,7 +75,7 @@ def retire(request: HttpRequest, user: User, name: str) -> HttpResponse:
     posting = request.method == "POST"
     form = RetireForm(request.POST if posting else None, name=name, does=does)
     if posting and form.is_valid() and _is_retired(form, name, user):
-        messages.success(request, _("Relay %(name)s is retired.") % {"name": name})
+        messages.success(request, _("Relay “%(name)s” is retired.") % {"name": name})
         return redirect("relays")
     context = {"name": name, "does": does, "form": form, "most": MOST_COUNTED}
     status = (409 if does.last else 400) if posting else 200
