@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bedside.language import Language
 from bedside.pki.keystore import FileKeyStore, KeyName, KeyStore, KeyStoreError, write_secret
 from bedside.pki.sealing import SealError, seal
 from bedside.pki.signing import key_id, verify
@@ -106,6 +107,41 @@ def test_a_file_without_the_right_key_is_refused(store, tmp_path):
         write_secret(path, data)
         with pytest.raises(KeyStoreError, match=str(path)):
             FileKeyStore(tmp_path / "keys").signer("order")
+
+
+def test_each_refusal_is_said_in_the_readers_language(store, tmp_path):
+    path, said = tmp_path / "keys/order.pem", []
+    for spoil in (
+        lambda: path.chmod(0o640),
+        lambda: path.write_bytes(b""),
+        path.unlink,
+        lambda: path.symlink_to("elsewhere"),
+        lambda: (path.unlink(), path.mkdir(mode=0o700)),
+    ):
+        spoil()
+        with pytest.raises(KeyStoreError) as refused:
+            FileKeyStore(tmp_path / "keys").signer("order")
+        said.append(refused.value.say(Language.FRENCH))
+        path.is_file() and not path.is_symlink() and path.chmod(0o600)
+    with pytest.raises(KeyStoreError) as refused:
+        store.create("report")
+    said.append(refused.value.say(Language.FRENCH))
+    assert said == [
+        f"{path} est ouvert à d’autres (mode 0640)\N{NO-BREAK SPACE}: chmod 0600 {path}",
+        f"{path} ne contient aucune clé\N{NO-BREAK SPACE}: restaurez-le de sa sauvegarde",
+        f"{path} n’existe pas\N{NO-BREAK SPACE}: créez-le, ou restaurez-le",
+        f"{path} ne peut pas être lu\N{NO-BREAK SPACE}: c’est un lien",
+        f"{path} n’est pas un fichier ordinaire",
+        f"{tmp_path / 'keys/report.pem'} existe et n’est pas remplacé",
+    ]
+
+
+def test_a_store_makes_its_folder_with_the_first_key(tmp_path):
+    store = FileKeyStore(tmp_path / "keys")
+    assert not store.has("order")
+    assert not (tmp_path / "keys").exists()
+    store.create("order")
+    assert store.has("order")
 
 
 def test_a_name_that_is_no_key(store):

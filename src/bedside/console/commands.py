@@ -13,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import NotSupportedError, OperationalError, connection, connections
 from django.utils import translation
 
-from bedside.language import Language, spoken_language
+from bedside.language import Language, parse_language, spoken_language
 from bedside.language.furniture import file_words
+from bedside.pki.keystore import KeyStoreError
 
 __all__ = ["HouseCommand", "file_refusal", "run_command"]
 
@@ -51,7 +52,7 @@ class HouseCommand(BaseCommand):
 def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
     """Run a command for a person at a terminal; return its exit code.
 
-    A refusal is one line on standard error.
+    A refusal is one line on standard error, a key that cannot be used too.
     """
     language = spoken_language(os.environ).value  # noqa: TID251 - who types
     spoken = translation.override(language)
@@ -71,6 +72,9 @@ def run_command(command: BaseCommand, word: str, words: list[str]) -> int:
     except CommandError as error:
         print(f"✖ {error}", file=sys.stderr)
         return error.returncode
+    except KeyStoreError as error:
+        print(f"✖ {error.say(parse_language(language))}", file=sys.stderr)
+        return 1
     except (NotSupportedError, OperationalError) as error:
         with translation.override(language):
             print(f"✖ {_database_refusal(error)}", file=sys.stderr)

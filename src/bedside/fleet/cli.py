@@ -177,7 +177,7 @@ def _why(error: Exception, language: Language) -> str:
     cause = error.__cause__ or error
     if isinstance(cause, OSError) and cause.filename is not None:
         return f"{cause.filename}: {file_words(cause, language)}"
-    return str(error)
+    return error.say(language) if isinstance(error, KeyStoreError) else str(error)
 
 
 def _typed(read: Callable[[str], Any], wanted: str) -> Callable[[str], Any]:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from bedside.language.tongues import N_
 from bedside.pki.keystore import KeyStoreError, read_secret, write_secret
 from bedside.pki.names import CertificateKind, CertificateName
 from bedside.pki.requests import X509_ERRORS, RequestKeys
@@ -78,9 +79,11 @@ def load_key_file(path: Path) -> EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(read_secret(path), password=None)
     except (ValueError, TypeError):
-        raise KeyStoreError(f"{path} holds no key: restore it, or enrol anew") from None
+        text = N_("{path} holds no key: restore it, or enrol anew")
+        raise KeyStoreError(text, path=path) from None
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise KeyStoreError(f"{path} holds a key of another kind: restore it, or enrol anew")
+        text = N_("{path} holds a key of another kind: restore it, or enrol anew")
+        raise KeyStoreError(text, path=path)
     return key
 
 

@@ -3,13 +3,14 @@
 No caller ever holds a private key: a store signs, opens what was sealed, and tells public keys.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Literal, Protocol, overload
+from typing import IO, ClassVar, Literal, Protocol, overload
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from bedside.language.tongues import CATALOGUES, N_, Language, translator
 from bedside.pki.sealing import unseal
 from bedside.pki.signing import KeySigner, Signer
 
@@ -59,7 +61,30 @@ Checkpoint = Literal["checkpoint", KeyName.CHECKPOINT]
 
 
 class KeyStoreError(RuntimeError):
-    """A key that cannot be used; the message names it and says what to do."""
+    """A key that cannot be used; its sentence names it and says what to do.
+
+    `say` is called where it is printed, with the reader's language; `str` is English, for logs.
+
+    Args:
+        text: a sentence marked with `N_`.
+        fields: what stands in it.
+    """
+
+    domain: ClassVar[str] = "bedside"
+    catalogues: ClassVar[Path] = CATALOGUES
+
+    def __init__(self, text: str, /, **fields: object) -> None:
+        super().__init__(text)
+        self.text = text
+        self.fields = fields
+
+    def say(self, language: Language) -> str:
+        """Return the sentence in the language of whoever reads it."""
+        sentence = translator(language, self.domain, self.catalogues)(self.text)
+        return sentence.format(**self.fields)
+
+    def __str__(self) -> str:
+        return self.say(Language.ENGLISH)
 
 
 class KeyStore(Protocol):
@@ -93,15 +118,14 @@ class KeyStore(Protocol):
 class FileKeyStore:
     """A key store of PEM files, one a key, in a folder that is this user's alone.
 
-    The folder is made with mode 0700 where it does not exist, keys with mode 0600. A folder or file
-    that anybody else could read or write, or that belongs to somebody else, is refused.
+    The folder is made with the first key, mode 0700, keys with mode 0600. A folder or file that
+    anybody else could read or write, or that belongs to somebody else, is refused.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = Path(folder)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_private(self._folder, os.lstat(self._folder), folder=True)
         self._cache: dict[KeyName, PrivateKey] = {}
+        self._check_folder()
 
     def create(self, name: str) -> None:
         """See KeyStore; the file appears whole or not at all."""
@@ -112,10 +136,13 @@ class FileKeyStore:
         else:
             key = generate_private_key(SECP256R1())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_folder()
         try:
             write_secret(self._path(name), pem)
         except FileExistsError:
-            raise KeyStoreError(f"{self._path(name)} exists and is not replaced") from None
+            text = N_("{path} exists and is not replaced")
+            raise KeyStoreError(text, path=self._path(name)) from None
 
     def has(self, name: str) -> bool:
         """See KeyStore."""
@@ -137,8 +164,15 @@ class FileKeyStore:
         """See KeyStore."""
         key = self._load(_named(name))
         if not isinstance(key, EllipticCurvePrivateKey):
-            raise KeyStoreError(f"the key {name} opens nothing")
+            raise KeyStoreError(N_("the key {name} opens nothing"), name=name)
         return unseal(key, data, info=info)
+
+    def _check_folder(self) -> None:
+        try:
+            status = os.lstat(self._folder)
+        except FileNotFoundError:
+            return
+        _check_private(self._folder, status, folder=True)
 
     def _path(self, name: KeyName) -> Path:
         return self._folder / f"{name}.pem"
@@ -147,13 +181,16 @@ class FileKeyStore:
         key = self._cache.get(name)
         if key is None:
             path = self._path(name)
+            self._check_folder()
             kind = Ed25519PrivateKey if name is KeyName.CHECKPOINT else EllipticCurvePrivateKey
             try:
                 loaded = load_pem_private_key(read_secret(path), password=None)
             except (ValueError, TypeError):
-                raise KeyStoreError(f"{path} holds no key: restore it from its backup") from None
+                text = N_("{path} holds no key: restore it from its backup")
+                raise KeyStoreError(text, path=path) from None
             if not isinstance(loaded, kind):
-                raise KeyStoreError(f"{path} holds a key of another kind: restore the right one")
+                text = N_("{path} holds a key of another kind: restore the right one")
+                raise KeyStoreError(text, path=path)
             key = self._cache[name] = loaded
         return key
 
@@ -162,7 +199,7 @@ def _named(name: str) -> KeyName:
     try:
         return KeyName(name)
     except ValueError:
-        raise KeyStoreError(f"there is no key named {name}") from None
+        raise KeyStoreError(N_("there is no key named {name}"), name=name) from None
 
 
 @contextmanager
@@ -199,9 +236,10 @@ def read_secret(path: Path) -> bytes:
     try:
         descriptor = os.open(path, flags)
     except FileNotFoundError:
-        raise KeyStoreError(f"{path} does not exist: create it, or restore it") from None
+        text = N_("{path} does not exist: create it, or restore it")
+        raise KeyStoreError(text, path=path) from None
     except OSError as error:
-        raise KeyStoreError(f"{path} cannot be read: {error.strerror}") from None
+        raise _unreadable(path, error) from None
     try:
         _check_private(path, os.fstat(descriptor), folder=False)
         return os.read(descriptor, _MAX_FILE)
@@ -212,13 +250,25 @@ def read_secret(path: Path) -> bytes:
 def _check_private(path: Path, status: os.stat_result, *, folder: bool) -> None:
     is_kind: Callable[[int], bool] = stat.S_ISDIR if folder else stat.S_ISREG
     if not is_kind(status.st_mode):
-        raise KeyStoreError(f"{path} is not a {'folder' if folder else 'plain file'}")
+        text = N_("{path} is not a folder") if folder else N_("{path} is not a plain file")
+        raise KeyStoreError(text, path=path)
     if status.st_uid != os.geteuid():
-        raise KeyStoreError(f"{path} belongs to user {status.st_uid}: chown {os.geteuid()} {path}")
+        text = N_("{path} belongs to user {owner}: chown {user} {path}")
+        raise KeyStoreError(text, path=path, owner=status.st_uid, user=os.geteuid())
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
+        text = N_("{path} is open to others (mode {mode}): chmod {cure} {path}")
         cure = "0700" if folder else "0600"
-        raise KeyStoreError(f"{path} is open to others (mode {mode:04o}): chmod {cure} {path}")
+        raise KeyStoreError(text, path=path, mode=f"{mode:04o}", cure=cure)
+
+
+def _unreadable(path: Path, error: OSError) -> KeyStoreError:
+    if error.errno == errno.ELOOP:  # O_NOFOLLOW
+        return KeyStoreError(N_("{path} cannot be read: it is a link"), path=path)
+    if isinstance(error, PermissionError):
+        return KeyStoreError(N_("{path} cannot be read: you have no right to it"), path=path)
+    text = N_("{path} cannot be read: the system refuses it ({number})")
+    return KeyStoreError(text, path=path, number=error.errno)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     except ConfigError as error:
         print(f"bedside relay: {error.say(_language())}", file=sys.stderr)
     except KeyStoreError as error:
-        print(f"bedside relay: {error}", file=sys.stderr)
+        print(f"bedside relay: {error.say(_language())}", file=sys.stderr)
     except OSError as error:
         where = error.filename or given.config
         print(f"bedside relay: {where}: {file_words(error, _language())}", file=sys.stderr)

@@ -15,6 +15,8 @@ def reading(**changes) -> Reading:
         database="SQLite",
         unapplied=(),
         missing_keys=(),
+        keys_are_foreign=False,
+        folder="/var/lib/bedside-console",
         certificates={
             "root": NOW + 3000 * DAY_MS,
             "live": NOW + 60 * DAY_MS,

@@ -4,6 +4,7 @@ from django.utils import translation
 from bedside.console.health.judge import judge
 from bedside.console.health.queries import Outbox, RelaySeen
 from bedside.console.health.words import area_name, say, span
+from bedside.pki.keystore import KeyName
 from tests.console.health.readings import DAY_MS, MINUTE_MS, NOW, reading
 
 
@@ -26,6 +27,12 @@ def test_where_all_is_well_nothing_needs_a_person():
             "2 to apply. Run: bedside console migr",
         ),
         ({"missing_keys": ("order", "report")}, "keys", "Cannot be read: order, report."),
+        (
+            {"missing_keys": tuple(each.value for each in KeyName)},
+            "keys",
+            "missing in /var/lib/bedside-console are checkpoint",
+        ),
+        ({"keys_are_foreign": True}, "keys", "are another console's"),
         ({"certificates": {"root": NOW + 89 * DAY_MS}}, "certificates", "the root: days left: 89."),
         ({"certificates": {"live": NOW + 6 * DAY_MS}}, "certificates", "Restart live"),
         ({"certificates": {"relay b": NOW + 1}}, "certificates", "relay b: days left: 0. Renew it"),

@@ -3,13 +3,15 @@
 import shutil
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.utils import translation
 
 from bedside.console.enrolment.authority import create_authority
 from bedside.console.journal.actions import now_ms
-from bedside.console.journal.custody import check_custody
+from bedside.console.journal.custody import CustodyError, check_custody
 from bedside.console.journal.models import Checkpoint, JournalRow
+from bedside.language import Language
+from bedside.pki.keystore import KeyStoreError
 
 pytestmark = pytest.mark.django_db
 STARTS = ["init", "web", "live", "worker"]
@@ -32,7 +34,7 @@ def count():
 def test_without_its_keys_nothing_starts_and_nothing_is_made(used, settings, tmp_path, word):
     settings.BEDSIDE_DATA_DIR = tmp_path / "empty"
     before = count()
-    with pytest.raises(CommandError, match=r"missing are checkpoint.*Bring keys/.*restore"):
+    with pytest.raises(CustodyError, match=r"missing are checkpoint.*Bring keys/.*restore"):
         call_command(word)
     assert count() == before
     assert not (tmp_path / "empty").exists()
@@ -43,7 +45,7 @@ def test_with_the_keys_of_another_console_neither(used, settings, tmp_path, word
     settings.BEDSIDE_DATA_DIR = tmp_path / "other"
     create_authority(name="Other", now=now_ms())
     before, files = count(), sorted((tmp_path / "other").rglob("*"))
-    with pytest.raises(CommandError, match="not those that signed its journal"):
+    with pytest.raises(CustodyError, match="not those that signed its journal"):
         call_command(word)
     assert count() == before
     assert sorted((tmp_path / "other").rglob("*")) == files
@@ -51,10 +53,9 @@ def test_with_the_keys_of_another_console_neither(used, settings, tmp_path, word
 
 def test_one_key_that_is_lost_is_named_in_both_languages(used):
     (used / "keys" / "order.pem").unlink()
-    with pytest.raises(CommandError, match=r"missing are order\."):
+    with pytest.raises(CustodyError, match=r"missing are order\.") as refused:
         call_command("init")
-    with translation.override("fr"), pytest.raises(CommandError, match="il manque order"):
-        call_command("init")
+    assert "il manque order" in refused.value.say(Language.FRENCH)
 
 
 def test_with_its_own_keys_it_starts_elsewhere_and_under_another_name(used, settings, tmp_path):
@@ -66,8 +67,40 @@ def test_with_its_own_keys_it_starts_elsewhere_and_under_another_name(used, sett
     call_command("init")
 
 
-def test_a_root_certificate_without_its_key_is_refused_in_one_line(settings, tmp_path):
+def test_a_root_certificate_without_its_key_is_refused_in_both_languages(settings, tmp_path):
     settings.BEDSIDE_DATA_DIR = tmp_path
     (tmp_path / "ca.pem").write_text("x")
-    with pytest.raises(CommandError, match="belong together"):
+    with pytest.raises(KeyStoreError, match="belong together") as refused:
         call_command("init")
+    assert f"{tmp_path / 'ca.pem'} et la clé racine" in refused.value.say(Language.FRENCH)
+
+
+def status(capsys):
+    """Return what `bedside console status` says of the keys."""
+    with pytest.raises(SystemExit):
+        call_command("status")
+    lines = capsys.readouterr().out.splitlines()
+    return next(line for line in lines if line[2:].startswith(("keys", "clés")))
+
+
+def test_on_a_host_without_the_keys_status_says_so_and_makes_nothing(
+    used, settings, tmp_path, capsys
+):
+    settings.BEDSIDE_DATA_DIR = tmp_path / "empty"
+    said = status(capsys)
+    assert said.startswith("✖ keys")
+    assert f"missing in {tmp_path / 'empty'} are checkpoint, manufacturer" in said
+    with translation.override("fr"):
+        assert "Cette machine n’en a aucune" in status(capsys)
+    assert not (tmp_path / "empty").exists()
+
+
+def test_with_the_keys_of_another_console_status_says_whose_they_are_not(
+    used, settings, tmp_path, capsys
+):
+    assert status(capsys).startswith("✓ keys")
+    settings.BEDSIDE_DATA_DIR = tmp_path / "other"
+    create_authority(name="Other", now=now_ms())
+    said = status(capsys)
+    assert said.startswith("✖ keys")
+    assert "another console's: they did not sign this journal" in said

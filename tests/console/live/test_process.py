@@ -1,6 +1,8 @@
+import os
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
@@ -174,3 +176,43 @@ def _ignore_the_end(live, cursor: str) -> None:
         live.feed(cursor, wait_s=25)
     except OSError:
         return
+
+
+@pytest.fixture
+def elsewhere(console, tmp_path):
+    """A host that has the console's database, and nothing of its data folder."""
+    text = (console.folder / "console.toml").read_text()
+    if "database =" not in text:
+        text = f'database = "sqlite:///{console.folder}/data/console.sqlite3"\n' + text
+    text = text.replace(f'data_dir = "{console.folder}/data"', f'data_dir = "{tmp_path}/data"')
+    (tmp_path / "console.toml").write_text(text)
+    return Console(tmp_path)
+
+
+def test_a_start_that_is_refused_leaves_nothing_behind(elsewhere):
+    refused = said_by(elsewhere, "web")
+    assert refused.startswith("✖ Cette base de données est en service")
+    assert not (elsewhere.folder / "data").exists()
+
+
+def test_a_key_that_others_may_read_is_refused_in_the_typists_language(console):
+    key = console.folder / "data" / "keys" / "checkpoint.pem"
+    key.chmod(0o640)
+    refused = said_by(console, "worker")
+    key.chmod(0o600)
+    cure = f"est ouvert à d’autres (mode 0640)\N{NO-BREAK SPACE}: chmod 0600 {key}"
+    assert refused == f"✖ {key} {cure}\n"
+
+
+def said_by(console, word):
+    """Return what a start that is refused says on a French terminal."""
+    done = subprocess.run(
+        console.command(word),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "LANGUAGE": "fr_CA"},  # noqa: TID251 - handed on
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stderr

@@ -1,11 +1,8 @@
-import stat
-
 import pytest
 
 from bedside.console.project.config import (
     database_settings,
     parse_config,
-    read_secret_key,
 )
 from bedside.language.config_error import ConfigError
 from bedside.observe.admin import AdminAddress
@@ -78,17 +75,3 @@ def test_postgresql_is_named_by_its_address():
         "5433",
         "console",
     )
-
-
-def test_the_key_is_made_once_and_nobody_else_may_read_it(tmp_path):
-    config = parse_config(
-        f'public_url = "https://c.example"\ndata_dir = "{tmp_path}/data"'.encode()
-    )
-    key = read_secret_key(config)
-    assert len(key) >= 64
-    assert read_secret_key(config) == key
-    path = tmp_path / "data" / "secret.key"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    path.chmod(0o640)
-    with pytest.raises(ConfigError, match="chmod 600"):
-        read_secret_key(config)

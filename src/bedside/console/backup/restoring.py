@@ -88,6 +88,7 @@ def do_restore(
         _check_target(folder, replace=replace, has_keys=has_keys)
         key = _key(manifest, opener)
         check_members(manifest, files, tell=tell)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as beside:
             copy = Path(beside) / "database"
             _check_room(manifest, folder)

@@ -6,12 +6,20 @@ from pathlib import Path
 from django.conf import settings
 
 from bedside.console.keys import key_store
+from bedside.language import N_
 from bedside.pki.authority import Authority
 from bedside.pki.keystore import KeyName, KeyStoreError
 
 __all__ = ["authority", "create_authority", "root_certificate_path"]
 
 _NAMES = tuple(KeyName)
+
+
+class RootKeyError(KeyStoreError):
+    """The root certificate cannot be used; its sentences are in this app's catalogue."""
+
+    domain = "django"
+    catalogues = Path(__file__).parent / "locale"
 
 
 def authority() -> Authority:
@@ -37,7 +45,8 @@ def create_authority(*, name: str, now: int) -> list[KeyName]:
     """
     store, path = key_store(), root_certificate_path()
     if path.exists() != store.has(KeyName.ROOT_CA):
-        raise KeyStoreError(f"{path} and the root key belong together: restore the missing one")
+        text = N_("{path} and the root key belong together: restore the missing one")
+        raise RootKeyError(text, path=path)
     made = [each for each in _NAMES if not store.has(each)]
     for each in made:
         store.create(each)
@@ -54,5 +63,6 @@ def _open(path: Path) -> Authority:
     try:
         pem = path.read_text(encoding="ascii")
     except FileNotFoundError:
-        raise KeyStoreError(f"{path} does not exist: run `bedside console init`") from None
+        text = N_("{path} does not exist: run `bedside console init`")
+        raise RootKeyError(text, path=path) from None
     return Authority(key_store(), pem)

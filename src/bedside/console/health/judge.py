@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bedside.console.health.queries import Reading, RelaySeen
 from bedside.language import N_
+from bedside.pki.keystore import KeyName
 from bedside.protocol.presence import CLOCK_OFF_MS, is_relay_lost
 from bedside.protocol.states import LIVE
 
@@ -64,10 +65,25 @@ def _migrations(reading: Reading) -> Finding:
 
 
 def _keys(reading: Reading) -> Finding:
-    if not reading.missing_keys:
+    values: dict[str, str | int | Ago] = {
+        "names": ", ".join(reading.missing_keys),
+        "folder": reading.folder,
+    }
+    if len(reading.missing_keys) == len(KeyName):
+        words = N_(
+            "This host has none: missing in {folder} are {names}. Bring keys/, secret.key and ca.pem of "
+            "the console there, or ask on the host that has them."
+        )
+    elif reading.missing_keys:
+        words = N_("Cannot be read: {names}. Restore them from the backup.")
+    elif reading.keys_are_foreign:
+        words = N_(
+            "Those in {folder} are another console's: they did not sign this journal. Bring keys/, "
+            "secret.key and ca.pem of this console there, or name its own database."
+        )
+    else:
         return Finding("keys", True, N_("All keys can be read."))
-    words = N_("Cannot be read: {names}. Restore them from the backup.")
-    return Finding("keys", False, words, {"names": ", ".join(reading.missing_keys)})
+    return Finding("keys", False, words, values)
 
 
 def _certificates(reading: Reading, now_ms: int) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from django.db.models import Count, Max, Min, Q
 from bedside.console.enrolment.authority import root_certificate_path
 from bedside.console.health.models import ProcessSeen
 from bedside.console.journal.actions import now_ms
+from bedside.console.journal.custody import is_foreign, newest_note
 from bedside.console.journal.queries import devices_in_conflict, log_status, oldest_unsealed_ms
 from bedside.console.keys import key_store
 from bedside.console.monitoring.models import Alarm
@@ -89,6 +90,10 @@ class Reading:
     missing_keys: tuple[str, ...]
     certificates: dict[str, int]
     """When each runs out (Unix milliseconds), by what it is."""
+    keys_are_foreign: bool
+    """Whether the keys here are not those that signed the journal."""
+    folder: str
+    """Where this host has its keys."""
     processes: dict[str, int | None]
     """When a process of each kind last said that it runs; None for never."""
     relays: tuple[RelaySeen, ...]
@@ -144,6 +149,14 @@ def missing_keys() -> tuple[str, ...]:
     return tuple(missing)
 
 
+def _keys_are_foreign() -> bool:
+    note = newest_note()
+    try:
+        return note is not None and is_foreign(note)
+    except KeyStoreError:  # it is among the missing
+        return False
+
+
 def certificate_ends() -> dict[str, int]:
     """Return when the root, `live`'s and the relays' certificates run out (Unix milliseconds).
 
@@ -174,6 +187,8 @@ def read() -> Reading:
         unapplied=unapplied_migrations(),
         missing_keys=missing_keys(),
         certificates=certificate_ends(),
+        keys_are_foreign=_keys_are_foreign(),
+        folder=str(settings.BEDSIDE_DATA_DIR),
         processes=_processes(),
         relays=relays,
         sealed=log.size,

@@ -3,16 +3,22 @@
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import CommandError
 from django.db import connection
-from django.utils.translation import gettext as _
 
 from bedside.audit.checkpoint import CheckpointError, VerifierKey, open_checkpoint, parse_checkpoint
 from bedside.console.journal.models import Checkpoint
 from bedside.console.keys import key_store
-from bedside.pki.keystore import KeyName
+from bedside.language import N_
+from bedside.pki.keystore import KeyName, KeyStoreError
 
-__all__ = ["check_custody"]
+__all__ = ["CustodyError", "check_custody", "is_foreign", "newest_note"]
+
+
+class CustodyError(KeyStoreError):
+    """Keys that are not those of the database."""
+
+    domain = "django"
+    catalogues = Path(__file__).parent / "locale"
 
 
 def check_custody() -> None:
@@ -21,32 +27,32 @@ def check_custody() -> None:
     A database without a checkpoint, or without tables, takes any keys.
 
     Raises:
-        CommandError: in words, with what to do.
+        CustodyError: in words, with what to do.
         KeyStoreError: a key that cannot be read.
     """
-    note = _newest_note()
+    note = newest_note()
     if note is None:
         return
     missing = _missing()
     if missing:
-        words = _(
-            "This database is in use, and its keys are not in %(folder)s: missing are %(names)s. "
+        words = N_(
+            "This database is in use, and its keys are not in {folder}: missing are {names}. "
             "Bring keys/, secret.key and ca.pem of its console there, or restore a backup into an "
             "empty database. The database is as it was."
         )
-    elif not _is_signed(note):
-        words = _(
-            "This database is in use, and the keys in %(folder)s are not those that signed its "
+    elif is_foreign(note):
+        words = N_(
+            "This database is in use, and the keys in {folder} are not those that signed its "
             "journal. Bring keys/, secret.key and ca.pem of its console there, or name another "
             "database. The database is as it was."
         )
     else:
         return
-    values = {"folder": settings.BEDSIDE_DATA_DIR, "names": ", ".join(missing)}
-    raise CommandError(words % values)
+    raise CustodyError(words, folder=settings.BEDSIDE_DATA_DIR, names=", ".join(missing))
 
 
-def _newest_note() -> str | None:
+def newest_note() -> str | None:
+    """Return the newest checkpoint, None in a database that has none, or no tables."""
     # Asked before `migrate` too: a database of an older version has this table and these columns.
     if Checkpoint._meta.db_table not in connection.introspection.table_names():
         return None
@@ -54,18 +60,19 @@ def _newest_note() -> str | None:
 
 
 def _missing() -> list[KeyName]:
-    # A store makes its folder: it is opened only where there is one.
-    if not (Path(settings.BEDSIDE_DATA_DIR) / "keys").is_dir():
-        return list(KeyName)
     store = key_store()
     return [name for name in KeyName if not store.has(name)]
 
 
-def _is_signed(note: str) -> bool:
+def is_foreign(note: str) -> bool:
+    """Return whether another key than the one here signed a checkpoint.
+
+    Raises KeyStoreError for a key that cannot be read.
+    """
     public = key_store().public_key(KeyName.CHECKPOINT).public_bytes_raw()
     try:
         # By the log's name of that time: `public_url` may have changed since.
         open_checkpoint(note, [VerifierKey(parse_checkpoint(note).origin, public)])
     except CheckpointError:
-        return False
-    return True
+        return True
+    return False

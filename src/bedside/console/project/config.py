@@ -6,8 +6,6 @@
 
 import dataclasses
 import os
-import secrets
-import stat
 import tomllib
 import warnings
 from collections.abc import Mapping
@@ -26,6 +24,7 @@ from bedside.vocabulary import Role
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "IN_MEMORY",
     "AdminConfig",
     "AlarmConfig",
     "ApiLimits",
@@ -39,13 +38,13 @@ __all__ = [
     "database_settings",
     "load_config",
     "parse_config",
-    "read_secret_key",
     "read_standin_config",
 ]
 
 CONFIG_VARIABLE = "BEDSIDE_CONSOLE_CONFIG"
 _DATABASE_VARIABLE = "BEDSIDE_DATABASE_URL"
-_MEMORY = "sqlite:///:memory:"
+IN_MEMORY = "sqlite:///:memory:"
+"""The `database` of a console that keeps nothing: tests, and commands without a configuration."""
 _T = TypeVar("_T")
 _MAX_BYTES = 64 * 1024
 _URL_LIKE = N_("public_url must be like https://console.example.com")
@@ -247,7 +246,7 @@ def read_standin_config() -> ConsoleConfig:
         f"{CONFIG_VARIABLE} names no file: a stand-in without a database is used", stacklevel=2
     )
     return ConsoleConfig(
-        public_url="http://localhost:8000", data_dir=Path("var/console"), database=_MEMORY
+        public_url="http://localhost:8000", data_dir=Path("var/console"), database=IN_MEMORY
     )
 
 
@@ -425,7 +424,7 @@ def database_settings(config: ConsoleConfig) -> dict[str, Any]:
     """Return Django's settings of the database that `config` names, or raise ConfigError."""
     if not config.database:
         return _sqlite(str(config.data_dir / "console.sqlite3"))
-    if config.database == _MEMORY:
+    if config.database == IN_MEMORY:
         return _sqlite(":memory:")
     url = _split(config.database)
     if url is not None and url.scheme == "sqlite" and len(url.path) > 1:
@@ -444,32 +443,3 @@ def _sqlite(name: str) -> dict[str, Any]:
         "CONN_MAX_AGE": None,
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": pragmas},
     }
-
-
-def read_secret_key(config: ConsoleConfig) -> str:
-    """Return the key that signs cookies; made at the first start, 0600 in data_dir.
-
-    Raises:
-        ConfigError: others may read the file, or the folder cannot be used.
-    """
-    if config.database == _MEMORY:
-        return secrets.token_urlsafe(64)
-    try:
-        return _kept_key(config.data_dir)
-    except OSError as error:
-        raise file_error(error, error.filename or str(config.data_dir)) from error
-
-
-def _kept_key(folder: Path) -> str:
-    path = folder / "secret.key"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            text = N_("others may read it: chmod 600 it")
-            raise ConsoleConfigError(text, where=str(path)) from None
-        return path.read_text(encoding="ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(64))
-    return path.read_text(encoding="ascii").strip()

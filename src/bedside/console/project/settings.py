@@ -8,9 +8,9 @@ from bedside.console.project.config import (
     config_file,
     database_settings,
     load_config,
-    read_secret_key,
 )
 from bedside.console.project.log import logging_settings
+from bedside.console.project.secret_key import secret_key
 
 CONFIG = load_config()
 CONFIG_FILE = config_file()
@@ -18,7 +18,7 @@ CONFIG_FILE = config_file()
 BEDSIDE_DATA_DIR = CONFIG.data_dir
 BEDSIDE_LOG_ORIGIN = f"{CONFIG.public_host}/journal"
 
-SECRET_KEY = read_secret_key(CONFIG)
+SECRET_KEY = secret_key(CONFIG)
 DEBUG = False
 ALLOWED_HOSTS = [CONFIG.public_host, *CONFIG.allowed_hosts]
 

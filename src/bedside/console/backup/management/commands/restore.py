@@ -24,7 +24,6 @@ from bedside.console.commands import HouseCommand, file_refusal
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.sealing import JournalDamagedError
 from bedside.language import N_
-from bedside.pki.keystore import KeyStoreError
 
 
 class Command(HouseCommand):
@@ -70,7 +69,7 @@ class Command(HouseCommand):
             ) from error
         except OSError as error:
             raise CommandError(file_refusal(error)) from error
-        except (BackupError, KeyStoreError) as error:
+        except BackupError as error:
             raise CommandError(str(error)) from error
         finally:
             progress.end()

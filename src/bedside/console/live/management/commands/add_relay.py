@@ -14,7 +14,6 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.live.relay_folder import RelayPlace, RelayRefusedError, do_make_relay_folder
 from bedside.console.live.relay_words import address_words, refusal_words
 from bedside.language import N_
-from bedside.pki.keystore import KeyStoreError
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
 from bedside.protocol.shapes import Relay
@@ -63,8 +62,6 @@ class Command(HouseCommand):
             raise CommandError(refusal_words(error.fault, address)) from error
         except OSError as error:
             raise CommandError(file_refusal(error)) from error
-        except KeyStoreError as error:
-            raise CommandError(str(error)) from error
         if kept:
             words = _("%(file)s is as it was: what is new of the relay, write there yourself.")
             self.stdout.write(words % {"file": config})

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -23,7 +22,7 @@ from bedside.console.keys import key_store
 from bedside.console.live.certificate import live_certificate
 from bedside.language import N_
 from bedside.language.spelling import spell
-from bedside.pki.keystore import KeyName, KeyStoreError
+from bedside.pki.keystore import KeyName
 from bedside.pki.signing import public_key_pem
 from bedside.pki.ssh_certificates import fingerprint
 from bedside.vocabulary import JournalAction
@@ -37,16 +36,13 @@ class Command(HouseCommand):
     def handle(self, **options: Any) -> None:
         """Make what is missing, and say what to hand out."""
         del options
-        try:
-            check_custody()
-            call_command("migrate", interactive=False, verbosity=0)
-            made = self._make()
-        except KeyStoreError as error:
-            raise CommandError(str(error)) from error
-        self._say(made)
+        check_custody()
+        call_command("migrate", interactive=False, verbosity=0)
+        self._say(self._make())
 
     def _make(self) -> list[KeyName]:
         now = now_ms()
+        str(settings.SECRET_KEY)  # made at its first use, which is here: other hosts are given it
         made = create_authority(name=settings.CONFIG.manufacturer, now=now)
         live_certificate(now=now)
         _pinned().write_text(public_key_pem(key_store().public_key(KeyName.MANUFACTURER)))

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError
 
 from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
@@ -13,7 +12,6 @@ from bedside.console.live.certificate import live_certificate, relay_server_name
 from bedside.console.live.process import LiveConfig, serve
 from bedside.console.log import name_process
 from bedside.language import N_
-from bedside.pki.keystore import KeyStoreError
 
 
 class Command(HouseCommand):
@@ -26,11 +24,8 @@ class Command(HouseCommand):
         """Serve on `relay_listen` and `live_listen` of the configuration."""
         del options
         name_process("live")
-        try:
-            check_custody()
-            certificate, key = live_certificate(now=now_ms())
-        except KeyStoreError as error:
-            raise CommandError(str(error)) from error
+        check_custody()
+        certificate, key = live_certificate(now=now_ms())
         config = LiveConfig(
             people=_address(settings.CONFIG.live_listen),
             relays=_address(settings.CONFIG.relay_listen),

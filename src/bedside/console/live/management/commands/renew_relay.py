@@ -14,7 +14,6 @@ from bedside.console.journal.actions import now_ms
 from bedside.console.live.relay_folder import RelayFault, RelayRefusedError, do_renew_relay
 from bedside.console.live.relay_words import renewal_words
 from bedside.language import N_
-from bedside.pki.keystore import KeyStoreError
 from bedside.pki.relay_requests import check_relay_request
 from bedside.pki.requests import MAX_REQUEST, RequestError
 from bedside.vocabulary import parse_relay_name
@@ -58,8 +57,6 @@ class Command(HouseCommand):
             raise CommandError(words % {"file": options["request"]}) from error
         except OSError as error:
             raise CommandError(file_refusal(error)) from error
-        except KeyStoreError as error:
-            raise CommandError(str(error)) from error
         except ValueError as error:
             raise CommandError(renewal_words(RelayFault.UNKNOWN, name)) from error
         if not file:

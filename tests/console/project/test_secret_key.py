@@ -1,0 +1,39 @@
+"""The console's own key: made when it is first needed, once, and for nobody else's eyes."""
+
+import stat
+
+import pytest
+
+from bedside.console.project.config import parse_config
+from bedside.console.project.secret_key import secret_key
+from bedside.language.config_error import ConfigError
+
+
+def config(tmp_path, database=""):
+    text = f'public_url = "https://c.example"\ndata_dir = "{tmp_path}/data"\n{database}'
+    return parse_config(text.encode())
+
+
+def test_the_key_is_made_once_and_nobody_else_may_read_it(tmp_path):
+    key = secret_key(config(tmp_path))
+    assert len(key) >= 64
+    assert secret_key(config(tmp_path)) == key
+    path = tmp_path / "data" / "secret.key"
+    assert path.read_text() == key
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        secret_key(config(tmp_path))
+
+
+def test_it_is_not_made_before_something_needs_it(tmp_path):
+    elsewhere = config(tmp_path, f'database = "sqlite:///{tmp_path}/console.sqlite3"')
+    one, two = secret_key(elsewhere), secret_key(elsewhere)
+    assert not (tmp_path / "data").exists()
+    assert one.encode() == two.encode() == (tmp_path / "data" / "secret.key").read_bytes()
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path):
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(ConfigError, match="data"):
+        secret_key(config(tmp_path))
