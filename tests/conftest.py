@@ -4,36 +4,43 @@ from pathlib import Path
 
 import pytest
 
-# Files that take most of a minute or more. pytest-xdist gives files away in this order and never
-# takes one back: a long file that came last would keep one core busy while the other has nothing.
+# Files that take most of a minute or more, those that wait and those that compute in turn.
+# pytest-xdist gives files away in this order and never takes one back: a long file that came last
+# would keep one core busy while the other has nothing.
 LONGEST_FIRST = (
     "tests/journeys/test_kills.py",
-    "tests/journeys/test_losses.py",
-    "tests/journeys/test_chaos.py",
-    "tests/console/live/test_instances.py",
-    "tests/tools/test_expand.py",
-    "tests/journeys/test_restore.py",
-    "tests/console/backup/test_commands.py",
-    "tests/journeys/test_seen.py",
-    "tests/console/health/test_processes.py",
-    "tests/journeys/test_silence.py",
-    "tests/journeys/test_refusals.py",
-    "tests/journeys/test_hospital.py",
-    "tests/journeys/test_hostile_relay.py",
-    "tests/agent/test_session_life.py",
     "tests/console/pages/test_in_chromium.py",
-    "tests/console/project/test_every_operation.py",
-    "tests/journeys/test_closing.py",
-    "tests/journeys/test_demo.py",
+    "tests/journeys/test_losses.py",
     "tests/console/pages/test_people_in_chromium.py",
+    "tests/journeys/test_hostile_relay.py",
+    "tests/console/pages/test_bad_forms.py",
+    "tests/journeys/test_chaos.py",
+    "tests/console/project/test_every_operation.py",
+    "tests/agent/test_session_life.py",
+    "tests/journeys/test_hospital.py",
+    "tests/agent/test_control.py",
+    "tests/console/backup/test_commands.py",
+    "tests/agent/test_garbage.py",
+    "tests/journeys/test_handing_over.py",
+    "tests/journeys/test_refusals.py",
     "tests/journeys/test_access_kinds.py",
-    "tests/agent/test_crashes.py",
     "tests/journeys/test_clones.py",
+    "tests/journeys/test_restore.py",
+    "tests/agent/test_site_policy.py",
+    "tests/console/live/test_instances.py",
+    "tests/journeys/test_closing.py",
+    "tests/journeys/test_silence.py",
+    "tests/journeys/test_demo.py",
     "tests/console/live/test_worker.py",
+    "tests/journeys/test_refused_machines.py",
+    "tests/console/health/test_processes.py",
+    "tests/agent/test_crashes.py",
+    "tests/tools/test_expand.py",
+    "tests/specialist/test_once.py",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
 # Here real programs run, and much of the time is waiting for them: these files and the others take
-# turns, so that the processes of pytest-xdist neither all wait nor all compute.
+# turns as well, so that the processes of pytest-xdist neither all wait nor all compute.
 WAITING = ("agent", "fleet", "journeys", "relay", "specialist")
 _TESTS = Path(__file__).parent
 
