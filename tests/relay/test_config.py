@@ -118,6 +118,7 @@ def test_each_machine_is_given_every_limit_of_its_own():
         ("[console]", "colour = 1\n[console]", "colour"),
         ("[console]", "[consoles]", "console"),
         ("[console]", "[limits]\nhold_ms = 1\n[console]", "limits.hold_ms"),
+        ("[console]", "[limits]\nhold_ms = 30_001\n[console]", "limits.hold_ms"),
         ("[console]", "[limits]\nhold_s = 30\n[console]", "limits.hold_s"),
         ("[console]", "[limits]\nhold_ms = 1.5\n[console]", "limits.hold_ms"),
         ('name = "a"', "name = ", "relay.toml"),

@@ -16,6 +16,7 @@ from bedside.agent.reactor import Reactor, Timer
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
 from bedside.protocol.poll import (
+    MAX_HOLD_MS,
     MAX_POLL_REPLY,
     Message,
     PollReply,
@@ -30,7 +31,6 @@ from bedside.vocabulary import Activity, Gate, PollMode
 __all__ = ["PollEvents", "PollState", "Poller"]
 
 _ANSWER_GRACE_MS = 10_000
-_HOLD_MS = 30_000
 _ACK_WAIT_MS = 2_000
 _MAX_REMEMBERED = 256
 _ONE_BY_ONE = ("malformed", "timeout")
@@ -179,7 +179,7 @@ class Poller:
             configuration=state.configuration,
         ).to_json()
         headers = {"content-type": "application/json"}
-        limit = (_HOLD_MS if state.mode is PollMode.HELD else 0) + _ANSWER_GRACE_MS
+        limit = (MAX_HOLD_MS if state.mode is PollMode.HELD else 0) + _ANSWER_GRACE_MS
         self._asked = True
         self._plan.taken()
         # Before it is sent: a connection that breaks there sets the timer of what follows.

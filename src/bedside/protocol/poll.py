@@ -16,6 +16,7 @@ from bedside.vocabulary import Activity, Gate, MessageKind, PollMode
 
 __all__ = [
     "MAX_ACKS",
+    "MAX_HOLD_MS",
     "MAX_LEAVE_MS",
     "MAX_MESSAGES",
     "MAX_POLL",
@@ -51,6 +52,8 @@ MAX_REPORT_REQUEST = 260 * 1024
 MAX_REFUSAL = 1024
 _MAX_WAIT_MS = 24 * 3600 * 1000
 MAX_LEAVE_MS = 5 * 60_000
+MAX_HOLD_MS = 30_000
+"""A poll is held no longer (13.3): a device that waits in vain goes to its next relay."""
 _ZERO = ord("0")
 _SAFE_DIGITS = len(str(MAX_INTEGER)) - 1
 _VERSION = re.compile(r"[0-9A-Za-z.+!_-]+")

@@ -13,7 +13,7 @@ from bedside.observe.admin import AdminAddress
 from bedside.observe.trace import is_endpoint
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.fields import Fields
-from bedside.protocol.poll import Spans
+from bedside.protocol.poll import MAX_HOLD_MS, Spans
 from bedside.protocol.shapes import check_host
 from bedside.relay.connection import HttpTimes
 from bedside.relay.console_link import ConsolePlace, LinkTimes
@@ -88,7 +88,10 @@ class Limits:
         90_000, 1_000, 3_600_000, "How long a connection may wait between two requests."
     )
     hold_ms: int = _limit(
-        30_000, 100, 300_000, "How long a held poll waits for work: the period of held polling."
+        MAX_HOLD_MS,
+        100,
+        MAX_HOLD_MS,
+        "How long a held poll waits for work: the period of held polling; no device waits longer.",
     )
     interval_ms: int = _limit(30_000, 1_000, 3_600_000, "The period of interval polling.")
     interval_jitter_percent: int = _limit(
