@@ -196,6 +196,12 @@ def test_a_relay_that_stops_sends_the_device_on_and_sees_it_again():
     rota.answered(3_000, 0, spans)
     rota.answered(13_000, 0, spans)
     assert where(rota) == ("a", 443)
+    rota.leave(13_000, 0)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 13_000), "it still stops"
+    rota.answered(22_999, 0, spans)
+    assert where(rota) == ("b", 443)
+    rota.answered(23_000, 0, spans)
+    assert where(rota) == ("a", 443)
 
 
 def test_sent_away_with_nowhere_to_go_it_comes_back_and_backs_off():

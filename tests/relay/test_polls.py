@@ -2,6 +2,8 @@ from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
+import pytest
+
 from bedside.protocol.batch import (
     Absent,
     Delivered,
@@ -393,6 +395,29 @@ def test_whoever_comes_while_it_drains_is_sent_away_at_once_and_held_when_they_c
     assert answers(talk.asks()) == []
     assert leaving(talk.later(PERIOD + 50)) == []
     assert talk.polls.untold == 0
+
+
+@pytest.mark.parametrize("home_ms", [PERIOD // 2, PERIOD, 20 * PERIOD])
+def test_whoever_comes_home_while_it_drains_is_sent_back_and_the_console_hears_nothing(home_ms):
+    talk = Dialogue(hold_ms=PERIOD, spans=Spans(home_ms=home_ms)).settled()
+    talk.asks()
+    talk.polls.drain(talk.now, 10)
+    assert leaving(talk.later(50)) == ["c"]
+    for _ in range(3):
+        talk.later(home_ms)
+        commands = talk.asks("home")
+        assert (leaving(commands), told(commands, Presence)) == (["home"], [])
+    assert answers(talk.asks("nowhere else")) == [], "it is held"
+    assert talk.polls.untold == 0
+
+
+def test_whoever_was_given_up_here_and_has_nowhere_else_to_go_is_told_of_again():
+    talk = Dialogue(hold_ms=PERIOD).settled()
+    talk.polls.drain(talk.now, 10)
+    talk.asks()
+    assert told(talk.later(2 * PERIOD) + talk.later(PERIOD), Absent)
+    assert leaving(talk.asks()) == ["c"]
+    assert told(talk.asks(), Presence)
 
 
 def test_at_intervals_a_device_is_sent_away_over_one_interval():

@@ -17,7 +17,8 @@ Rules (docs/protocol/poll.md):
 7. Once it drains, a relay sends each device away once, with an answer that brings nothing: those
    that poll at moments spread over a span, without holding any poll longer for it, everybody who
    comes at once. Orders wait for where the device goes. Who comes back has no other relay, and is
-   held to the end. A relay that is not to stop after all sends nobody away any more.
+   held. Who comes from another relay, as one that comes home does, is sent back there, and the
+   console hears nothing of it. A relay that is not to stop after all sends nobody away any more.
 8. A poll that says word for word what the device's last one said is served without being read.
 """
 
@@ -55,7 +56,7 @@ _PAST_INSTANCES = 16
 _UNTOLD = -1
 """No hash is this number."""
 # In Python 3.11, to look a member up in its class costs what three calls cost.
-_ONLINE = Contact.ONLINE
+_ONLINE, _OFFLINE = Contact.ONLINE, Contact.OFFLINE
 _HELD, _INTERVAL = PollMode
 
 
@@ -144,7 +145,8 @@ class Polls:
         self._draining = False
         self._leaves: dict[DeviceId, int] = {}
         """When each of those that poll is to be sent away."""
-        self._told: set[DeviceId] = set()
+        self._told: dict[DeviceId, int] = {}
+        """When each of those that were sent away was."""
         self._started_ms = now_ms
         # A device that waits as long as we dictate before it tries again is not gone for it.
         patience = max(limits.spans.lost_ms, limits.spans.retry_most_ms)
@@ -166,7 +168,8 @@ class Polls:
     @property
     def untold(self) -> int:
         """Devices that poll here and were not sent away yet (rule 7)."""
-        return max(len(self._silences) - len(self._told), 0)
+        here = (each for each, known in self._devices.items() if known.contact is not _OFFLINE)
+        return sum(each not in self._told for each in here)
 
     @property
     def waits_for_intervals(self) -> bool:
@@ -268,6 +271,8 @@ class Polls:
         known = self._devices.get(device)
         if known is not None and request.instance in known.past:
             return self._find_copy(key, device, request, now_ms)
+        if self._draining and self._comes_from_elsewhere(device, known, now_ms):
+            return [self._send_away(device, key, request.mode, now_ms, fresh=True)]
         commands = self._acknowledge(device, request, now_ms) if request.acks else []
         wait_ms = 0
         fresh = (
@@ -363,7 +368,7 @@ class Polls:
             self._silences.set(device, now_ms + offline - overdue)
             return [Tell(Overdue(device=device, at_ms=now_ms, polled_ms=now_ms - overdue))]
         known.contact = Contact.OFFLINE
-        self._told.discard(device)
+        self._told.pop(device, None)
         absent = Tell(Absent(device=device, at_ms=now_ms, polled_ms=now_ms - offline))
         return [*self._let_go(device, known, now_ms), absent]
 
@@ -385,6 +390,14 @@ class Polls:
             return False
         orders = map(_is_order, self._messages.get(device, {}).values())
         return self._leaves.get(device, now_ms) <= now_ms or any(orders)
+
+    def _comes_from_elsewhere(self, device: DeviceId, known: _Device | None, now_ms: int) -> bool:
+        """Whether another relay has this device, as far as is known here (rule 7)."""
+        if device in self._messages:
+            return False
+        if device in self._told:
+            return now_ms - self._told[device] >= self._limits.spans.home_ms
+        return known is None or known.contact is not _ONLINE
 
     def _hold(self, device: DeviceId, now_ms: int, *, fresh: bool) -> int:
         hold = self._limits.hold_ms
@@ -476,7 +489,7 @@ class Polls:
         self, device: DeviceId, key: Hashable, mode: PollMode, now_ms: int, *, fresh: bool
     ) -> Answer:
         """Rule 7; those who poll at intervals spread by themselves."""
-        self._told.add(device)
+        self._told[device] = now_ms
         held = mode is _HELD
         next_in_ms = 0 if held else self._interval(fresh=fresh)
         leave_in_ms = 0 if held else min(self._limits.interval_ms, MAX_LEAVE_MS)
