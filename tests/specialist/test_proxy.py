@@ -18,7 +18,7 @@ import pytest
 
 from bedside.language import Language
 from bedside.pki.contexts import relay_server_context, specialist_client_context
-from bedside.protocol.tunnel import tunnel_refused
+from bedside.protocol.tunnel import tunnel_accepted, tunnel_refused
 from bedside.specialist import ssh_config
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.dial import answers
@@ -314,3 +314,38 @@ def test_a_session_whose_time_is_over_is_said_before_anything_is_dialled(
     assert done.stdout == ""
     # Whatever is dialled takes a proof first.
     assert (folder.path / "proofs-used").exists() is (code is ExitCode.UNREACHABLE)
+
+
+def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    scripted.answers = [
+        (200, session("live_control")),
+        (200, session("ended") | {"ending": "relay_stopped"}),
+    ]
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    relay = authority.relay("a", "relay-a.example")
+    there = relay_server_context(
+        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
+    )
+
+    def pair_and_stop(line: socket.socket) -> None:
+        with there.wrap_socket(line, server_side=True) as leg:
+            leg.recv(65536)
+            leg.sendall(tunnel_accepted())
+
+    with listening(pair_and_stop) as port:
+        folder = folder_of(tmp_path, authority, port)
+        with subprocess.Popen(
+            [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"BEDSIDE_HOME": str(tmp_path), "PATH": os.environ["PATH"]},  # noqa: TID251
+        ) as proxy:
+            assert proxy.stderr is not None
+            said = proxy.stderr.read()
+            assert proxy.wait(30) == ExitCode.SESSION_OVER
+
+    assert "bedside: This session is over. Ended: the relay was stopped as planned." in said
