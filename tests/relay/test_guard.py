@@ -19,6 +19,9 @@ class Door:
             tell=self.told.append,
         )
 
+    def gate(self, peer):
+        return self.guard.gate(peer, self.now)
+
 
 class Connection:
     """What the guard looks at of a link."""
@@ -32,26 +35,26 @@ class Connection:
 
 def test_a_peer_is_served_until_its_certificate_ends():
     door = Door()
-    assert door.guard.gate(SERVED) is None
+    assert door.gate(SERVED) is None
     door.now = 2_000
-    assert door.guard.gate(SERVED) is Gate.CERTIFICATE
+    assert door.gate(SERVED) is Gate.CERTIFICATE
 
 
 def test_a_revoked_serial_and_a_refused_device_have_their_gates():
     door = Door()
     door.guard.revoked.add("a1")
-    assert door.guard.gate(SERVED) is Gate.REVOKED_CERTIFICATE
+    assert door.gate(SERVED) is Gate.REVOKED_CERTIFICATE
     door.refused[DeviceId("CI-20417")] = Gate.DEVICE_CLONED
-    assert door.guard.gate(SERVED) is Gate.DEVICE_CLONED
+    assert door.gate(SERVED) is Gate.DEVICE_CLONED
     door.guard.revoked.clear()
-    assert door.guard.gate(SERVED) is Gate.DEVICE_CLONED
+    assert door.gate(SERVED) is Gate.DEVICE_CLONED
 
 
 def test_nobody_and_other_kinds_are_not_served():
     door = Door()
-    assert door.guard.gate(Peer(None, "", 9_999)) is Gate.CERTIFICATE
+    assert door.gate(Peer(None, "", 9_999)) is Gate.CERTIFICATE
     relay = CertificateName(CertificateKind.RELAY, "a")
-    assert door.guard.gate(Peer(relay, "b2", 9_999)) is Gate.CERTIFICATE
+    assert door.gate(Peer(relay, "b2", 9_999)) is Gate.CERTIFICATE
 
 
 def test_connections_of_one_name_are_counted_in_and_out():
@@ -104,9 +107,9 @@ def test_a_name_that_is_barred_is_refused_for_its_time_and_no_other_is():
     door = Door()
     other = Peer(CertificateName(CertificateKind.DEVICE, "CI-20418"), "b2", expires_ms=3_000)
     door.guard.bar(Connection(), 500)
-    assert door.guard.gate(SERVED) is Gate.LIMIT
-    assert door.guard.gate(other) is None
+    assert door.gate(SERVED) is Gate.LIMIT
+    assert door.gate(other) is None
     assert [event.gate for event in door.told] == [Gate.LIMIT]
     door.now += 500
-    assert door.guard.gate(SERVED) is None
+    assert door.gate(SERVED) is None
     door.guard.bar(Connection(None), 500)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bedside.protocol.feed import MessageOffered
 from bedside.protocol.poll import poll_words
-from bedside.relay.polls import PollLimits, Polls
+from bedside.relay.polls import Answer, PollLimits, Polls
 from bedside.vocabulary import Activity, Gate, MessageKind, PollMode
 from tests.relay.world import DEVICE, NAME, poll, running
 
@@ -40,10 +40,10 @@ class Repeater(Reader):
 
     def poll(self, key, asked, address, now):
         said = poll_words(request(asked))
-        commands = self.polls.again(key, DEVICE, said, address=address, now_ms=now)
-        if commands is not None:
+        body = self.polls.again(key, DEVICE, said, address=address, now_ms=now)
+        if body is not None:
             self.repeated += 1
-            return commands
+            return [Answer(key, body)] if body else []
         return self.polls.poll(key, DEVICE, asked, address=address, now_ms=now, said=said)
 
 

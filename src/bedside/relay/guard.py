@@ -41,7 +41,7 @@ class Guard:
         """Count a new connection in; the gate that refuses it, or None."""
         peer, name = _of(link)
         self._connections[name] += 1
-        gate = self.gate(peer)
+        gate = self.gate(peer, self._clock())
         if gate is None and self._connections[name] > self._most:
             gate = Gate.LIMIT
         return gate
@@ -55,16 +55,15 @@ class Guard:
         if not self._connections[name]:
             del self._connections[name]
 
-    def gate(self, peer: Peer) -> Gate | None:
+    def gate(self, peer: Peer, now_ms: int) -> Gate | None:
         """The gate that refuses this peer now, or None: asked again at each request."""
-        now = self._clock()
-        if peer.name is None or peer.name.kind not in _SERVED or peer.expires_ms <= now:
+        name, device = peer.name, peer.device
+        if name is None or name.kind not in _SERVED or peer.expires_ms <= now_ms:
             return Gate.CERTIFICATE
-        if self._barred and self._barred.get(peer.name, 0) > now:
+        if self._barred and self._barred.get(name, 0) > now_ms:
             return Gate.LIMIT
         # A device that is refused is told why; that its certificates were revoked with it says less.
-        device = peer.name.kind is CertificateKind.DEVICE
-        gate = self._refused(DeviceId(peer.name.id)) if device else None
+        gate = None if device is None else self._refused(device)
         if gate is None and peer.serial in self.revoked:
             return Gate.REVOKED_CERTIFICATE
         return gate
@@ -96,10 +95,8 @@ class Guard:
     def note(self, link: Link, gate: Gate) -> None:
         """Tell the console of a refusal: once a minute for the same peer and gate."""
         peer = link.peer
-        device = None
-        if peer and peer.name and peer.name.kind is CertificateKind.DEVICE:
-            device = DeviceId(peer.name.id)
-        self.note_address(link.address, gate, device=device, serial=peer.serial if peer else "")
+        device, serial = (peer.device, peer.serial) if peer else (None, "")
+        self.note_address(link.address, gate, device=device, serial=serial)
 
     def note_address(
         self, address: str, gate: Gate, *, device: DeviceId | None = None, serial: str = ""

@@ -303,10 +303,11 @@ class Polls:
 
     def again(
         self, key: Hashable, device: DeviceId, said: int, *, address: str, now_ms: int
-    ) -> list[Command] | None:
+    ) -> bytes | None:
         """A poll of these words arrived: serve it as `poll` would, or None: it must be read (rule 8).
 
-        Only where nothing is to be told or sent; a poll that is held has no command.
+        Only where nothing is to be told or sent: returns what to answer, which is nothing for a poll
+        that is held.
         """
         known = self._devices.get(device)
         if (
@@ -323,10 +324,10 @@ class Polls:
         wait_ms = self._pace(known, now_ms)
         self._silences.set(device, now_ms + self._late_ms[known.mode])
         if not wait_ms and known.mode is _INTERVAL:
-            return [self._nothing(key, _INTERVAL, now_ms)]
+            return quiet_reply(self._ends, next_in_ms=self._interval(), now_ms=now_ms)
         known.held = key
         self._holds.set(device, now_ms + (wait_ms or self._limits.hold_ms))
-        return []
+        return b""
 
     def departed(self, key: Hashable, device: DeviceId) -> None:
         """The connection of a held poll closed."""
@@ -514,7 +515,7 @@ class Polls:
         )
         return Answer(key, reply.to_json())
 
-    def _interval(self, *, fresh: bool) -> int:
+    def _interval(self, *, fresh: bool = False) -> int:
         """Rule 3."""
         interval = self._limits.interval_ms
         if fresh:

@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bedside.pki.names import CertificateName
+from bedside.pki.names import CertificateKind, CertificateName
 from bedside.relay.sockets import Sockets
 from bedside.relay.wheel import Wheel
+from bedside.vocabulary import DeviceId
 
 if TYPE_CHECKING:
     from bedside.relay.link import Link
@@ -25,6 +26,13 @@ class Peer:
     """Of the certificate, lower-case hex without leading zeros."""
     expires_ms: int
     """End of the certificate's life, Unix milliseconds."""
+    device: DeviceId | None = field(init=False, default=None)
+    """The device that is named, if one is."""
+
+    def __post_init__(self) -> None:
+        name = self.name
+        if name is not None and name.kind is CertificateKind.DEVICE:
+            object.__setattr__(self, "device", DeviceId(name.id))
 
 
 class Timed(Protocol):

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bedside.pki.names import CertificateKind
 from bedside.protocol.batch import RelayEvent, Report
 from bedside.protocol.codec import to_json
 from bedside.protocol.errors import ProtocolError
@@ -21,8 +20,6 @@ from bedside.vocabulary import DeviceId, Gate
 __all__ = ["Enrolment", "EnrolmentRoutes", "PeerRoutes"]
 
 _REPORT_RETRY_MS = 30_000
-# In Python 3.11, to look a member up in its class costs what three calls cost.
-_DEVICE = CertificateKind.DEVICE
 _EST = "/.well-known/est/"
 _WITHOUT_CERTIFICATE = {
     ("GET", _EST + "cacerts"),
@@ -93,19 +90,20 @@ class PeerRoutes:
     def serve(self, connection: HttpConnection, request: Request) -> None:
         """Find the route; the certificate's kind decides whether it is there at all."""
         peer = connection.link.peer
-        gate = self._guard.gate(peer) if peer else Gate.CERTIFICATE
+        gate = self._guard.gate(peer, self._clock()) if peer else Gate.CERTIFICATE
         if peer is None or peer.name is None or gate is not None:
             self.turn_away(connection, gate or Gate.CERTIFICATE)
             return
         try:
-            if _route(request) == _POLL and peer.name.kind is _DEVICE:
-                self._poll(connection, DeviceId(peer.name.id), request.body)
+            device = peer.device
+            if _route(request) == _POLL and device is not None:
+                self._poll(connection, device, request.body)
             elif is_tunnel(request):
                 asked = parse_tunnel_request(request)
-                side = Side.DEVICE if peer.name.kind is _DEVICE else Side.SPECIALIST
+                side = Side.SPECIALIST if device is None else Side.DEVICE
                 self._tunnels.arrive(connection, side, asked)
-            elif peer.name.kind is _DEVICE:
-                self._serve_device(connection, DeviceId(peer.name.id), request)
+            elif device is not None:
+                self._serve_device(connection, device, request)
             else:
                 connection.fault(404, "not_found")
         except ProtocolError as error:
@@ -118,21 +116,18 @@ class PeerRoutes:
         """
         connection.said = said = poll_words(piece)
         peer = connection.link.peer
-        if not said or peer is None or peer.name is None or peer.name.kind is not _DEVICE:
+        if not said or peer is None or peer.device is None:
             return False
-        if self._guard.gate(peer) is not None:
+        now = self._clock()
+        if self._guard.gate(peer, now) is not None:
             return False
-        commands = self._polls.again(
-            connection,
-            DeviceId(peer.name.id),
-            said,
-            address=connection.link.address,
-            now_ms=self._clock(),
-        )
-        if commands is None:
+        address = connection.link.address
+        body = self._polls.again(connection, peer.device, said, address=address, now_ms=now)
+        if body is None:
             return False
-        if commands:
-            self.execute(commands)
+        if body:
+            self.polls_answered += 1
+            connection.answer(200, body)
         else:
             connection.begin()
         return True
@@ -140,8 +135,8 @@ class PeerRoutes:
     def departed(self, connection: HttpConnection) -> None:
         """A held poll's connection closed."""
         peer = connection.link.peer
-        if peer and peer.name and peer.name.kind is _DEVICE:
-            self._polls.departed(connection, DeviceId(peer.name.id))
+        if peer and peer.device:
+            self._polls.departed(connection, peer.device)
 
     def turn_away(self, connection: HttpConnection, gate: Gate) -> None:
         """Refuse by a gate, and tell the console."""

@@ -188,7 +188,7 @@ class Relay:
                 self._close_refused(link)
 
     def _close_refused(self, link: Link) -> None:
-        gate = self.guard.gate(link.peer) if link.peer else None
+        gate = self.guard.gate(link.peer, wall_ms()) if link.peer else None
         self.guard.note(link, gate or Gate.CERTIFICATE)
         handler = link.handler
         if isinstance(handler, HttpConnection):
