@@ -63,7 +63,7 @@ from bedside.protocol.poll import Refusal
 from bedside.protocol.shapes import Person, Relay, Site
 from bedside.protocol.tunnel import proof_digests
 from bedside.relay.config import Address, Limits, RelayConfig
-from bedside.relay.console_link import ConsolePlace
+from bedside.relay.console_line import ConsolePlace
 from bedside.relay.log import Log
 from bedside.relay.server import Relay as RelayProgram
 from bedside.testing.certificates import Credentials

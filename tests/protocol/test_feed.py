@@ -1,11 +1,15 @@
+import re
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bedside.protocol import feed
-from bedside.protocol.codec import to_json
-from bedside.protocol.errors import ProtocolError
-from bedside.vocabulary import Ending, Gate, MessageKind
+from bedside.protocol.codec import MAX_INTEGER, parse_json, to_json
+from bedside.protocol.errors import LimitError, ProtocolError
+from bedside.protocol.poll import MAX_SEALED
+from bedside.vocabulary import DeviceId, Ending, Gate, MessageKind
 from tests.protocol.samples import DEVICE, HEAD, MESSAGE, NOW, SESSION
 
 CONSOLE_EVENTS = (
@@ -31,7 +35,16 @@ CONSOLE_EVENTS = (
     feed.DeviceRefused(device=DEVICE, gate=Gate.DEVICE_CLONED),
     feed.DeviceRestored(device=DEVICE),
 )
+MESSAGES = st.builds(
+    feed.MessageOffered,
+    device=st.sampled_from([DEVICE, DeviceId("A-1")]),
+    id=st.just(MESSAGE),
+    message_kind=st.sampled_from(MessageKind),
+    sealed=st.binary(min_size=1, max_size=40),
+    expires_ms=st.integers(0, MAX_INTEGER),
+)
 NEWS = feed.FeedReply(cursor="17", snapshot=True, events=CONSOLE_EVENTS)
+NEWS_OF_ONE = feed.FeedReply(cursor="17", snapshot=False, events=CONSOLE_EVENTS[:1])
 
 
 def test_round_trip_and_unknown_fields_are_ignored():
@@ -47,6 +60,40 @@ def test_serials_have_one_form(serial):
     revoked = {"kind": "revoked", "serials": [serial]}
     with pytest.raises(ProtocolError):
         feed.parse_feed(to_json({"v": 1, "cursor": "1", "snapshot": False, "events": [revoked]}))
+
+
+def read_slowly(body):
+    return feed.FeedReply.from_dict(parse_json(body, limit=feed.MAX_FEED))
+
+
+@given(
+    st.lists(MESSAGES, max_size=2).map(tuple),
+    st.booleans(),
+    st.sampled_from(["17", "9" * 200, "\u00e9", 'a"b', "a\\b", "a b"]),
+)
+def test_a_message_alone_is_read_as_all_others_are(events, snapshot, cursor):
+    reply = feed.FeedReply(cursor=cursor, snapshot=snapshot, events=events)
+    assert feed.parse_feed(reply.to_json()) == read_slowly(reply.to_json()) == reply
+
+
+@given(st.data(), st.sampled_from([b"", b"0", b"\n", b"\xff", b'"', b"A", b",", b"=", b"9" * 30]))
+def test_the_pattern_for_a_message_alone_accepts_nothing_more(data, piece):
+    body = NEWS_OF_ONE.to_json()
+    at = data.draw(st.integers(0, len(body)))
+    bent = body[:at] + piece + body[at + data.draw(st.integers(0, 2)) :]
+    try:
+        expected = read_slowly(bent)
+    except ProtocolError as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            feed.parse_feed(bent)
+    else:
+        assert feed.parse_feed(bent) == expected
+
+
+def test_a_message_alone_that_is_too_long_is_refused():
+    long = replace(CONSOLE_EVENTS[0], sealed=bytes(MAX_SEALED + 1))
+    with pytest.raises(LimitError):
+        feed.parse_feed(replace(NEWS_OF_ONE, events=(long,)).to_json())
 
 
 @given(st.binary(max_size=80))

@@ -11,6 +11,7 @@ from bedside.protocol.http import (
     request,
     response,
     whole_request,
+    whole_response,
 )
 
 SMALL = HttpLimits(head=256, headers=6, body=32)
@@ -124,6 +125,24 @@ def test_a_whole_request_is_what_a_reader_would_return_with_nothing_left(pieces)
     got = read_all(reader, [stream])
     alone = len(got) == 1 and reader.idle and reader.error is None
     assert whole_request(stream, SMALL) == (got[0] if alone else None)
+
+
+ANSWERS = [response(200, {}, b"{}"), response(204, {}), response(200, {}, b"x" * 33)]
+
+
+@given(
+    st.lists(
+        st.sampled_from([*ANSWERS, ANSWERS[0][:-1], b"HTTP/1.1 200 OK\r\n\r\n", b"x", b"\n"])
+        | st.binary(max_size=20),
+        max_size=4,
+    )
+)
+def test_a_whole_response_is_what_a_reader_would_return_with_nothing_left(pieces):
+    stream = b"".join(pieces)
+    reader = ResponseReader(SMALL)
+    got = read_all(reader, [stream])
+    alone = len(got) == 1 and reader.idle and reader.error is None
+    assert whole_response(stream, SMALL) == (got[0] if alone else None)
 
 
 @given(st.binary(max_size=300), st.booleans())

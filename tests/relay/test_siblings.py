@@ -21,7 +21,7 @@ from bedside.pki.contexts import (
 )
 from bedside.protocol.poll import parse_poll_reply
 from bedside.relay.config import Address, RelayConfig, SiblingsConfig
-from bedside.relay.console_link import ConsolePlace
+from bedside.relay.console_line import ConsolePlace
 from bedside.relay.log import Log
 from bedside.relay.server import Relay
 from bedside.testing.certificates import PocketAuthority

@@ -21,7 +21,7 @@ from bedside.protocol.shapes import JournalHead
 from bedside.protocol.tunnel import proof, proof_digests, tunnel_request
 from bedside.relay.clock import wall_ms
 from bedside.relay.config import Address, Limits, RelayConfig
-from bedside.relay.console_link import ConsolePlace
+from bedside.relay.console_line import ConsolePlace
 from bedside.relay.log import Log
 from bedside.relay.server import Relay
 from bedside.testing.certificates import Credentials, PocketAuthority

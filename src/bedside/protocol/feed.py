@@ -7,6 +7,7 @@ not events of an unknown kind.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
@@ -17,9 +18,10 @@ from bedside.protocol.events import (
     read_message,
     read_session,
 )
+from bedside.protocol.fields import unbase64
 from bedside.protocol.poll import MAX_SEALED
-from bedside.protocol.shapes import SERIAL, parse_time
-from bedside.vocabulary import DeviceId, Ending, Gate, MessageKind, SessionId
+from bedside.protocol.shapes import MESSAGE_ID, SERIAL, parse_time
+from bedside.vocabulary import DeviceId, Ending, Gate, MessageKind, SessionId, parse_device_id
 
 __all__ = [
     "MAX_FEED",
@@ -193,8 +195,40 @@ class FeedReply(Wire):
 
 
 def parse_feed(body: bytes) -> FeedReply:
-    """Return the news in a response's body; raises ProtocolError."""
-    return FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
+    """Return the news in a response's body; raises ProtocolError.
+
+    A message alone, in canonical JSON, is read by one pattern: a person waits for an order. Whatever
+    the pattern does not match is read, or refused, field by field.
+    """
+    match = _canonical_message().fullmatch(body)
+    reply = None if match is None else _read_message_alone(match)
+    return reply or FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
+
+
+@cache
+def _canonical_message() -> re.Pattern[bytes]:
+    """The form that `FeedReply.to_json` gives an answer that brings one message and nothing else."""
+    return re.compile(
+        rf'\{{"cursor":"([ !#-\[\]-~]{{1,{_MAX_CURSOR}}})","events":\[\{{"device":"([0-9A-Z-]+)"'
+        r',"expires_ms":(0|[1-9][0-9]{0,14})'
+        rf',"id":"({MESSAGE_ID.pattern})","kind":"message","message_kind":"({"|".join(MessageKind)})"'
+        r',"sealed":"([0-9A-Za-z+/]+={0,2})"\}\],"snapshot":false,"v":1\}'.encode("ascii")
+    )
+
+
+def _read_message_alone(match: re.Match[bytes]) -> FeedReply | None:
+    cursor, device, expires, message, kind, sealed = (each.decode("ascii") for each in match.groups())
+    try:
+        offered = MessageOffered(
+            device=parse_device_id(device),
+            id=message,
+            message_kind=MessageKind(kind),
+            sealed=unbase64(sealed, "sealed", low=1, high=MAX_SEALED),
+            expires_ms=int(expires),
+        )
+    except ValueError:
+        return None
+    return FeedReply(cursor=cursor, snapshot=False, events=(offered,))
 
 
 def _digests(fields: Fields, name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from bedside.protocol.errors import LimitError, MalformedError
 
-__all__ = ["Fields", "check_text"]
+__all__ = ["Fields", "check_text", "unbase64"]
 
 Member = TypeVar("Member", bound=StrEnum | IntEnum)
 Value = TypeVar("Value")
@@ -126,7 +126,7 @@ class Fields:
 
     def bytes_(self, name: str, *, max: int, min: int = 0) -> bytes:  # noqa: A002
         """Return the bytes (`min` to `max`) of a base64 text with padding and nothing else."""
-        return _unbase64(self._take(name), self._path(name), low=min, high=max)
+        return unbase64(self._take(name), self._path(name), low=min, high=max)
 
     def hex(self, name: str, length: int) -> str:
         """Return a lower-case hexadecimal text of `length` characters."""
@@ -169,7 +169,7 @@ class Fields:
     def blobs(self, name: str, *, max: int, each: int) -> tuple[bytes, ...]:  # noqa: A002
         """Return an array of up to `max` base64 texts of up to `each` bytes, decoded."""
         where = self._path(name)
-        return tuple(_unbase64(item, where, low=1, high=each) for item in self.list(name, max=max))
+        return tuple(unbase64(item, where, low=1, high=each) for item in self.list(name, max=max))
 
     def object(self, name: str) -> "Fields":
         """Return the reader of an object below this one; its own `end` must be called."""
@@ -199,7 +199,8 @@ class Fields:
             raise MalformedError("unknown_field", self._where)
 
 
-def _unbase64(text: Any, where: str, *, low: int, high: int) -> bytes:
+def unbase64(text: Any, where: str, *, low: int, high: int) -> bytes:
+    """Return the bytes that a text stands for, as `Fields.bytes_`; `where` names it in an error."""
     if type(text) is not str:
         raise MalformedError("not_text", where)
     if len(text) > (high + 2) // 3 * 4:

@@ -29,6 +29,7 @@ __all__ = [
     "response",
     "response_head",
     "whole_request",
+    "whole_response",
 ]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -279,6 +280,22 @@ def whole_request(data: bytes, limits: HttpLimits) -> Request | None:
     return Request(method, target, headers, data[body_at:])
 
 
+def whole_response(data: bytes, limits: HttpLimits) -> Response | None:
+    """Return the response that `data` is; otherwise as `whole_request`."""
+    body_at = data.find(_END) + 4
+    if not 4 <= body_at <= limits.head:
+        return None
+    try:
+        status, headers, length = _parse_response_head(
+            data[:body_at], limits.headers, proxy=False
+        )
+    except _Refused:
+        return None
+    if length > limits.body or len(data) != body_at + length:
+        return None
+    return Response(status, headers, data[body_at:])
+
+
 # A device sends the same head at every poll, and so do all devices of a fleet.
 @lru_cache(maxsize=128)
 def _parse_request_head(head: bytes, most_headers: int) -> tuple[str, str, Mapping[str, str], int]:
@@ -294,6 +311,8 @@ def _parse_request_head(head: bytes, most_headers: int) -> tuple[str, str, Mappi
     return method.decode("ascii"), target.decode("ascii"), headers, _read_length(headers) or 0
 
 
+# Answers to an agent and to a relay are of few lengths.
+@lru_cache(maxsize=128)
 def _parse_response_head(
     head: bytes, most_headers: int, *, proxy: bool
 ) -> tuple[int, Mapping[str, str], int]:

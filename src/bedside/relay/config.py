@@ -16,7 +16,8 @@ from bedside.protocol.fields import Fields
 from bedside.protocol.poll import MAX_HOLD_MS, Spans
 from bedside.protocol.shapes import check_host
 from bedside.relay.connection import HttpTimes
-from bedside.relay.console_link import ConsolePlace, LinkTimes
+from bedside.relay.console_line import ConsolePlace
+from bedside.relay.console_link import LinkTimes
 from bedside.relay.driver import DoorLimits
 from bedside.relay.pairing import PairingLimits
 from bedside.relay.polls import PollLimits

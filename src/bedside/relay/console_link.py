@@ -1,57 +1,29 @@
 """The relay's side of the console: one long poll for news, one post for what is owed, EST between.
 
 The console may be away for as long as it likes: polls are answered, splices go on, the spool keeps.
-Each request carries a fresh assertion signed by the relay's own key (RFC 7519, ES256).
 """
 
 import asyncio
 import contextlib
-import secrets
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
-from typing import cast
 from urllib.parse import quote
-
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from bedside.protocol.batch import Batch, parse_batch_reply
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.feed import MAX_FEED, FeedReply, parse_feed
-from bedside.protocol.http import HttpLimits, Response, ResponseReader, request
+from bedside.protocol.feed import FeedReply, parse_feed
+from bedside.protocol.http import Response
 from bedside.relay.clock import wall_ms
+from bedside.relay.console_client import HttpClient, Question
+from bedside.relay.console_line import ConsoleError
 from bedside.relay.log import Log
 from bedside.relay.owed import Owed
 from bedside.vocabulary import RelayName
 
-__all__ = [
-    "Assertions",
-    "ConsoleError",
-    "ConsoleIdentity",
-    "ConsoleLink",
-    "ConsolePlace",
-    "HttpClient",
-    "LinkTimes",
-]
+__all__ = ["ConsoleLink", "LinkTimes"]
 
 _WAIT_S = 25
-_LIMITS = HttpLimits(body=MAX_FEED)
-
-
-class ConsoleError(ConnectionError):
-    """The console could not be asked, or its answer was not one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConsolePlace:
-    """Where the console's live process is, and the name its certificate must carry."""
-
-    host: str
-    port: int
-    server_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,145 +33,6 @@ class LinkTimes:
     answer_ms: int = 10_000
     retry_ms: int = 500
     retry_most_ms: int = 30_000
-
-
-class Assertions:
-    """Signs who asks: short-lived, for this console only, each used once.
-
-    It says besides when the certificate that the relay shows to devices runs out, where that is given.
-    """
-
-    def __init__(
-        self, relay: RelayName, key_file: Path, *, certificate_ends_ms: int | None = None
-    ) -> None:
-        self._relay = relay
-        self._key = ECKey.import_key(key_file.read_bytes())
-        self._more = {} if certificate_ends_ms is None else {"crt": certificate_ends_ms // 1000}
-
-    def header(self) -> Mapping[str, str]:
-        """Return a fresh Authorization header."""
-        now = wall_ms() // 1000
-        claims = {
-            "iss": self._relay,
-            "aud": "bedside-live",
-            "iat": now,
-            "exp": now + 60,
-            "jti": secrets.token_hex(16),
-            **self._more,
-        }
-        token = jwt.encode({"alg": "ES256"}, claims, self._key, algorithms=["ES256"])
-        return {"authorization": f"Bearer {token}"}
-
-
-@dataclass(frozen=True, slots=True)
-class ConsoleIdentity:
-    """Whom the console must prove to be, and how this relay proves itself."""
-
-    context: ssl.SSLContext
-    assertions: Assertions
-
-
-class HttpClient:
-    """One keep-alive connection to the console; a broken one is replaced at the next request.
-
-    Args:
-        place: where the console is.
-        identity: gives the identity of the moment; a connection that is open stays.
-    """
-
-    def __init__(self, place: ConsolePlace, identity: Callable[[], ConsoleIdentity]) -> None:
-        self._place = place
-        self._identity = identity
-        self._connection: _Connection | None = None
-
-    async def ask(
-        self,
-        method: str,
-        target: str,
-        *,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_s: float,
-    ) -> Response:
-        """Return the console's answer, whatever its status; raises ConsoleError."""
-        host = f"{self._place.server_name}:{self._place.port}"
-        proof = self._identity().assertions.header()
-        sent = request(method, target, host, {**proof, **(headers or {})}, body)
-        try:
-            async with asyncio.timeout(timeout_s):
-                connection = await self._connect()
-                answer = await connection.exchange(sent)
-        except (OSError, TimeoutError) as error:
-            self.close()
-            raise ConsoleError(f"{type(error).__name__}: {error}") from error
-        except BaseException:
-            self.close()
-            raise
-        if not answer.keep_alive:
-            self.close()
-        return answer
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    async def _connect(self) -> "_Connection":
-        if self._connection is None or self._connection.is_lost:
-            place = self._place
-            _, self._connection = await asyncio.get_running_loop().create_connection(
-                _Connection,
-                place.host,
-                place.port,
-                ssl=self._identity().context,
-                server_hostname=place.server_name,
-            )
-        return self._connection
-
-
-class _Connection(asyncio.Protocol):
-    """One request at a time, and its answer."""
-
-    def __init__(self) -> None:
-        self.is_lost = False
-        self._transport: asyncio.Transport | None = None
-        self._reader = ResponseReader(_LIMITS)
-        self._answer: asyncio.Future[Response] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not subclasses of asyncio's.
-        self._transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._reader.receive(data)
-        answer = self._reader.next()
-        if answer is not None and self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
-        elif self._reader.error is not None:
-            self._fail(ConsoleError(str(self._reader.error)))
-            self.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
-        self._fail(exc or ConsoleError("the console closed the connection"))
-
-    async def exchange(self, sent: bytes) -> Response:
-        """Return the answer to one request; raises OSError."""
-        assert self._transport is not None
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(sent)
-        return await self._answer
-
-    def close(self) -> None:
-        """Close now; nothing is owed on this connection."""
-        self.is_lost = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _fail(self, error: Exception) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
 
 
 class ConsoleLink:
@@ -224,6 +57,9 @@ class ConsoleLink:
         self._times = times
         self._random = random
         self._news_to_post = asyncio.Event()
+        self._cursor = ""
+        self._unheard = 0
+        """Times that the feed failed since it was last heard."""
         self.connected = False
         self.heard_ms: int | None = None
         """When the console last answered the feed (Unix milliseconds)."""
@@ -234,22 +70,14 @@ class ConsoleLink:
 
     async def follow_feed(self) -> None:
         """Ask for news for ever; the first answer, and any after a gap, is a snapshot."""
-        cursor, failures = "", 0
         with contextlib.closing(self._client()) as client:
             while True:
                 try:
-                    reply = await self._news(client, cursor)
+                    await client.follow(self._next_news, self._hear)
                 except (ConsoleError, ProtocolError) as error:
-                    self._say("console_lost", failures, error)
-                    failures += 1
-                    await self._pause(failures)
-                    continue
-                if not self.connected:
-                    count = len(reply.events)
-                    self._log("console_connected", snapshot=reply.snapshot, events=count)
-                self.connected, failures, cursor = True, 0, reply.cursor
-                self.heard_ms = wall_ms()
-                self._apply(reply)
+                    self._say("console_lost", self._unheard, error)
+                    self._unheard += 1
+                    await self._pause(self._unheard)
 
     async def post_batches(self) -> None:
         """Post what is owed, in order, for ever."""
@@ -278,15 +106,23 @@ class ConsoleLink:
                     await self._post(client)
         return not self._owed
 
-    async def _news(self, client: HttpClient, cursor: str) -> FeedReply:
+    def _next_news(self) -> Question:
         # The first answer after a loss comes at once: whoever looks at `connected` knows it soon.
         wait_s = _WAIT_S if self.connected else 0
-        target = f"/relay/feed?cursor={quote(cursor, safe='')}&wait_s={wait_s}"
-        limit_s = wait_s + self._times.answer_ms / 1000
-        answer = await client.ask("GET", target, timeout_s=limit_s)
+        target = f"/relay/feed?cursor={quote(self._cursor, safe='')}&wait_s={wait_s}"
+        return Question(target, wait_s + self._times.answer_ms / 1000)
+
+    def _hear(self, answer: Response) -> None:
+        """Take in news. Raises ConsoleError, ProtocolError."""
         if answer.status != 200:
             raise ConsoleError(_status_words(answer.status))
-        return parse_feed(answer.body)
+        reply = parse_feed(answer.body)
+        if not self.connected:
+            count = len(reply.events)
+            self._log("console_connected", snapshot=reply.snapshot, events=count)
+        self.connected, self._unheard, self._cursor = True, 0, reply.cursor
+        self.heard_ms = wall_ms()
+        self._apply(reply)
 
     async def _post(self, client: HttpClient) -> None:
         out = self._owed.batch()

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from bedside.protocol.http import Request
 from bedside.relay.connection import HttpConnection
-from bedside.relay.console_link import ConsoleError, HttpClient
+from bedside.relay.console_client import HttpClient
+from bedside.relay.console_line import ConsoleError
 from bedside.vocabulary import Gate
 
 __all__ = ["EstForwarder"]

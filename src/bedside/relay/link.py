@@ -1,4 +1,4 @@
-"""One TLS connection that a peer opened, without a transport: a socket read in loop callbacks.
+"""One TLS connection without a transport: a socket read in loop callbacks.
 
 OpenSSL reads and writes the socket itself, so a connection that waits costs what OpenSSL costs
 (docs/rfd, 8). A handler sees plain bytes, and only after the peer's certificate was verified (S23).
@@ -45,7 +45,7 @@ _LINGERING, _CLOSED = _State.LINGERING, _State.CLOSED
 
 
 class Link:
-    """One TLS connection that a peer opened."""
+    """One TLS connection: that a peer opened, or that we opened to the console."""
 
     __slots__ = (
         "_explained",

@@ -1,4 +1,4 @@
-"""Who speaks to a link: the handler above it, the driver that owns it, whatever has a deadline."""
+"""Who speaks to a link: the handler above it, whoever owns it, whatever has a deadline."""
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ from bedside.vocabulary import DeviceId
 if TYPE_CHECKING:
     from bedside.relay.link import Link
 
-__all__ = ["NOBODY", "Handler", "Owner", "Peer", "Timed", "Tls"]
+__all__ = ["NOBODY", "Driver", "Handler", "Owner", "Peer", "Timed", "Tls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +120,29 @@ class Tls(Protocol):
         """Say goodbye. Raises OSError."""
 
 
-class Owner(Protocol):
-    """The driver, as its links see it."""
+class Driver(Protocol):
+    """What all links of a process share."""
 
     loop: asyncio.AbstractEventLoop
     sockets: Sockets
     arrivals: Sockets
     """For handshakes, which take long: a few, then whoever is served has its turn."""
     timers: Wheel[Timed]
+    record: memoryview
+    """Room for one record: nothing in it outlives a callback."""
+
+    def now_ms(self) -> int:
+        """Monotonic time of the timers, in milliseconds."""
+
+
+class Owner(Driver, Protocol):
+    """Who opened or took a link, as the link sees it."""
+
     reads: int
     reading: "Link | None"
     """What is read now, for whoever watches (`read_watch`)."""
     counts: Counter[str]
     """What was refused, cut off or served, by a word for each."""
-    record: memoryview
-    """Room for one record, shared by all links: nothing in it outlives a callback."""
-
-    def now_ms(self) -> int:
-        """Monotonic time of the driver's timers, in milliseconds."""
 
     def established(self, link: "Link", tls: Tls) -> None:
         """The handshake is done and the certificate verified: look at it and set a handler."""

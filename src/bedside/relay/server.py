@@ -29,7 +29,8 @@ from bedside.protocol.http import HttpLimits
 from bedside.relay.clock import wall_ms
 from bedside.relay.config import Address, RelayConfig, listen_error
 from bedside.relay.connection import HttpConnection, refusal
-from bedside.relay.console_link import ConsoleLink, HttpClient
+from bedside.relay.console_client import HttpClient
+from bedside.relay.console_link import ConsoleLink
 from bedside.relay.driver import Door
 from bedside.relay.est import EstForwarder
 from bedside.relay.guard import Guard
@@ -88,7 +89,7 @@ class Relay:
         self.tunnels = self._make_tunnels()
 
         def client() -> HttpClient:
-            return HttpClient(config.console, lambda: self._shown.identity)
+            return HttpClient(config.console, lambda: self._shown.identity, self.door)
 
         self.console = ConsoleLink(
             config.name,

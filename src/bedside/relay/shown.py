@@ -13,7 +13,7 @@ from bedside.pki.contexts import (
 )
 from bedside.pki.tunnel_context import relay_tunnel_context
 from bedside.relay.config import RelayConfig
-from bedside.relay.console_link import Assertions, ConsoleIdentity
+from bedside.relay.console_client import Assertions, ConsoleIdentity
 from bedside.relay.credentials import check_credentials
 from bedside.relay.driver import Admission
 

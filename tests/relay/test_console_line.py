@@ -1,0 +1,139 @@
+"""A question to the console and its answer, over real TLS; and consoles that answer otherwise."""
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bedside.pki.contexts import console_client_context
+from bedside.protocol.http import Response, response
+from bedside.relay.console_line import ConsoleError, ConsoleLine, ConsolePlace
+from bedside.relay.driver import Door, DoorLimits
+from bedside.testing.certificates import PocketAuthority
+
+ANSWER = response(200, {"content-type": "application/json"}, b"{}")
+LAST = response(200, {"connection": "close"}, b"{}")
+
+
+@asynccontextmanager
+async def console(folder, *pieces, name="live.example", end=False):
+    """A console that says these pieces to each question, a moment apart; yields an open line to it."""
+    authority = PocketAuthority(folder)
+    credentials = authority.console("live.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(credentials.certificate, credentials.key)
+
+    async def serve(reader, writer):
+        while await reader.read(1024):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            if end:
+                break
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    nobody = {"welcome": print, "gone": print, "refusal": print, "abuse": print}
+    door = Door((), DoorLimits(), **nobody)
+    door.start()
+    line = ConsoleLine(door)
+    try:
+        async with asyncio.timeout(10):
+            place = ConsolePlace("localhost", server.sockets[0].getsockname()[1], name)
+            await line.open(place, console_client_context(authority.ca_file.read_text()))
+            yield line
+    finally:
+        line.close()
+        door.close()
+        server.close()
+
+
+async def ask(line, timeout_s=5):
+    """Return what is heard: an answer, or why there is none."""
+    heard = asyncio.get_running_loop().create_future()
+    line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", heard.set_result, timeout_s=timeout_s)
+    return await heard
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("pieces", [(ANSWER,), (ANSWER[:20], ANSWER[20:]), (ANSWER[:-1], b"}")])
+async def test_answers_come_whole_and_in_pieces_one_after_another(tmp_path, pieces):
+    async with console(tmp_path, *pieces) as line:
+        for _ in range(3):
+            answer = await ask(line)
+            assert isinstance(answer, Response)
+            assert (answer.status, answer.body) == (200, b"{}")
+            assert not line.is_lost
+
+
+@pytest.mark.asyncio
+async def test_an_answer_of_megabytes_arrives(tmp_path):
+    body = bytes(range(256)) * 16_384
+    async with console(tmp_path, response(200, {}, body)) as line:
+        assert (await ask(line)).body == body
+
+
+@pytest.mark.asyncio
+async def test_whoever_says_that_it_closes_is_not_asked_again(tmp_path):
+    async with console(tmp_path, LAST) as line:
+        assert (await ask(line)).status == 200
+        assert line.is_lost
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (ANSWER + ANSWER,),
+        (ANSWER[:20], ANSWER[20:] + ANSWER),
+        (b"nonsense\n",),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n",),
+        (b"x" * 70_000,),
+    ],
+)
+async def test_what_is_not_one_answer_is_none(tmp_path, pieces):
+    async with console(tmp_path, *pieces) as line:
+        assert isinstance(await ask(line), ConsoleError)
+        assert line.is_lost
+
+
+@pytest.mark.asyncio
+async def test_an_answer_to_no_question_ends_the_line(tmp_path):
+    async with console(tmp_path, ANSWER, ANSWER) as line:
+        assert (await ask(line)).status == 200
+        while not line.is_lost:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("pieces", [(), (ANSWER[:-1],)])
+async def test_a_console_that_goes_away_is_heard_of(tmp_path, pieces):
+    async with console(tmp_path, *pieces, end=True) as line:
+        assert isinstance(await ask(line), ConsoleError)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("pieces", [(), (ANSWER[:-1],)])
+async def test_a_console_that_does_not_finish_is_given_up(tmp_path, pieces):
+    async with console(tmp_path, *pieces) as line:
+        assert isinstance(await ask(line, timeout_s=0.2), TimeoutError)
+        assert line.is_lost
+
+
+@pytest.mark.asyncio
+async def test_a_console_of_another_name_is_told_nothing(tmp_path):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        async with console(tmp_path, ANSWER, name="other.example"):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_nobody_who_gave_up_hears_an_answer(tmp_path):
+    async with console(tmp_path, ANSWER) as line:
+        heard = []
+        line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", heard.append, timeout_s=5)
+        line.close()
+        await asyncio.sleep(0.1)
+        assert heard == []
