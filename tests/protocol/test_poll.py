@@ -18,7 +18,7 @@ from bedside.protocol.poll import (
     parse_poll_reply,
     parse_refusal,
     parse_report_request,
-    quiet_reply,
+    reply_body,
     reply_ends,
 )
 from bedside.protocol.shapes import JournalHead
@@ -165,8 +165,11 @@ def test_the_quick_writer_writes_canonical_json(messages):
     assert reply.to_json() == to_json(reply.to_dict())
 
 
+@pytest.mark.parametrize("messages", [(), samples.REPLY.messages])
 @pytest.mark.parametrize("spans", [Spans(), samples.SPANNING.spans])
-def test_an_answer_that_brings_nothing_has_one_form(spans):
-    reply = PollReply(messages=(), next_in_ms=5, hold_ms=30_000, now_ms=1_000_000, spans=spans)
+def test_an_answer_that_sends_nobody_away_has_one_form(spans, messages):
+    reply = PollReply(
+        messages=messages, next_in_ms=5, hold_ms=30_000, now_ms=1_000_000, spans=spans
+    )
     ends = reply_ends(30_000, spans)
-    assert quiet_reply(ends, next_in_ms=5, now_ms=1_000_000) == reply.to_json()
+    assert reply_body(ends, messages, next_in_ms=5, now_ms=1_000_000) == reply.to_json()

@@ -11,6 +11,7 @@ from bedside.protocol.http import Response, response
 from bedside.relay.console_line import ConsoleError, ConsoleLine, ConsolePlace
 from bedside.relay.driver import Door, DoorLimits
 from bedside.testing.certificates import PocketAuthority
+from tests.relay.world import until
 
 ANSWER = response(200, {"content-type": "application/json"}, b"{}")
 LAST = response(200, {"connection": "close"}, b"{}")
@@ -103,8 +104,7 @@ async def test_what_is_not_one_answer_is_none(tmp_path, pieces):
 async def test_an_answer_to_no_question_ends_the_line(tmp_path):
     async with console(tmp_path, ANSWER, ANSWER) as line:
         assert (await ask(line)).status == 200
-        while not line.is_lost:
-            await asyncio.sleep(0.01)
+        await until(lambda: line.is_lost)
 
 
 @pytest.mark.asyncio

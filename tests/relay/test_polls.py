@@ -107,6 +107,40 @@ def test_the_first_hold_has_a_random_length_so_that_fleets_do_not_pulse():
     assert len(lengths) > 15
 
 
+def many(count=10):
+    """So many devices whose polls are held, and whose holds are over."""
+    polls = Polls(PollLimits(hold_ms=PERIOD), Random(7), now_ms=NOW)
+    for number in range(count):
+        polls.poll(number, DeviceId(f"CI-{number}"), poll(FIRST), address="192.0.2.7", now_ms=NOW)
+    return polls
+
+
+def test_holds_that_end_together_end_a_few_at_a_time_and_each_once():
+    polls, now = many(), NOW + PERIOD + 1_000
+    assert polls.counts["held"] == 10
+    ended = []
+    while not ended or polls.is_behind:
+        some = answers(polls.tick(now, most=4))
+        assert len(some) <= 4
+        ended += [each.key for each in some]
+        assert polls.counts["held"] == 10 - len(ended)
+    assert sorted(ended) == list(range(10))
+    assert polls.tick(now + 1_000) == []
+
+
+def test_whoever_is_answered_before_its_turn_and_asks_again_is_held_anew():
+    polls, now = many(2), NOW + PERIOD + 1_000
+    (first,) = answers(polls.tick(now, most=1))
+    other = DeviceId(f"CI-{1 - first.key}")
+    offered = replace(message(), device=other, expires_ms=now + 60_000)
+    assert ids(polls.offer(offered, now)) == [[offered.id]]
+    again = poll(FIRST, acks=(offered.id,))
+    assert answers(polls.poll(9, other, again, address="192.0.2.7", now_ms=now)) == []
+    assert answers(polls.tick(now + 100)) == []
+    assert polls.counts["held"] == 1
+    assert [each.key for each in answers(polls.tick(now + PERIOD + 100))] == [9]
+
+
 def test_an_interval_poll_is_answered_at_once_and_told_when_to_return():
     talk = Dialogue(interval_ms=30_000, interval_jitter_percent=10)
     first = answers(talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL)))[0].reply

@@ -217,7 +217,9 @@ def _canonical_message() -> re.Pattern[bytes]:
 
 
 def _read_message_alone(match: re.Match[bytes]) -> FeedReply | None:
-    cursor, device, expires, message, kind, sealed = (each.decode("ascii") for each in match.groups())
+    cursor, device, expires, message, kind, sealed = (
+        each.decode("ascii") for each in match.groups()
+    )
     try:
         offered = MessageOffered(
             device=parse_device_id(device),

@@ -286,9 +286,7 @@ def whole_response(data: bytes, limits: HttpLimits) -> Response | None:
     if not 4 <= body_at <= limits.head:
         return None
     try:
-        status, headers, length = _parse_response_head(
-            data[:body_at], limits.headers, proxy=False
-        )
+        status, headers, length = _parse_response_head(data[:body_at], limits.headers, proxy=False)
     except _Refused:
         return None
     if length > limits.body or len(data) != body_at + length:

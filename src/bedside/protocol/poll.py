@@ -37,7 +37,7 @@ __all__ = [
     "parse_refusal",
     "parse_report_request",
     "poll_words",
-    "quiet_reply",
+    "reply_body",
     "reply_ends",
 ]
 
@@ -184,13 +184,12 @@ class PollReply(Wire):
 
     def to_json(self) -> bytes:
         """Return the answer as canonical JSON: written by hand, because a relay writes nothing else."""
-        leave = "" if self.leave_in_ms is None else f'"leave_in_ms":{self.leave_in_ms},'
-        messages = ",".join(map(_message_text, self.messages))
         before, after = reply_ends(self.hold_ms, self.spans)
-        return (
-            f'{before}{leave}"messages":[{messages}],'
-            f'"next_in_ms":{self.next_in_ms},"now_ms":{self.now_ms}{after}'
-        ).encode("ascii")
+        if self.leave_in_ms is not None:
+            before += f'"leave_in_ms":{self.leave_in_ms},'
+        return reply_body(
+            (before, after), self.messages, next_in_ms=self.next_in_ms, now_ms=self.now_ms
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +270,13 @@ def reply_ends(hold_ms: int, spans: Spans) -> tuple[str, str]:
     return f'{{"hold_ms":{hold_ms},', f'{text},"v":1}}'
 
 
-def quiet_reply(ends: tuple[str, str], *, next_in_ms: int, now_ms: int) -> bytes:
-    """Return `PollReply.to_json` of an answer without messages, as nearly all of a fleet's are."""
+def reply_body(
+    ends: tuple[str, str], messages: tuple[Message, ...] = (), *, next_in_ms: int, now_ms: int
+) -> bytes:
+    """Return `PollReply.to_json` of an answer that sends nobody away, as nearly all of a fleet's are."""
     before, after = ends
-    text = f'{before}"messages":[],"next_in_ms":{next_in_ms},"now_ms":{now_ms}{after}'
+    told = ",".join(map(_message_text, messages)) if messages else ""
+    text = f'{before}"messages":[{told}],"next_in_ms":{next_in_ms},"now_ms":{now_ms}{after}'
     return text.encode("ascii")
 
 

@@ -22,6 +22,7 @@ Rules (docs/protocol/poll.md):
 8. A poll that says word for word what the device's last one said is served without being read.
 """
 
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from random import Random
@@ -43,7 +44,7 @@ from bedside.protocol.poll import (
     PollReply,
     PollRequest,
     Spans,
-    quiet_reply,
+    reply_body,
     reply_ends,
 )
 from bedside.protocol.presence import offline_after_ms, overdue_after_ms
@@ -140,6 +141,8 @@ class Polls:
         self.delayed = 0
         """Polls that had to wait for their turn (rule 6)."""
         self._holds: Wheel[DeviceId] = Wheel(20)
+        self._ripe: deque[DeviceId] = deque()
+        """Those whose holds are over, and who were not answered yet."""
         self._silences: Wheel[DeviceId] = Wheel(1000)
         self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
         self._draining = False
@@ -161,7 +164,7 @@ class Polls:
         """Devices present, polls held and messages waiting now."""
         return {
             "devices": len(self._silences),
-            "held": len(self._holds),
+            "held": len(self._holds) + len(self._ripe),
             "messages": sum(map(len, self._messages.values())),
         }
 
@@ -324,7 +327,7 @@ class Polls:
         wait_ms = self._pace(known, now_ms)
         self._silences.set(device, now_ms + self._late_ms[known.mode])
         if not wait_ms and known.mode is _INTERVAL:
-            return quiet_reply(self._ends, next_in_ms=self._interval(), now_ms=now_ms)
+            return reply_body(self._ends, next_in_ms=self._interval(), now_ms=now_ms)
         known.held = key
         self._holds.set(device, now_ms + (wait_ms or self._limits.hold_ms))
         return b""
@@ -336,11 +339,19 @@ class Polls:
             known.held = None
             self._holds.cancel(device)
 
-    def tick(self, now_ms: int) -> list[Command]:
-        """What time alone brings: ends of holds, absences, expired messages."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether `tick` left holds that are over."""
+        return bool(self._ripe)
+
+    def tick(self, now_ms: int, *, most: int | None = None) -> list[Command]:
+        """What time alone brings: ends of holds, of `most` at a time, absences, expired messages."""
+        self._ripe.extend(self._holds.due(now_ms))
         commands: list[Command] = []
-        for device in self._holds.due(now_ms):
-            commands += self._end_hold(device, self._devices[device], now_ms)
+        for _ in range(min(len(self._ripe), most or len(self._ripe))):
+            device = self._ripe.popleft()
+            if device not in self._holds:  # else it was answered since, and is held anew
+                commands += self._end_hold(device, self._devices[device], now_ms)
         for device in self._silences.due(now_ms):
             commands += self._miss(device, self._devices[device], now_ms)
         for device, message in self._expiries.due(now_ms):
@@ -478,13 +489,14 @@ class Polls:
         )
         at_once = known.mode is _HELD or len(messages) == MAX_MESSAGES
         next_in_ms = 0 if at_once else self._interval(fresh=fresh)
-        return self._reply(key, messages, next_in_ms=next_in_ms, now_ms=now_ms)
+        body = reply_body(self._ends, messages, next_in_ms=next_in_ms, now_ms=now_ms)
+        return Answer(key, body)
 
     def _nothing(
         self, key: Hashable, mode: PollMode, now_ms: int, *, fresh: bool = False
     ) -> Answer:
         next_in_ms = 0 if mode is _HELD else self._interval(fresh=fresh)
-        return Answer(key, quiet_reply(self._ends, next_in_ms=next_in_ms, now_ms=now_ms))
+        return Answer(key, reply_body(self._ends, next_in_ms=next_in_ms, now_ms=now_ms))
 
     def _send_away(
         self, device: DeviceId, key: Hashable, mode: PollMode, now_ms: int, *, fresh: bool
@@ -494,19 +506,8 @@ class Polls:
         held = mode is _HELD
         next_in_ms = 0 if held else self._interval(fresh=fresh)
         leave_in_ms = 0 if held else min(self._limits.interval_ms, MAX_LEAVE_MS)
-        return self._reply(key, (), next_in_ms=next_in_ms, now_ms=now_ms, leave_in_ms=leave_in_ms)
-
-    def _reply(
-        self,
-        key: Hashable,
-        messages: tuple[Message, ...],
-        *,
-        next_in_ms: int,
-        now_ms: int,
-        leave_in_ms: int | None = None,
-    ) -> Answer:
         reply = PollReply(
-            messages=messages,
+            messages=(),
             next_in_ms=next_in_ms,
             hold_ms=self._limits.hold_ms,
             now_ms=now_ms,

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -52,6 +53,8 @@ _REPORT_BODY = HttpLimits(body=260 * 1024)
 _ENROLMENT_BODY = HttpLimits(body=8 * 1024)
 _REFUSES = (Revoked, DeviceRefused)
 _DRAIN_LOOK_S = 0.1
+_HOLDS_A_TURN = 4
+_SWITCH_S = 0.000_5
 
 
 class Relay:
@@ -67,6 +70,8 @@ class Relay:
         self.drain_ends_ms: int | None = None
         """When a drain that has begun ends at the latest."""
         self._runs_out = False
+        self._ending = False
+        """Whether more holds are to end once others had their turn."""
         self.owed = Owed(limits.spool(), config.spool, log=log, news=self._owes)
         self.spool = self.owed.spool
         self.polls = Polls(limits.polls(), random, now_ms=wall_ms())
@@ -267,8 +272,19 @@ class Relay:
         now = wall_ms()
         if not self._runs_out and now >= self._last_ms():
             self._run_out(now)
-        self._peers.execute(self.polls.tick(now))
+        self._end_holds()
         self.tunnels.tick()
+
+    def _end_holds(self) -> None:
+        """Answer a few whose holds are over; whoever has news for a device goes before the others."""
+        self._peers.execute(self.polls.tick(wall_ms(), most=_HOLDS_A_TURN))
+        if self.polls.is_behind and not self._ending:
+            self._ending = True
+            self.door.loop.call_soon(self._end_more)
+
+    def _end_more(self) -> None:
+        self._ending = False
+        self._end_holds()
 
     def _last_ms(self) -> int:
         """When devices must begin to leave, so that none finds a certificate that has run out."""
@@ -396,6 +412,8 @@ async def run(config: RelayConfig, log: Log) -> None:
     SIGHUP reads certificate, key and CA anew. Raises ConfigError or OSError when the relay cannot
     start.
     """
+    # The spool's thread keeps everybody waiting for as long, each time that it has something to do.
+    sys.setswitchinterval(_SWITCH_S)
     loop = asyncio.get_running_loop()
     stopping, hurry = asyncio.Event(), asyncio.Event()
 

@@ -25,6 +25,9 @@ class Wheel(Generic[K]):
     def __len__(self) -> int:
         return len(self._slot_of)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._slot_of
+
     def set(self, key: K, at_ms: int) -> None:
         """Let `key` fall due at `at_ms` or up to one slot later; replaces its earlier deadline."""
         slot = -(-at_ms // self._slot_ms)
