@@ -23,14 +23,10 @@ from random import Random
 from bedside.pki.contexts import console_client_context
 from bedside.protocol.batch import Absent, Overdue, Presence, RelayEvent
 from bedside.protocol.shapes import JournalHead
-from bedside.relay.console_link import (
-    Assertions,
-    ConsoleIdentity,
-    ConsoleLink,
-    ConsolePlace,
-    HttpClient,
-    LinkTimes,
-)
+from bedside.relay.console_client import Assertions, ConsoleIdentity, HttpClient
+from bedside.relay.console_line import ConsolePlace
+from bedside.relay.console_link import ConsoleLink, LinkTimes
+from bedside.relay.driver import Door, DoorLimits
 from bedside.relay.log import Log
 from bedside.relay.owed import Owed
 from bedside.relay.spool import SpoolLimits
@@ -144,12 +140,13 @@ async def _relay(name: RelayName, live: Live) -> AsyncIterator[Owed]:
     )
     place = ConsolePlace("localhost", live.relay_port, "localhost")
     log = Log(name)
+    door = Door((), DoorLimits(), welcome=_nobody, gone=_nobody, refusal=_nobody, abuse=_nobody)
     with tempfile.TemporaryDirectory() as spool:
         # The link is made from what it is told by.
         owed = Owed(SpoolLimits(), Path(spool) / "spool", log=log, news=lambda: link.owes())  # noqa: PLW0108
         link = ConsoleLink(
             name,
-            lambda: HttpClient(place, lambda: identity),
+            lambda: HttpClient(place, lambda: identity, door),
             owed,
             apply=lambda _reply: None,
             log=log,
@@ -157,6 +154,7 @@ async def _relay(name: RelayName, live: Live) -> AsyncIterator[Owed]:
             random=Random(),  # noqa: S311 - spreads moments in time
         )
         owed.open()
+        door.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 loops = [
@@ -167,7 +165,12 @@ async def _relay(name: RelayName, live: Live) -> AsyncIterator[Owed]:
                 for loop in loops:
                     loop.cancel()
         finally:
+            door.close()
             await owed.close()
+
+
+def _nobody(*_anything: object) -> None:
+    """No device comes."""
 
 
 def _told(owed: Owed) -> int:
