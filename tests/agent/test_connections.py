@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from cryptography import x509
 
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import PollMode
@@ -148,6 +149,28 @@ async def test_a_relay_with_a_revoked_certificate_is_refused_and_one_with_a_new_
         await play.start_relay("a")
         await play.configure()
         await applied(play)
+
+
+async def test_a_relays_new_key_cuts_nobody_off(tmp_path):
+    """The order of `add-relay --new-key`: the relay shows the new one, then the old one is revoked."""
+    async with world(tmp_path, relays="a") as play:
+        operator = await play.operator()
+        order, specialist = await let_in(play, operator)
+        relay = play.relays["a"]
+        shown = x509.load_pem_x509_certificate(relay.config.certificate.read_bytes())
+        renewed = play.maker.relay("a", "relay-a.example")
+        play.live.know("a", renewed.certificate)
+        relay.reload()
+        await play.configure(revoked=(f"{shown.serial_number:x}",))
+        await applied(play)
+        status, out, errors = await specialist.run("ssh", "device", "echo through")
+        assert (status, out) == (0, "through\n"), errors
+        await asyncio.to_thread(operator.stop)
+        await play.wait_for_entry("session:life:ended", session=order.session)
+        status, out = await play.command("check")
+        assert status == 0, out
+        assert not [each for each in play.journal() if each["action"].endswith("refused")]
+        operator.leave()
 
 
 async def applied(play: World) -> None:
