@@ -1,6 +1,7 @@
 """The poll, as a relay sees it: one question, one answer, and what else is said costs the connection."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -8,40 +9,41 @@ from bedside.agent.poll_plan import PollPlan
 from bedside.agent.poller import Poller, PollEvents, PollState
 from bedside.agent.reactor import Reactor
 from bedside.protocol.http import RequestReader
-from bedside.protocol.poll import PollReply
+from bedside.protocol.poll import PollReply, parse_poll
 from bedside.protocol.shapes import JournalHead, Relay
 from bedside.vocabulary import Activity, PollMode, RelayName
 from tests.agent.tls_peer import SERVER_NAME, TlsPeer
 
 
-def answer(next_in_ms=0):
-    body = PollReply(messages=(), next_in_ms=next_in_ms, hold_ms=0, now_ms=1).to_json()
+def answer(next_in_ms=0, **changes):
+    reply = PollReply(messages=(), next_in_ms=next_in_ms, hold_ms=0, now_ms=1)
+    body = replace(reply, **changes).to_json()
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body
 
 
 def hear(line):
-    """Read one request; raise ConnectionError where no more comes."""
+    """Return the next poll; raise ConnectionError where no more comes."""
     reader = RequestReader()
-    while reader.next() is None:
+    while (request := reader.next()) is None:
         data = line.recv(65536)
         if not data:
             raise ConnectionError
         reader.receive(data)
+    return parse_poll(request.body)
 
 
 class Play:
-    """A poller of one relay, and what it told."""
+    """A poller of a relay, or of several at one place, and what it told."""
 
-    def __init__(self, peer):
+    def __init__(self, peer, names):
         self.reactor = Reactor()
         self.answered, self.failed = [], []
-        relay = Relay(
-            name=RelayName("a"), host="127.0.0.1", server_name=SERVER_NAME, ports=(peer.port,)
-        )
+        place = {"host": "127.0.0.1", "server_name": SERVER_NAME, "ports": (peer.port,)}
+        relays = [Relay(name=RelayName(name), **place) for name in names]
         self.poller = Poller(
             self.reactor,
-            PollPlan([relay], lambda: 0.0),
+            PollPlan(relays, lambda: 0.0),
             lambda: peer.client,
             events=PollEvents(
                 state=self._state,
@@ -74,9 +76,9 @@ def plays(tmp_path):
     """Make a relay that does what it is told, and a poller."""
     made = []
 
-    def make(serve):
+    def make(serve, names="a"):
         peer = TlsPeer(tmp_path / "pki", serve)
-        made.append((peer, Play(peer)))
+        made.append((peer, Play(peer, names)))
         return made[-1][1]
 
     yield make
@@ -117,3 +119,16 @@ def test_an_answer_to_no_question_costs_the_connection(plays):
     play.turn_until(lambda: play.failed)
     assert play.failed == ["malformed"]
     assert len(play.answered) == 1
+
+
+def test_whoever_comes_from_another_relay_says_so_once(plays):
+    polls = []
+
+    def serve(line):
+        while True:
+            polls.append(hear(line))
+            line.sendall(answer(leave_in_ms=0 if len(polls) == 2 else None))
+
+    play = plays(serve, names="ab")
+    play.turn_until(lambda: len(play.answered) == 4)
+    assert [each.moved for each in polls[:4]] == [False, False, True, False]

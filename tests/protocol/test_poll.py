@@ -133,6 +133,7 @@ canonical_polls = st.builds(
     ),
     version=st.sampled_from(["1", "0.1.0+x-y_z!", "9" * 40]),
     configuration=st.integers(0, MAX_INTEGER),
+    moved=st.booleans(),
 )
 
 

@@ -218,6 +218,15 @@ def test_the_console_hears_of_the_first_poll_and_of_changes_only():
     assert len(told(talk.asks(request=replace(viewing, version="2.0")), Presence)) == 1
 
 
+@pytest.mark.parametrize("mode", PollMode)
+def test_a_device_that_was_at_another_relay_meanwhile_is_told_though_nothing_changed(mode):
+    talk, asked = Dialogue(), poll(FIRST, mode=mode)
+    talk.asks(request=asked)
+    for _ in range(2):
+        assert told(talk.asks(request=replace(asked, moved=True)), Presence)
+    assert told(talk.asks(request=asked), Presence) == []
+
+
 def test_a_late_poll_is_overdue_then_its_device_is_given_up_and_a_poll_ends_it():
     talk = Dialogue(hold_ms=PERIOD)
     talk.asks()

@@ -54,6 +54,7 @@ POLLS = st.builds(
     mode=st.sampled_from(PollMode),
     activity=st.sampled_from(Activity),
     sequence=st.sampled_from([1, 2, 33]),
+    moved=st.booleans(),
 )
 STEPS = st.one_of(
     st.tuples(st.just("poll"), POLLS, st.sampled_from("ab"), st.sampled_from(["::1", "::2"])),

@@ -26,7 +26,7 @@ from bedside.protocol.poll import (
     parse_refusal,
 )
 from bedside.protocol.shapes import JournalHead, Relay
-from bedside.vocabulary import Activity, Gate, PollMode
+from bedside.vocabulary import Activity, Gate, PollMode, RelayName
 
 __all__ = ["PollEvents", "PollState", "Poller"]
 
@@ -99,6 +99,7 @@ class Poller:
         self._spans = Spans()
         self._leave_in_ms: int | None = None
         self._asked = False
+        self._answered_by: RelayName | None = None
 
     def start(self) -> None:
         """Poll as soon as the plan says."""
@@ -177,6 +178,7 @@ class Poller:
             journal=state.journal,
             version=state.version,
             configuration=state.configuration,
+            moved=self._answered_by not in (None, self._linked[0].name),
         ).to_json()
         headers = {"content-type": "application/json"}
         limit = (MAX_HOLD_MS if state.mode is PollMode.HELD else 0) + _ANSWER_GRACE_MS
@@ -212,6 +214,7 @@ class Poller:
             self._fail("malformed")
             return
         del self._acks[:64]
+        self._answered_by = relay.name
         self._next_in_ms, self._spans = reply.next_in_ms, reply.spans
         self._leave_in_ms = reply.leave_in_ms
         self._events.answered(relay, reply.now_ms)

@@ -73,6 +73,8 @@ class PollRequest(Wire):
     journal: JournalHead
     version: str
     configuration: int
+    moved: bool = False
+    """Whether the answer before came from another relay (13.16)."""
 
     @classmethod
     def from_dict(cls, obj: dict[str, Any]) -> "PollRequest":
@@ -88,7 +90,15 @@ class PollRequest(Wire):
             journal=JournalHead.from_fields(fields.object("journal"), ignore_unknown=True),
             version=fields.text("version", max=40, pattern=_VERSION),
             configuration=fields.integer("configuration", low=0, high=MAX_INTEGER),
+            moved=fields.has("moved") and fields.boolean("moved"),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the poll as JSON's own types; that a device did not move is not said."""
+        plain = Wire.to_dict(self)
+        if not self.moved:
+            del plain["moved"]
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +247,9 @@ def parse_poll(body: bytes) -> PollRequest:
     match = _canonical_poll().fullmatch(body)
     if match is None:
         return PollRequest.from_dict(parse_json(body, limit=MAX_POLL))
-    acks, activity, configuration, instance, head, size, mode, sequence, version = match.groups()
+    acks, activity, configuration, instance, head, size, mode, moved, sequence, version = (
+        match.groups()
+    )
     return PollRequest(
         instance=instance.decode("ascii"),
         sequence=int(sequence),
@@ -247,6 +259,7 @@ def parse_poll(body: bytes) -> PollRequest:
         journal=JournalHead(size=int(size), head=head.decode("ascii")),
         version=version.decode("ascii"),
         configuration=int(configuration),
+        moved=moved is not None,
     )
 
 
@@ -316,6 +329,6 @@ def _canonical_poll() -> re.Pattern[bytes]:
         r',"instance":"([0-9a-f]{32})"'
         rf',"journal":\{{"head":"([0-9a-f]{{64}})","size":{number}\}}'
         rf',"mode":"({"|".join(PollMode)})"'
-        rf',"sequence":{number},"v":1'
+        rf'(,"moved":true)?,"sequence":{number},"v":1'
         rf',"version":"({_VERSION.pattern[:-1]}{{1,40}})"\}}'.encode("ascii")
     )

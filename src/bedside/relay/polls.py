@@ -7,9 +7,9 @@ Rules (docs/protocol/poll.md):
    once, on the same one after a pause.
 3. A device's first hold, or first interval, has a random length: a fleet that came back together
    must not pulse together.
-4. The console hears of a device's first poll, of what changed since, of a poll that is late, of a
-   device that is given up (`protocol.presence`), and once that this relay has run so long that
-   whoever it has not told of does not poll here.
+4. The console hears of a device's first poll, and of its first after another relay's answer, of what
+   changed since, of a poll that is late, of a device that is given up (`protocol.presence`), and
+   once that this relay has run so long that whoever it has not told of does not poll here.
 5. An instance that was superseded by another and comes back proves two live copies: it is told, and
    the device is refused until the console restores it.
 6. A device has so many polls a minute, as many at once: one more is answered when its turn comes, and
@@ -291,7 +291,7 @@ class Polls:
             if known.held is not None:
                 commands += self._let_go(device, known, now_ms, early=wait_ms > 0)
             commands += _renew(device, known, request, address=address, now_ms=now_ms)
-        known.said = said
+        known.said = 0 if request.moved else said
         self._silences.set(device, now_ms + self._late_ms[request.mode])
         at_once = request.mode is PollMode.INTERVAL or self._goes(device, now_ms)
         if wait_ms:
@@ -545,7 +545,8 @@ def _renew(
 ) -> list[Command]:
     """Rule 4 and the first half of rule 5."""
     state = _state(request)
-    if state == known.state and known.contact is Contact.ONLINE and address == known.address:
+    stayed = known.contact is Contact.ONLINE and not request.moved
+    if stayed and state == known.state and address == known.address:
         return []
     if request.instance != known.instance:
         known.past = (*known.past, known.instance)[-_PAST_INSTANCES:]
