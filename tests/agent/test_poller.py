@@ -121,6 +121,21 @@ def test_an_answer_to_no_question_costs_the_connection(plays):
     assert len(play.answered) == 1
 
 
+def test_whoever_asked_another_relay_in_vain_says_so_at_the_one_before(plays):
+    polls = []
+
+    def serve(line):
+        while True:
+            polls.append(hear(line))
+            if len(polls) == 3:
+                return  # it took the poll, and is lost before it answers
+            line.sendall(answer(leave_in_ms=0 if len(polls) == 2 else None))
+
+    play = plays(serve, names="ab")
+    play.turn_until(lambda: len(play.answered) == 4)
+    assert [each.moved for each in polls[:5]] == [False, False, True, True, False]
+
+
 def test_whoever_comes_from_another_relay_says_so_once(plays):
     polls = []
 

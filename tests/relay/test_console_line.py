@@ -130,6 +130,13 @@ async def test_a_console_of_another_name_is_told_nothing(tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_whoever_asks_when_the_console_has_gone_is_told(tmp_path):
+    async with console(tmp_path, LAST) as line:
+        await ask(line)
+        assert isinstance(await ask(line), ConsoleError)
+
+
+@pytest.mark.asyncio
 async def test_nobody_who_gave_up_hears_an_answer(tmp_path):
     async with console(tmp_path, ANSWER) as line:
         heard = []

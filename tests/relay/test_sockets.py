@@ -118,3 +118,12 @@ async def test_only_so_many_are_told_before_the_loop_has_its_turn():
         assert (between, turns) == (1, [1, 2])
         for owner in owners:
             owner.close()
+
+
+@pytest.mark.asyncio
+async def test_an_owner_may_be_forgotten_when_nothing_is_watched_any_more():
+    with watching() as sockets:
+        owner = Owner(sockets)
+        owner.watch(READ)
+        sockets.close()
+        owner.close()

@@ -99,7 +99,8 @@ class Poller:
         self._spans = Spans()
         self._leave_in_ms: int | None = None
         self._asked = False
-        self._answered_by: RelayName | None = None
+        self._seen_by: set[RelayName] = set()
+        """The relays that may think that it is with them: asked since one answered, and that one."""
 
     def start(self) -> None:
         """Poll as soon as the plan says."""
@@ -178,8 +179,9 @@ class Poller:
             journal=state.journal,
             version=state.version,
             configuration=state.configuration,
-            moved=self._answered_by not in (None, self._linked[0].name),
+            moved=not self._seen_by <= {self._linked[0].name},
         ).to_json()
+        self._seen_by.add(self._linked[0].name)
         headers = {"content-type": "application/json"}
         limit = (MAX_HOLD_MS if state.mode is PollMode.HELD else 0) + _ANSWER_GRACE_MS
         self._asked = True
@@ -214,7 +216,7 @@ class Poller:
             self._fail("malformed")
             return
         del self._acks[:64]
-        self._answered_by = relay.name
+        self._seen_by = {relay.name}
         self._next_in_ms, self._spans = reply.next_in_ms, reply.spans
         self._leave_in_ms = reply.leave_in_ms
         self._events.answered(relay, reply.now_ms)

@@ -309,8 +309,12 @@ def _parse_request_head(head: bytes, most_headers: int) -> tuple[str, str, Mappi
     return method.decode("ascii"), target.decode("ascii"), headers, _read_length(headers) or 0
 
 
-# Answers to an agent and to a relay are of few lengths.
-@lru_cache(maxsize=128)
+# The console's answers to a relay are of few lengths.
+@lru_cache(maxsize=16)
+def _known_response_head(head: bytes, most_headers: int) -> tuple[int, Mapping[str, str], int]:
+    return _parse_response_head(head, most_headers, proxy=False)
+
+
 def _parse_response_head(
     head: bytes, most_headers: int, *, proxy: bool
 ) -> tuple[int, Mapping[str, str], int]:

@@ -74,7 +74,7 @@ class PollRequest(Wire):
     version: str
     configuration: int
     moved: bool = False
-    """Whether the answer before came from another relay (13.16)."""
+    """Whether another relay may think that the device is with it (13.16)."""
 
     @classmethod
     def from_dict(cls, obj: dict[str, Any]) -> "PollRequest":

@@ -108,13 +108,16 @@ class HttpClient:
                 line = await self._open()
                 sent = self._request(method, target, headers, body)
                 line.ask(sent, heard, timeout_s=timeout_s)
-                return await answered
+                answer = await answered
         except (OSError, TimeoutError) as error:
             self.close()
             raise _no_answer(error) from error
         except BaseException:
             self.close()
             raise
+        if line.is_lost:
+            self.close()
+        return answer
 
     async def follow(
         self, ask_next: Callable[[], Question], hear: Callable[[Response], None]

@@ -46,9 +46,8 @@ class ConsoleLine:
         self.sockets, self.arrivals = driver.sockets, driver.arrivals
         self.timers, self.record, self.now_ms = driver.timers, driver.record, driver.now_ms
         self.counts: Counter[str] = Counter()
-        self.reads = 0
-        self.reading: Link | None = None
         self.is_lost = False
+        self._driver = driver
         self._link: Link | None = None
         self._shaken: asyncio.Future[None] = self.loop.create_future()
         self._reader: ResponseReader | None = None
@@ -71,6 +70,9 @@ class ConsoleLine:
         """Send a request; `heard` is called once, with the answer or with why there is none."""
         assert self._link is not None
         self._heard = heard
+        if self.is_lost:  # it may have been, before whoever opened it had their turn
+            self._fail(ConsoleError("the console closed the connection"))
+            return
         self.timers.set(self._link, self.now_ms() + int(timeout_s * 1000))
         self._link.write(question)
 
@@ -119,6 +121,25 @@ class ConsoleLine:
         self._fail(TimeoutError("no answer"))
 
     # ---- from the link, as its owner ----
+
+    # A read that does not end is ended, whoever sends without end (`read_watch`).
+    @property
+    def reads(self) -> int:
+        """The driver's."""
+        return self._driver.reads
+
+    @reads.setter
+    def reads(self, count: int) -> None:
+        self._driver.reads = count
+
+    @property
+    def reading(self) -> Link | None:
+        """The driver's."""
+        return self._driver.reading
+
+    @reading.setter
+    def reading(self, link: Link | None) -> None:
+        self._driver.reading = link
 
     def established(self, link: Link, tls: Tls) -> None:
         """The certificate was verified, and the name in it, by the context."""

@@ -7,8 +7,8 @@ Rules (docs/protocol/poll.md):
    once, on the same one after a pause.
 3. A device's first hold, or first interval, has a random length: a fleet that came back together
    must not pulse together.
-4. The console hears of a device's first poll, and of its first after another relay's answer, of what
-   changed since, of a poll that is late, of a device that is given up (`protocol.presence`), and
+4. The console hears of a device's first poll, and of its first since it was elsewhere, of what changed
+   since, of a poll that is late, of a device that is given up (`protocol.presence`), and
    once that this relay has run so long that whoever it has not told of does not poll here.
 5. An instance that was superseded by another and comes back proves two live copies: it is told, and
    the device is refused until the console restores it.

@@ -130,6 +130,9 @@ class Driver(Protocol):
     timers: Wheel[Timed]
     record: memoryview
     """Room for one record: nothing in it outlives a callback."""
+    reads: int
+    reading: "Link | None"
+    """What is read now, for whoever watches (`read_watch`)."""
 
     def now_ms(self) -> int:
         """Monotonic time of the timers, in milliseconds."""
@@ -138,9 +141,6 @@ class Driver(Protocol):
 class Owner(Driver, Protocol):
     """Who opened or took a link, as the link sees it."""
 
-    reads: int
-    reading: "Link | None"
-    """What is read now, for whoever watches (`read_watch`)."""
     counts: Counter[str]
     """What was refused, cut off or served, by a word for each."""
 

@@ -81,7 +81,7 @@ class Sockets:
 
     def forget(self, descriptor: int) -> None:
         """Watch a socket no more: before it is closed."""
-        if self._owners.pop(descriptor, None) is not None:
+        if self._owners.pop(descriptor, None) is not None and not self._epoll.closed:
             self._epoll.unregister(descriptor)
 
     def close(self) -> None:
