@@ -11,7 +11,7 @@ from bedside.console.journal.models import JournalRow
 from bedside.console.live.assertions import AssertionRefusedError, check_assertion
 from bedside.console.live.clockwork import Clockwork
 from bedside.console.relays.actions import AssertionTimes, do_use_assertion
-from bedside.console.relays.models import Relay
+from bedside.console.relays.models import Relay, RelayCertificate
 from bedside.console.relays.queries import assertion_key, revoked_relays
 from bedside.console.wake import listen
 from tests.console.live.world import LiveRelay
@@ -92,6 +92,20 @@ def test_the_old_certificate_is_revoked_once_the_relay_comes_with_its_new_key(
     (entry,) = told()
     assert old in entry
     assert '{"id":"c","kind":"relay"}' in entry
+
+
+def test_the_new_key_beside_the_old_certificate_revokes_nothing(folder, clockwork, tmp_path):
+    """So a relay asserts that read its files while they were copied."""
+    old, now = certificate(folder), now_ms()
+    ends_ms = int(old.not_valid_after_utc.timestamp()) * 1_000 - 86_400_000
+    RelayCertificate.objects.filter(serial=serial(folder)).update(not_after_ms=ends_ms)
+    new_key(tmp_path / "new")
+    come(tmp_path / "new", crt=ends_ms // 1_000)
+    clockwork.turn(now)
+    assert (revoked_relays(now=now), told()) == ((), [])
+    come(tmp_path / "new")
+    clockwork.turn(now + TURN_MS)
+    assert revoked_relays(now=now) == (f"{old.serial_number:x}",)
 
 
 def test_it_is_told_once_and_what_the_relay_shows_stays_good(folder, clockwork, tmp_path):

@@ -68,6 +68,13 @@ def test_its_certificates_are_revoked_at_every_relay():
     assert not RelayCertificate.objects.exists()
 
 
+def test_a_certificate_that_is_noted_after_the_retirement_is_refused_as_well():
+    retire("b")
+    do_note_relay_certificate("b", "0d", not_after_ms=NOW + 9)
+    assert revoked_relays(now=NOW + 1) == ("0d",)
+    assert revoked_relays(now=NOW + 9) == ()
+
+
 def test_a_relay_that_devices_poll_stays_unless_it_is_said_otherwise():
     with pytest.raises(RelayKeptError) as kept:
         retire("a")

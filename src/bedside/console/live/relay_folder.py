@@ -20,6 +20,7 @@ from bedside.console.journal.actions import record
 from bedside.console.live.certificate import relay_server_name
 from bedside.console.relays.actions import (
     do_add_relay,
+    do_hold_relay,
     do_note_key_replaced,
     do_note_relay_certificate,
 )
@@ -94,15 +95,12 @@ def do_make_relay_folder(
         RelayRefusedError: nothing was written.
         KeyStoreError: the key in the folder cannot be used.
     """
-    known = _check(place.address)
-    private = _private_key(folder, known, new_key=new_key)
-    issued = _issue(private.public_key(), place.address, now=now)
-    (folder / "certificate.pem").write_text(issued.pem, encoding="ascii")
-    (folder / "ca.pem").write_text(authority().pem, encoding="ascii")
-    config = folder / "relay.toml"
-    if not config.exists():
-        config.write_text(_config(place), encoding="utf-8")
     with transaction.atomic():
+        do_hold_relay(place.address.name)
+        known = _check(place.address)
+        private = _private_key(folder, known, new_key=new_key)
+        issued = _issue(private.public_key(), place.address, now=now)
+        config = _write(folder, place, issued)
         news = relay(place.address.name) != place.address
         do_add_relay(place.address, public_key_pem(private.public_key()), actor=actor, now=now)
         if known is not None and new_key:
@@ -128,15 +126,16 @@ def do_renew_relay(
     Raises:
         RelayRefusedError: unknown, retired, or a request by another key.
     """
-    address, key = relay(name), assertion_key(name)
-    if is_retired(name):
-        raise RelayRefusedError(RelayFault.RETIRED)
-    if address is None or key is None:
-        raise RelayRefusedError(RelayFault.UNKNOWN)
-    if public_key_pem(public_key) != key:
-        raise RelayRefusedError(RelayFault.FOREIGN_KEY)
-    issued = _issue(public_key, address, now=now)
     with transaction.atomic():
+        do_hold_relay(name)
+        address, key = relay(name), assertion_key(name)
+        if is_retired(name):
+            raise RelayRefusedError(RelayFault.RETIRED)
+        if address is None or key is None:
+            raise RelayRefusedError(RelayFault.UNKNOWN)
+        if public_key_pem(public_key) != key:
+            raise RelayRefusedError(RelayFault.FOREIGN_KEY)
+        issued = _issue(public_key, address, now=now)
         _note(name, issued)
         record(
             JournalAction.RELAY_CERTIFICATE_RENEWED,
@@ -176,6 +175,15 @@ def _private_key(folder: Path, known: str | None, *, new_key: bool) -> EllipticC
         raise RelayRefusedError(RelayFault.KEY_ELSEWHERE)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return create_key_file(key)
+
+
+def _write(folder: Path, place: RelayPlace, issued: IssuedCertificate) -> Path:
+    (folder / "certificate.pem").write_text(issued.pem, encoding="ascii")
+    (folder / "ca.pem").write_text(authority().pem, encoding="ascii")
+    config = folder / "relay.toml"
+    if not config.exists():
+        config.write_text(_config(place), encoding="utf-8")
+    return config
 
 
 def _replaced(key: Path) -> EllipticCurvePrivateKey:

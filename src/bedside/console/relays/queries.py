@@ -225,12 +225,15 @@ def is_retired(name: str) -> bool:
 
 
 def revoked_relays(*, now: int) -> tuple[str, ...]:
-    """Return the serials of relays' certificates that were revoked and have not expired, the newest first.
+    """Return the serials of relays' certificates that are refused and have not expired, the newest first.
 
-    Those of retired relays, and those over a key that was replaced.
+    All of retired relays, and those over a key that was replaced, once they were revoked.
     """
+    retired = Relay.objects.exclude(retired_ms=None).values("name")
     revoked = RevokedCertificate.objects.filter(not_after_ms__gt=now).values("serial")
-    valid = RelayCertificate.objects.filter(serial__in=revoked, not_after_ms__gt=now)
+    valid = RelayCertificate.objects.filter(
+        Q(serial__in=revoked) | Q(relay__in=retired), not_after_ms__gt=now
+    )
     return tuple(valid.order_by("-not_after_ms", "serial").values_list("serial", flat=True))
 
 

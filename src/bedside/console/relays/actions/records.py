@@ -29,6 +29,7 @@ __all__ = [
     "do_add_relay",
     "do_begin_feed_anew",
     "do_forget_old",
+    "do_hold_relay",
     "do_note_begun",
     "do_note_draining",
     "do_note_relay_certificate",
@@ -79,6 +80,15 @@ def do_add_relay(address: RelayAddress, assertion_key: str, *, actor: Actor, now
         detail={"host": address.host, "server_name": address.server_name},
         at_ms=now,
     )
+
+
+def do_hold_relay(name: RelayName) -> None:
+    """Let nobody retire a relay, or replace its key, until this transaction is over.
+
+    Whoever issues it a certificate asks what it is after this: one that is noted behind a
+    retirement or a new key would be revoked by neither.
+    """
+    Relay.objects.select_for_update().filter(pk=name).first()
 
 
 def do_note_relay_certificate(relay: str, serial: str, *, not_after_ms: int) -> None:

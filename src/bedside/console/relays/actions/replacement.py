@@ -1,8 +1,9 @@
 """A relay's new key takes its old certificates away, and no device meets a gap.
 
 1. Until the relay has come with the new key it may show the old certificate: nothing is revoked.
-2. Its assertion proves the new key, and says that it shows a certificate; a relay reads both
-   together, so from then on no device meets the old one there.
+2. Its assertion proves the new key, and says when the certificate that it shows runs out. Only where
+   that is one over the new key does no device meet the old one there: a relay that reads its files
+   while they are copied has the new key beside the old certificate for a while.
 """
 
 from django.db.models import Exists, OuterRef
@@ -29,7 +30,11 @@ def do_revoke_replaced(*, now: int) -> list[RelayName]:
     The caller tells the devices, whose next configurations name them.
     """
     revoked = RevokedCertificate.objects.filter(pk=OuterRef("pk"))
-    shown = Relay.objects.filter(retired_ms=None, certificate_ends_ms__isnull=False)
+    # Both are whole seconds: a certificate and an assertion tell no more.
+    new = RelayCertificate.objects.filter(
+        relay=OuterRef("name"), replaced=False, not_after_ms=OuterRef("certificate_ends_ms")
+    )
+    shown = Relay.objects.filter(Exists(new), retired_ms=None)
     due = RelayCertificate.objects.filter(
         ~Exists(revoked), replaced=True, not_after_ms__gt=now, relay__in=shown.values("name")
     )
