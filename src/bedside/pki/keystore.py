@@ -5,6 +5,7 @@ No caller ever holds a private key: a store signs, opens what was sealed, and te
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -208,7 +209,8 @@ def new_secret_file(path: Path) -> Iterator[IO[bytes]]:
 
     Raises FileExistsError if the name is taken; an existing file is never replaced.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # A name of its own: another thread may write too, and what a power loss left is in nobody's way.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -204,7 +204,17 @@ def test_a_key_that_others_may_read_is_refused_in_the_typists_language(console):
     assert refused == f"✖ {key} {cure}\n"
 
 
-def said_by(console, word):
+@pytest.mark.parametrize("word", ["web", "live", "worker"])
+def test_a_key_of_cookies_that_cannot_be_used_is_refused_before_anything_serves(console, word):
+    key = console.folder / "data" / "secret.key"
+    kept = key.read_bytes()
+    key.write_bytes(b"")
+    refused = said_by(console, word, code=2)
+    key.write_bytes(kept)
+    assert f"{key}: il est vide : restaurez-le" in refused
+
+
+def said_by(console, word, code=1):
     """Return what a start that is refused says on a French terminal."""
     done = subprocess.run(
         console.command(word),
@@ -214,5 +224,5 @@ def said_by(console, word):
         timeout=60,
         env={**os.environ, "LANGUAGE": "fr_CA"},  # noqa: TID251 - handed on
     )
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stderr

@@ -1,6 +1,8 @@
 """The console's own key: made when it is first needed, once, and for nobody else's eyes."""
 
+import os
 import stat
+import threading
 
 import pytest
 
@@ -37,3 +39,32 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(ConfigError, match="data"):
         secret_key(config(tmp_path))
+
+
+def test_an_empty_file_is_no_key(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "secret.key").touch(mode=0o600)
+    with pytest.raises(ConfigError, match=r"secret\.key: it is empty: restore it"):
+        str(secret_key(config(tmp_path)))
+
+
+def test_what_a_power_loss_left_is_in_nobodys_way(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / f".secret.key.{os.getpid()}.new").touch(mode=0o600)
+    assert len(str(secret_key(config(tmp_path)))) >= 64
+
+
+def test_threads_that_need_it_first_at_once_have_the_same(tmp_path):
+    first, found = secret_key(config(tmp_path)), []
+    together = threading.Barrier(8)
+
+    def need() -> None:
+        together.wait()
+        found.append(str(first))
+
+    threads = [threading.Thread(target=need) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [(tmp_path / "data" / "secret.key").read_text()] * 8

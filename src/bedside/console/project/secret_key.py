@@ -6,6 +6,7 @@ A start that is refused leaves nothing behind: the key is made when something fi
 import contextlib
 import secrets
 import stat
+import threading
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,8 @@ from bedside.language.config_error import file_error
 from bedside.pki.keystore import write_secret
 
 __all__ = ["secret_key"]
+
+_making = threading.Lock()
 
 
 def secret_key(config: ConsoleConfig) -> str:
@@ -51,10 +54,16 @@ def _kept(folder: Path) -> str:
 
 
 def _made(folder: Path) -> str:
+    path = folder / "secret.key"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.suppress(FileExistsError):  # another process was first
-            write_secret(folder / "secret.key", secrets.token_urlsafe(64).encode("ascii"))
-        return _kept(folder)
+        with _making:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.suppress(FileExistsError):  # another process was first
+                write_secret(path, secrets.token_urlsafe(64).encode("ascii"))
+            kept = _kept(folder)
     except OSError as error:
         raise file_error(error, error.filename or str(folder)) from error
+    if not kept:
+        text = N_("it is empty: restore it from the backup")
+        raise ConsoleConfigError(text, where=str(path))
+    return kept

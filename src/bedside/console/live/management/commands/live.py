@@ -25,6 +25,7 @@ class Command(HouseCommand):
         del options
         name_process("live")
         check_custody()
+        str(settings.SECRET_KEY)  # made here, before there are threads or workers
         certificate, key = live_certificate(now=now_ms())
         config = LiveConfig(
             people=_address(settings.CONFIG.live_listen),

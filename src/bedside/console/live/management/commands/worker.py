@@ -34,6 +34,7 @@ class Command(HouseCommand):
         del options
         name_process("worker")
         check_custody()
+        str(settings.SECRET_KEY)  # made here, before there are threads or workers
         waker = listen(f"worker-{os.getpid()}")
         announce("at_work", "worker: at work")
         spans, beat = open_spans(), Beat("worker")

@@ -23,6 +23,7 @@ class Command(HouseCommand):
         del options
         name_process("web")
         check_custody()
+        str(settings.SECRET_KEY)  # made here, before there are threads or workers
         address = settings.CONFIG.admin.address("web")
         if address is None:
             _serve()
