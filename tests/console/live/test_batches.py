@@ -224,7 +224,7 @@ def test_a_relay_is_about_to_stop_until_its_next_run_is_heard(relay):
     tell(relay, Draining(at_ms=now_ms(), until_ms=until_ms))
     (heard,) = (each for each in relays_heard() if each.name == "a")
     assert heard.draining_until_ms == until_ms
-    do_note_begun("a")
+    do_note_begun("a", now=now_ms())
     (heard,) = (each for each in relays_heard() if each.name == "a")
     assert heard.draining_until_ms is None
     assert is_draining("a")  # what its stop cut off may be told still
@@ -232,6 +232,27 @@ def test_a_relay_is_about_to_stop_until_its_next_run_is_heard(relay):
     do_apply_batch("a", again, now=now_ms())
     (heard,) = (each for each in relays_heard() if each.name == "a")
     assert heard.draining_until_ms is None
+
+
+def drains_on_pages():
+    return any(each.draining_until_ms for each in relays_heard() if each.name == "a")
+
+
+def test_a_run_is_not_about_to_stop_because_the_one_before_it_was(relay):
+    """The spool of the old run is told by the new one, which has asked before."""
+    at_ms = now_ms() - 5_000
+    do_note_begun("a", now=now_ms() - 1_000)
+    tell(relay, Draining(at_ms=at_ms, until_ms=at_ms + 300_000))
+    assert not drains_on_pages()
+    assert is_draining("a")  # what its stop cut off may be told still
+    tell(relay, Draining(at_ms=now_ms(), until_ms=now_ms() + 300_000))
+    assert drains_on_pages()
+
+
+def test_a_relay_whose_time_to_stop_is_over_is_not_about_to(relay):
+    tell(relay, Draining(at_ms=now_ms() - 300_000, until_ms=now_ms() - 1))
+    assert not drains_on_pages()
+    assert actions_of(action="relay:drain:started") == ["relay:drain:started"]
 
 
 def test_a_relay_that_does_not_carry_a_session_cannot_speak_of_it(relay):

@@ -137,8 +137,9 @@ def _report(relay: str, event: Report, now: int) -> None:
     do_receive_report(event.device, event.sealed, relay=relay, now=now)
 
 
-def _draining(relay: str, event: Draining, _now: int) -> None:
-    do_note_draining(relay, until_ms=event.until_ms)
+def _draining(relay: str, event: Draining, now: int) -> None:
+    over = relay_time(event.until_ms, offset_ms=relay_offset(relay), now=now) < now
+    do_note_draining(relay, at_ms=event.at_ms, until_ms=event.until_ms, over=over)
     record(
         JournalAction.RELAY_DRAIN_STARTED,
         actor=relay_actor(relay),

@@ -60,7 +60,7 @@ class RelayRoutes:
         except ValueError:
             return Reply(400)
         if not cursor:
-            await self._database.run(do_note_begun, relay)
+            await self._database.run(do_note_begun, relay, now=now_ms())
         deadline = time.monotonic() + wait_s
         while True:
             reply = await self._database.run(feed_since, relay, cursor, now=now_ms())

@@ -54,7 +54,9 @@ class Relay(models.Model):
     draining_until_ms = models.BigIntegerField(null=True)
     """Until when it carries what is live, once it said that it is to stop; None once a later run has told something."""
     begun_anew = models.BooleanField(default=False, db_default=False)
-    """Whether a later run has asked since: it is no longer about to stop, whatever it tells first."""
+    """Whether a later run has asked since, or the time was over when it was told: it is no longer about to stop, whatever it tells first."""
+    begun_ms = models.BigIntegerField(null=True)
+    """When a run of it last asked for the first time."""
     retired_ms = models.BigIntegerField(null=True)
     """When it was retired for good: nobody is sent to it and nothing of it is heard any more."""
 

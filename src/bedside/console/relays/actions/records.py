@@ -139,18 +139,24 @@ def do_accept_batch(
     return True, sequence
 
 
-def do_note_draining(relay: str, *, until_ms: int) -> None:
-    """Note that this run of a relay is about to stop, at the latest at `until_ms`."""
-    Relay.objects.filter(pk=relay).update(draining_until_ms=until_ms, begun_anew=False)
+def do_note_draining(relay: str, *, at_ms: int, until_ms: int, over: bool) -> None:
+    """Note that a run of a relay said at `at_ms` that it is about to stop, at the latest at `until_ms`.
+
+    A later run may tell it, from the spool of the one that stopped: what that cut off ended by it
+    still, and nothing is about to stop. So it is where the time is `over`.
+    """
+    rows = Relay.objects.filter(pk=relay)
+    rows.update(draining_until_ms=until_ms, begun_anew=over)
+    rows.filter(begun_ms__gt=at_ms).update(begun_anew=True)
 
 
-def do_note_begun(relay: str) -> None:
+def do_note_begun(relay: str, *, now: int) -> None:
     """Note that a run of a relay begins: it asks from nothing, as no later question of a run does.
 
     What it tells first may come minutes later, where no device polls it. Until then a session that
     its stop cut off still ended by that (14.3), so `draining_until_ms` stays.
     """
-    Relay.objects.filter(pk=relay, draining_until_ms__isnull=False).update(begun_anew=True)
+    Relay.objects.filter(pk=relay).update(begun_anew=True, begun_ms=now)
 
 
 def do_use_assertion(relay: str, jti: str, *, key: str, said: AssertionTimes, now: int) -> bool:
