@@ -27,6 +27,8 @@ os.environ["BEDSIDE_CONSOLE_CONFIG"] = str(_FILE)  # noqa: TID251 - read by the 
 
 from bedside.console.project.settings import *  # noqa: E402, F403
 
+str(SECRET_KEY)  # noqa: F405 - made, as `init` does
+
 # Hashing at full cost would make every test slow; the real hasher has its own test.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if not databases.on_postgresql():

@@ -176,6 +176,19 @@ def test_keys_never_lie_open(console, tmp_path):
     assert secret not in data
 
 
+def test_a_backup_without_keys_asks_for_all_of_them(console, other, tmp_path):
+    console.run("backup", str(tmp_path / "b"), "--open", "--without-keys")
+    (other.folder / "data").mkdir(mode=0o700)
+    shutil.copytree(console.folder / "data" / "keys", other.folder / "data" / "keys")
+    assert "put `keys` and `secret.key` into" in refused(other, "restore", str(tmp_path / "b"))
+    shutil.copy(console.folder / "data" / "secret.key", other.folder / "data")
+    other.run("restore", str(tmp_path / "b"))
+    kept = (console.folder / "data" / "secret.key").read_bytes()
+    assert (other.folder / "data" / "secret.key").read_bytes() == kept
+    other.worker()
+    other.end()
+
+
 def test_on_postgresql_to_a_public_key(tmp_path):
     private = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "public.pem").write_bytes(

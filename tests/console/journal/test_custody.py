@@ -58,6 +58,17 @@ def test_one_key_that_is_lost_is_named_in_both_languages(used):
     assert "il manque order" in refused.value.say(Language.FRENCH)
 
 
+@pytest.mark.parametrize("word", STARTS)
+def test_without_the_key_of_cookies_it_makes_none_of_its_own(used, settings, tmp_path, word):
+    """Who signed in at the other host would be nobody here."""
+    settings.BEDSIDE_SECRET_KEY_FILE = tmp_path / "secret.key"
+    before = count()
+    with pytest.raises(CustodyError, match=r"missing are secret\.key\. Bring keys/, secret\.key"):
+        call_command(word)
+    assert count() == before
+    assert not (tmp_path / "secret.key").exists()
+
+
 def test_with_its_own_keys_it_starts_elsewhere_and_under_another_name(used, settings, tmp_path):
     shutil.copytree(used / "keys", tmp_path / "second" / "keys")
     shutil.copy(used / "ca.pem", tmp_path / "second")
@@ -104,3 +115,11 @@ def test_with_the_keys_of_another_console_status_says_whose_they_are_not(
     said = status(capsys)
     assert said.startswith("✖ keys")
     assert "another console's: they did not sign this journal" in said
+
+
+def test_without_the_key_of_cookies_status_says_that_it_is_missing(
+    used, settings, tmp_path, capsys
+):
+    settings.BEDSIDE_SECRET_KEY_FILE = tmp_path / "secret.key"
+    assert "Cannot be read: secret.key. Restore" in status(capsys)
+    assert not (tmp_path / "secret.key").exists()

@@ -125,7 +125,7 @@ def _check_target(folder: Path, *, replace: bool, has_keys: bool) -> None:
     if database_kind() != "sqlite" and not database_is_empty():
         text = _("The database is not empty: create another one, and name it in the configuration.")
         raise BackupError(text)
-    if not has_keys and not (folder / "keys").exists():
+    if not has_keys and not all((folder / name).exists() for name in ("keys", "secret.key")):
         text = _("It holds no keys: put `keys` and `secret.key` into %(folder)s first.")
         raise BackupError(text % {"folder": folder})
     if not replace and _is_used(folder, has_keys=has_keys):

@@ -69,7 +69,7 @@ def _keys(reading: Reading) -> Finding:
         "names": ", ".join(reading.missing_keys),
         "folder": reading.folder,
     }
-    if len(reading.missing_keys) == len(KeyName):
+    if len(reading.missing_keys) >= len(KeyName):
         words = N_(
             "This host has none: missing in {folder} are {names}. Bring keys/, secret.key and ca.pem of "
             "the console there, or ask on the host that has them."

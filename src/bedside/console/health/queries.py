@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Min, Q
 from bedside.console.enrolment.authority import root_certificate_path
 from bedside.console.health.models import ProcessSeen
 from bedside.console.journal.actions import now_ms
-from bedside.console.journal.custody import is_foreign, newest_note
+from bedside.console.journal.custody import is_foreign, is_secret_key_missing, newest_note
 from bedside.console.journal.queries import devices_in_conflict, log_status, oldest_unsealed_ms
 from bedside.console.keys import key_store
 from bedside.console.monitoring.models import Alarm
@@ -146,6 +146,8 @@ def missing_keys() -> tuple[str, ...]:
             there = False
         if not there:
             missing.append(name.value)
+    if is_secret_key_missing():
+        missing.append("secret.key")
     return tuple(missing)
 
 

@@ -11,7 +11,7 @@ from bedside.console.keys import key_store
 from bedside.language import N_
 from bedside.pki.keystore import KeyName, KeyStoreError
 
-__all__ = ["CustodyError", "check_custody", "is_foreign", "newest_note"]
+__all__ = ["CustodyError", "check_custody", "is_foreign", "is_secret_key_missing", "newest_note"]
 
 
 class CustodyError(KeyStoreError):
@@ -59,9 +59,16 @@ def newest_note() -> str | None:
     return Checkpoint.objects.order_by("-size").values_list("note", flat=True).first()
 
 
-def _missing() -> list[KeyName]:
+def _missing() -> list[str]:
     store = key_store()
-    return [name for name in KeyName if not store.has(name)]
+    found = [name.value for name in KeyName if not store.has(name)]
+    return [*found, "secret.key"] if is_secret_key_missing() else found
+
+
+def is_secret_key_missing() -> bool:
+    """Return whether `secret.key` is not here: one made anew opens none of another host's sign-ins."""
+    path = settings.BEDSIDE_SECRET_KEY_FILE
+    return path is not None and not path.exists()
 
 
 def is_foreign(note: str) -> bool:

@@ -19,7 +19,7 @@ from bedside.language import N_
 from bedside.language.config_error import file_error
 from bedside.pki.keystore import write_secret
 
-__all__ = ["secret_key"]
+__all__ = ["secret_key", "secret_key_file"]
 
 _making = threading.Lock()
 
@@ -39,6 +39,11 @@ def secret_key(config: ConsoleConfig) -> str:
         return _kept(folder) or cast("str", SimpleLazyObject(partial(_made, folder)))
     except OSError as error:
         raise file_error(error, error.filename or str(folder)) from error
+
+
+def secret_key_file(config: ConsoleConfig) -> Path | None:
+    """Return where the key is once it was made; None for a console in memory, which has no file."""
+    return None if config.database == IN_MEMORY else config.data_dir / "secret.key"
 
 
 def _kept(folder: Path) -> str:

@@ -10,7 +10,7 @@ from bedside.console.project.config import (
     load_config,
 )
 from bedside.console.project.log import logging_settings
-from bedside.console.project.secret_key import secret_key
+from bedside.console.project.secret_key import secret_key, secret_key_file
 
 CONFIG = load_config()
 CONFIG_FILE = config_file()
@@ -19,6 +19,7 @@ BEDSIDE_DATA_DIR = CONFIG.data_dir
 BEDSIDE_LOG_ORIGIN = f"{CONFIG.public_host}/journal"
 
 SECRET_KEY = secret_key(CONFIG)
+BEDSIDE_SECRET_KEY_FILE = secret_key_file(CONFIG)
 DEBUG = False
 ALLOWED_HOSTS = [CONFIG.public_host, *CONFIG.allowed_hosts]
 
