@@ -2,9 +2,6 @@
 
 The generator (`loadgen/fleet`) issues each device a certificate of its own, plays the console towards
 the relay, and takes one command at a time. What it prints is in its `main.c`.
-
-Servers have one half of this machine's cores and generators the other, as if each were a host: what
-they measure is not how one pushes the other's code and data out of a core's caches.
 """
 
 import asyncio
@@ -32,8 +29,6 @@ _SESSION = SessionId("01JD0000000000000000000000")
 _DEVICE = DeviceId("CI-20417")
 _SEED = bytes(32)
 _WAIT_S = 300
-_CORES = sorted(os.sched_getaffinity(0))
-_HALVES = (_CORES[: -(-len(_CORES) // 2)], _CORES[len(_CORES) // 2 :])  # of one core, that one
 
 _RELAY = """\
 name = "{name}"
@@ -158,7 +153,6 @@ class Place:
         process = await asyncio.create_subprocess_exec(
             self.generator, *words, stdin=pipe, stdout=pipe
         )
-        _keep_to(process, _HALVES[1])
         async with _ended(process):
             fleet = Fleet(process)
             (console,) = await fleet.answer()
@@ -195,7 +189,6 @@ class Place:
     async def _serving(self, command: tuple[str, ...], port: int) -> AsyncIterator[Server]:
         with (self.folder / f"{port}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
-        _keep_to(process, _HALVES[0])
         async with _ended(process):
             await _listening(port)
             await asyncio.sleep(1)  # its first words with the console are not what is measured
@@ -258,10 +251,6 @@ async def _ended(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-def _keep_to(process: asyncio.subprocess.Process, cores: list[int]) -> None:
-    os.sched_setaffinity(process.pid, cores)
 
 
 def _free_port() -> int:
