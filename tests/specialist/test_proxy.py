@@ -201,6 +201,18 @@ def proxy_of(folder: SessionFolder) -> subprocess.CompletedProcess[str]:
     )
 
 
+def proxy_at_work(folder: SessionFolder, home: Path) -> "subprocess.Popen[str]":
+    """The `ProxyCommand` of an `ssh` of whoever has that home, while it runs."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"BEDSIDE_HOME": str(home), "PATH": os.environ["PATH"]},  # noqa: TID251
+    )
+
+
 def test_it_says_what_it_waits_for_a_line_for_each_state_and_nothing_to_ssh(
     tmp_path: Path, authority: PocketAuthority, scripted: Scripted
 ) -> None:
@@ -209,14 +221,7 @@ def test_it_says_what_it_waits_for_a_line_for_each_state_and_nothing_to_ssh(
     save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
     with waiting_at_a_relay(authority) as (port, enough):
         folder = folder_of(tmp_path, authority, port)
-        with subprocess.Popen(
-            [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={"BEDSIDE_HOME": str(tmp_path), "PATH": os.environ["PATH"]},  # noqa: TID251
-        ) as proxy:
+        with proxy_at_work(folder, tmp_path) as proxy:
             assert proxy.stderr is not None
             lines = [proxy.stderr.readline().split(" · ")[0].strip() for _ in range(3)]
             enough.set()
@@ -336,14 +341,7 @@ def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
 
     with listening(pair_and_stop) as port:
         folder = folder_of(tmp_path, authority, port)
-        with subprocess.Popen(
-            [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={"BEDSIDE_HOME": str(tmp_path), "PATH": os.environ["PATH"]},  # noqa: TID251
-        ) as proxy:
+        with proxy_at_work(folder, tmp_path) as proxy:
             assert proxy.stderr is not None
             said = proxy.stderr.read()
             assert proxy.wait(30) == ExitCode.SESSION_OVER

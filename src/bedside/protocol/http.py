@@ -10,10 +10,10 @@ The subset that device, relay and console speak, and nothing that two readers co
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bedside.protocol.errors import LimitError, LocalMisuseError, MalformedError, ProtocolError
 
@@ -268,30 +268,30 @@ def whole_request(data: bytes, limits: HttpLimits) -> Request | None:
     None says that a RequestReader must look: there is less, or more, or a fault. What it costs to
     make a reader is most of what a poll costs to read.
     """
-    body_at = data.find(_END) + 4
-    if not 4 <= body_at <= limits.head:
-        return None
-    try:
-        method, target, headers, length = _parse_request_head(data[:body_at], limits.headers)
-    except _Refused:
-        return None
-    if length > limits.body or len(data) != body_at + length:
-        return None
-    return Request(method, target, headers, data[body_at:])
+    found = _whole(data, limits, _parse_request_head)
+    return None if found is None else Request(*found)
 
 
 def whole_response(data: bytes, limits: HttpLimits) -> Response | None:
     """Return the response that `data` is; otherwise as `whole_request`."""
+    found = _whole(data, limits, _known_response_head)
+    return None if found is None else Response(*found)
+
+
+def _whole(
+    data: bytes, limits: HttpLimits, parse_head: Callable[[bytes, int], tuple[Any, ...]]
+) -> tuple[Any, ...] | None:
+    """Return what `parse_head` finds in the head, with the body in place of its length; or None."""
     body_at = data.find(_END) + 4
     if not 4 <= body_at <= limits.head:
         return None
     try:
-        status, headers, length = _parse_response_head(data[:body_at], limits.headers, proxy=False)
+        *head, length = parse_head(data[:body_at], limits.headers)
     except _Refused:
         return None
     if length > limits.body or len(data) != body_at + length:
         return None
-    return Response(status, headers, data[body_at:])
+    return *head, data[body_at:]
 
 
 # A device sends the same head at every poll, and so do all devices of a fleet.
