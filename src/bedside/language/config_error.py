@@ -6,11 +6,11 @@ tables and keys stay as they are in every language.
 """
 
 import re
-from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from bedside.language.furniture import file_sentence
-from bedside.language.tongues import CATALOGUES, N_, Language, translator
+from bedside.language.sentence_error import SentenceError
+from bedside.language.tongues import N_, Language
 
 __all__ = ["FIELD_SENTENCES", "ConfigError", "field_error", "file_error", "toml_error"]
 
@@ -46,11 +46,8 @@ _OTHER_FIELD = N_("{name} cannot be used ({code})")
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)\Z")
 
 
-class ConfigError(ValueError):
+class ConfigError(SentenceError, ValueError):
     """A file of the configuration cannot be used.
-
-    A program that has a catalogue of its own has a class of its own, so that a sentence is looked up
-    where it was written.
 
     Args:
         text: a sentence marked with `N_`; it names the key, and the cure where that is not plain.
@@ -58,28 +55,19 @@ class ConfigError(ValueError):
         fields: what stands in the sentence.
     """
 
-    domain: ClassVar[str] = "bedside"
-    catalogues: ClassVar[Path] = CATALOGUES
-
     def __init__(self, text: str, /, *, where: str = "", **fields: object) -> None:
-        super().__init__(text)
-        self.text = text
+        super().__init__(text, **fields)
         self.where = where
-        self.fields = fields
 
     def say(self, language: Language) -> str:
         """Return the place and the sentence, in the language of whoever reads it."""
-        sentence = translator(language, self.domain, self.catalogues)(self.text)
-        said = sentence.format(**self.fields)
+        said = super().say(language)
         return f"{self.where}: {said}" if self.where else said
 
     def within(self, place: str) -> Self:
         """Return this error with the file that it was found in said first."""
         self.where = f"{place}: {self.where}" if self.where else place
         return self
-
-    def __str__(self) -> str:
-        return self.say(Language.ENGLISH)
 
 
 def field_error(code: str, name: str = "", *, where: str = "") -> ConfigError:

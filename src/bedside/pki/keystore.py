@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, ClassVar, Literal, Protocol, overload
+from typing import IO, Literal, Protocol, overload
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from bedside.language.tongues import CATALOGUES, N_, Language, translator
+from bedside.language.sentence_error import SentenceError
+from bedside.language.tongues import N_
 from bedside.pki.sealing import unseal
 from bedside.pki.signing import KeySigner, Signer
 
@@ -61,31 +62,8 @@ _MAX_FILE = 64 * 1024
 Checkpoint = Literal["checkpoint", KeyName.CHECKPOINT]
 
 
-class KeyStoreError(RuntimeError):
-    """A key that cannot be used; its sentence names it and says what to do.
-
-    `say` is called where it is printed, with the reader's language; `str` is English, for logs.
-
-    Args:
-        text: a sentence marked with `N_`.
-        fields: what stands in it.
-    """
-
-    domain: ClassVar[str] = "bedside"
-    catalogues: ClassVar[Path] = CATALOGUES
-
-    def __init__(self, text: str, /, **fields: object) -> None:
-        super().__init__(text)
-        self.text = text
-        self.fields = fields
-
-    def say(self, language: Language) -> str:
-        """Return the sentence in the language of whoever reads it."""
-        sentence = translator(language, self.domain, self.catalogues)(self.text)
-        return sentence.format(**self.fields)
-
-    def __str__(self) -> str:
-        return self.say(Language.ENGLISH)
+class KeyStoreError(SentenceError, RuntimeError):
+    """A key that cannot be used."""
 
 
 class KeyStore(Protocol):
