@@ -3,12 +3,22 @@
 import pytest
 
 from bedside.agent.ledger import _LOOK_BACK, Ledger
-from bedside.vocabulary import DeviceId, Ending, Gate, JournalAction, Mode, Outcome, SessionId
+from bedside.vocabulary import (
+    DeviceId,
+    Ending,
+    Gate,
+    JournalAction,
+    MessageKind,
+    Mode,
+    Outcome,
+    SessionId,
+)
 
 ONE = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
 TWO = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0Y0")
 RECEIVED = JournalAction.ORDER_DOCUMENT_RECEIVED
 REFUSED = JournalAction.ORDER_DOCUMENT_REFUSED
+ORDER = MessageKind.ORDER
 
 
 @pytest.fixture
@@ -113,14 +123,30 @@ def test_pages_lead_to_the_first_entry(ledger):
     assert seen == [6, 5, 4, 3, 2, 1, 0]
 
 
+def refuse(ledger, kind, action=REFUSED):
+    ledger.write(
+        action, outcome=Outcome.REFUSED, gate=Gate.ORDER_SIGNATURE, detail={"kind": str(kind)}
+    )
+
+
 def test_what_anybody_can_cause_fills_no_disk(ledger):
     now = ledger.last_entry_ms() + 1000
     for number in range(20):
-        assert not ledger.has_told_enough(REFUSED, now), number
-        ledger.write(REFUSED, outcome=Outcome.REFUSED, gate=Gate.ORDER_SIGNATURE)
-    assert ledger.has_told_enough(REFUSED, now)
-    assert not ledger.has_told_enough(REFUSED, now + 3_700_000)
-    assert not ledger.has_told_enough(JournalAction.CONFIGURATION_DOCUMENT_REFUSED, now)
+        assert not ledger.has_told_enough(REFUSED, ORDER, now), number
+        refuse(ledger, ORDER)
+    assert ledger.has_told_enough(REFUSED, ORDER, now)
+    assert not ledger.has_told_enough(REFUSED, ORDER, now + 3_700_000)
+    assert not ledger.has_told_enough(REFUSED, MessageKind.RECEIPT, now)
+    assert not ledger.has_told_enough(JournalAction.CONFIGURATION_DOCUMENT_REFUSED, ORDER, now)
+
+
+def test_kinds_by_turns_are_enough_as_well(ledger):
+    now = ledger.last_entry_ms() + 1000
+    for _ in range(20):
+        for kind in MessageKind:
+            refuse(ledger, kind)
+            ledger.write(JournalAction.JOURNAL_WITNESS_RECORDED)
+    assert all(ledger.has_told_enough(REFUSED, kind, now) for kind in MessageKind)
 
 
 def test_it_says_whether_it_can_be_written(ledger):

@@ -12,7 +12,7 @@ import pytest
 from bedside.pki.names import CertificateKind
 from bedside.protocol.feed import DeviceRefused
 from bedside.testing.sockets import ListenerWatch, descendants
-from bedside.vocabulary import Activity, DeviceId, Ending, Gate, HelpTopic
+from bedside.vocabulary import Activity, DeviceId, Ending, Gate, HelpTopic, MessageKind
 from tests.agent.world import World, end_client, wall_ms, world
 
 pytestmark = [
@@ -260,6 +260,30 @@ async def test_documents_that_are_not_the_consoles_or_not_for_this_device(tmp_pa
             lambda: sum(one["gate"] == "order_replayed" for one in play.entries) == 2
         )
         assert len(play.endings(order.session)) == 1
+
+
+def refused_of(entries: list[dict], kind: MessageKind) -> int:
+    refused = [one for one in entries if one["action"] == "order:document:refused"]
+    return sum(one["detail"]["kind"] == kind for one in refused)
+
+
+async def test_receipts_that_a_relay_damages_hide_no_order_and_make_no_reports(tmp_path):
+    async with world(tmp_path) as play:
+        operator = await play.operator()
+        await play.wait_for_entry("agent:process:started")
+        for number in range(25):
+            await play.carry(os.urandom(300), MessageKind.RECEIPT)
+            enough = min(number + 1, 20)
+            await play.wait_until(
+                lambda n=enough: refused_of(play.journal(), MessageKind.RECEIPT) >= n
+            )
+        # A report would bring a receipt, which such a relay would damage: and so for ever.
+        assert refused_of(play.entries, MessageKind.RECEIPT) == 0
+        await play.carry(os.urandom(300), MessageKind.ORDER)
+        await play.wait_until(lambda: refused_of(play.entries, MessageKind.ORDER) == 1)
+        # What was refused without a word is in the next report.
+        assert refused_of(play.entries, MessageKind.RECEIPT) == 20
+        operator.leave()
 
 
 async def test_three_wrong_answers_end_it(tmp_path):

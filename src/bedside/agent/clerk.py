@@ -220,13 +220,15 @@ class Clerk:
         self, kind: MessageKind, gate: Gate, message: str, *, code: str = ""
     ) -> None:
         action = _REFUSED.get(kind, JournalAction.ORDER_DOCUMENT_REFUSED)
-        if self._ledger.has_told_enough(action, wall_ms()):
+        if self._ledger.has_told_enough(action, kind, wall_ms()):
             return
         detail = {"kind": str(kind), "message": short(message, 40)}
         if code:
             detail["reason_code"] = code
         self._ledger.write(action, outcome=Outcome.REFUSED, gate=gate, detail=detail)
-        self._reporter.tell()
+        if kind is not MessageKind.RECEIPT:
+            # A report would bring the next receipt, which a relay that damages them damages too.
+            self._reporter.tell()
 
     # ---- orders ----
 

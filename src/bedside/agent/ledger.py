@@ -21,6 +21,7 @@ from bedside.vocabulary import (
     Ending,
     Gate,
     JournalAction,
+    MessageKind,
     Mode,
     Outcome,
     SessionId,
@@ -29,8 +30,8 @@ from bedside.vocabulary import (
 __all__ = ["Ledger", "OpenedSession"]
 
 _LOOK_BACK = 400
-_CROWD = 50
 _CROWD_ENOUGH = 20
+_CROWD = 2 * _CROWD_ENOUGH * len(MessageKind)
 _CROWD_MS = 3_600_000
 _MIN_SPACE = 2 * RESERVE_BYTES
 _ENDED = JournalAction.SESSION_LIFE_ENDED
@@ -164,17 +165,20 @@ class Ledger:
         actions = {entry["action"] for entry in entries if entry["session"] == session}
         return _ENDED in actions if actions else None
 
-    def has_told_enough(self, action: JournalAction, now_ms: int) -> bool:
-        """Whether this action, without a session, fills the end of the journal already.
+    def has_told_enough(self, action: JournalAction, kind: MessageKind, now_ms: int) -> bool:
+        """Whether this action on this kind of document fills the end of the journal already.
 
         What anybody on the way can cause without end must not fill the device's disk: 20 such
-        entries within the last 50 of an hour are enough for whoever reads.
+        entries, without a session, of the last hour are enough for whoever reads. Each kind has
+        its own 20, since damaged receipts must not hide that an order was refused; it is looked
+        at twice as many entries as all kinds together may write.
         """
         told = 0
         for line in self._last(_CROWD):
             entry = json.loads(line)
             young = now_ms - time_ms(entry["time"]) < _CROWD_MS
-            told += young and entry["action"] == action and entry["session"] is None
+            same = entry["action"] == action and entry["detail"].get("kind") == kind
+            told += young and same and entry["session"] is None
         return told >= _CROWD_ENOUGH
 
     def last_entry_ms(self) -> int:
