@@ -23,12 +23,13 @@ from random import Random
 from bedside.pki.contexts import console_client_context
 from bedside.protocol.batch import Absent, Overdue, Presence, RelayEvent
 from bedside.protocol.shapes import JournalHead
-from bedside.relay.console_client import Assertions, ConsoleIdentity, HttpClient
+from bedside.relay.console_client import ConsoleIdentity, HttpClient
 from bedside.relay.console_line import ConsolePlace
 from bedside.relay.console_link import ConsoleLink, LinkTimes
 from bedside.relay.driver import Door, DoorLimits
 from bedside.relay.log import Log
 from bedside.relay.owed import Owed
+from bedside.relay.proofs import Assertions
 from bedside.relay.spool import SpoolLimits
 from bedside.vocabulary import Activity, DeviceId, PollMode, RelayName
 from bench.figures import cpu_seconds, report, say

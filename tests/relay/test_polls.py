@@ -119,7 +119,7 @@ def test_holds_that_end_together_end_a_few_at_a_time_and_each_once():
     polls, now = many(), NOW + PERIOD + 1_000
     assert polls.counts["held"] == 10
     ended = []
-    while not ended or polls.is_behind:
+    while not ended or polls.behind:
         some = answers(polls.tick(now, most=4))
         assert len(some) <= 4
         ended += [each.key for each in some]

@@ -1,53 +1,16 @@
-"""How this relay asks the console, and proves who it is.
-
-Each request carries a fresh assertion signed by the relay's own key (RFC 7519, ES256).
-"""
+"""How this relay asks the console: one question at a time, each with a proof of its own (`proofs`)."""
 
 import asyncio
-import secrets
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from bedside.protocol.http import Response, request
-from bedside.relay.clock import wall_ms
 from bedside.relay.console_line import ConsoleError, ConsoleLine, ConsolePlace
+from bedside.relay.proofs import Assertions, ProofAhead
 from bedside.relay.roles import Driver
-from bedside.vocabulary import RelayName
 
-__all__ = ["Assertions", "ConsoleIdentity", "HttpClient", "Question"]
-
-
-class Assertions:
-    """Signs who asks: short-lived, for this console only, each used once.
-
-    It says besides when the certificate that the relay shows to devices runs out, where that is given.
-    """
-
-    def __init__(
-        self, relay: RelayName, key_file: Path, *, certificate_ends_ms: int | None = None
-    ) -> None:
-        self._relay = relay
-        self._key = ECKey.import_key(key_file.read_bytes())
-        self._more = {} if certificate_ends_ms is None else {"crt": certificate_ends_ms // 1000}
-
-    def header(self) -> Mapping[str, str]:
-        """Return a fresh Authorization header."""
-        now = wall_ms() // 1000
-        claims = {
-            "iss": self._relay,
-            "aud": "bedside-live",
-            "iat": now,
-            "exp": now + 60,
-            "jti": secrets.token_hex(16),
-            **self._more,
-        }
-        token = jwt.encode({"alg": "ES256"}, claims, self._key, algorithms=["ES256"])
-        return {"authorization": f"Bearer {token}"}
+__all__ = ["ConsoleIdentity", "HttpClient", "Question"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +69,8 @@ class HttpClient:
         try:
             async with asyncio.timeout(timeout_s):
                 line = await self._open()
-                sent = self._request(method, target, headers, body)
+                proof = self._identity().assertions.header()
+                sent = self._request(method, target, {**proof, **(headers or {})}, body)
                 line.ask(sent, heard, timeout_s=timeout_s)
                 answer = await answered
         except (OSError, TimeoutError) as error:
@@ -127,10 +91,11 @@ class HttpClient:
         Returns where the console lets the connection go. Raises ConsoleError, and what `hear` raises.
         """
         over: asyncio.Future[None] = self._driver.loop.create_future()
+        proofs = ProofAhead(lambda: self._identity().assertions, self._driver.loop)
 
         def ask(line: ConsoleLine) -> None:
             question = ask_next()
-            sent = self._request("GET", question.target)
+            sent = self._request("GET", question.target, proofs.take())
             line.ask(sent, heard, timeout_s=question.timeout_s)
 
         def heard(answer: Response | OSError) -> None:
@@ -157,6 +122,7 @@ class HttpClient:
             ask(line)
             await over
         finally:
+            proofs.close()
             self.close()
 
     def close(self) -> None:
@@ -176,12 +142,11 @@ class HttpClient:
         self,
         method: str,
         target: str,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
         body: bytes | None = None,
     ) -> bytes:
         host = f"{self._place.server_name}:{self._place.port}"
-        proof = self._identity().assertions.header()
-        return request(method, target, host, {**proof, **(headers or {})}, body)
+        return request(method, target, host, headers, body)
 
 
 def _no_answer(error: OSError | TimeoutError) -> ConsoleError:

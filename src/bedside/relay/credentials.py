@@ -9,7 +9,7 @@ from bedside.language import N_
 from bedside.language.config_error import ConfigError
 from bedside.pki.contexts import console_client_context, enrolment_server_context
 from bedside.relay.config import RelayConfig
-from bedside.relay.console_client import Assertions
+from bedside.relay.proofs import Assertions
 
 __all__ = ["check_credentials"]
 

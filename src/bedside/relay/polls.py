@@ -340,9 +340,9 @@ class Polls:
             self._holds.cancel(device)
 
     @property
-    def is_behind(self) -> bool:
-        """Whether `tick` left holds that are over."""
-        return bool(self._ripe)
+    def behind(self) -> int:
+        """How many holds that are over `tick` left."""
+        return len(self._ripe)
 
     def tick(self, now_ms: int, *, most: int | None = None) -> list[Command]:
         """What time alone brings: ends of holds, of `most` at a time, absences, expired messages."""

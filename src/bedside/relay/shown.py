@@ -13,9 +13,10 @@ from bedside.pki.contexts import (
 )
 from bedside.pki.tunnel_context import relay_tunnel_context
 from bedside.relay.config import RelayConfig
-from bedside.relay.console_client import Assertions, ConsoleIdentity
+from bedside.relay.console_client import ConsoleIdentity
 from bedside.relay.credentials import check_credentials
 from bedside.relay.driver import Admission
+from bedside.relay.proofs import Assertions
 
 __all__ = ["Shown", "read_shown"]
 

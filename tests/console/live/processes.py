@@ -17,7 +17,7 @@ from http.client import HTTPSConnection
 from pathlib import Path
 
 from bedside.pki.contexts import console_client_context
-from bedside.relay.console_client import Assertions
+from bedside.relay.proofs import Assertions
 from bedside.vocabulary import RelayName
 from tests.console.databases import new_line
 
