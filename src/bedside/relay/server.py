@@ -53,7 +53,7 @@ _REPORT_BODY = HttpLimits(body=260 * 1024)
 _ENROLMENT_BODY = HttpLimits(body=8 * 1024)
 _REFUSES = (Revoked, DeviceRefused)
 _DRAIN_LOOK_S = 0.1
-_HOLDS_A_TURN = 2
+_HOLDS_A_TURN = 4
 _MANY_HOLDS = 32
 _BREATH_S = 0.001
 _SWITCH_S = 0.000_5
