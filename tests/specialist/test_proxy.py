@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pty
+import signal
 import socket
 import ssl
 import subprocess
@@ -66,16 +67,18 @@ def test_it_stays_silent_without_a_terminal() -> None:
 
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A port where `serve` gets the one connection that comes."""
+    """A port where `serve` gets the one connection that comes; whatever follows is refused."""
     with socket.create_server(("127.0.0.1", 0)) as door:
+        port = int(door.getsockname()[1])
 
         def take() -> None:
             with suppress(OSError), door.accept()[0] as line:
+                door.close()
                 serve(line)
 
         thread = threading.Thread(target=take)
         thread.start()
-        yield int(door.getsockname()[1])
+        yield port
         thread.join(10)
 
 
@@ -204,13 +207,16 @@ def proxy_of(folder: SessionFolder) -> subprocess.CompletedProcess[str]:
 def proxy_at_work(folder: SessionFolder, home: Path) -> "subprocess.Popen[str]":
     """The `ProxyCommand` of an `ssh` of whoever has that home, while it runs."""
     return subprocess.Popen(
-        [sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path)],
+        [
+            "/usr/bin/env", "--default-signal=INT,HUP",
+            sys.executable, "-I", "-m", "bedside.specialist.proxy", str(folder.path),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={"BEDSIDE_HOME": str(home), "PATH": os.environ["PATH"]},  # noqa: TID251
-    )
+    )  # fmt: skip
 
 
 def test_it_says_what_it_waits_for_a_line_for_each_state_and_nothing_to_ssh(
@@ -321,14 +327,12 @@ def test_a_session_whose_time_is_over_is_said_before_anything_is_dialled(
     assert (folder.path / "proofs-used").exists() is (code is ExitCode.UNREACHABLE)
 
 
-def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
-    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
-) -> None:
-    scripted.answers = [
-        (200, session("live_control")),
-        (200, session("ended") | {"ending": "relay_stopped"}),
-    ]
-    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+# ---- why it was cut ----
+
+
+@contextmanager
+def stopping_relay(authority: PocketAuthority) -> Iterator[int]:
+    """A relay that takes one leg, pairs it, closes it, and is gone."""
     relay = authority.relay("a", "relay-a.example")
     there = relay_server_context(
         relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
@@ -340,6 +344,18 @@ def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
             leg.sendall(tunnel_accepted())
 
     with listening(pair_and_stop) as port:
+        yield port
+
+
+def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    # The console hears of it later than the specialist does, and may start anew meanwhile.
+    behind: list[tuple[int, object]] = [(200, session("live_control"))] * 3
+    over = session("ended") | {"ending": "relay_stopped"}
+    scripted.answers = [*behind, (503, b"starting"), (200, over)]
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    with stopping_relay(authority) as port:
         folder = folder_of(tmp_path, authority, port)
         with proxy_at_work(folder, tmp_path) as proxy:
             assert proxy.stderr is not None
@@ -347,3 +363,55 @@ def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
             assert proxy.wait(30) == ExitCode.SESSION_OVER
 
     assert "bedside: This session is over. Ended: the relay was stopped as planned." in said
+    assert not scripted.answers
+
+
+def test_a_relay_that_is_gone_without_a_word_of_the_console_does_not_answer(
+    tmp_path: Path, authority: PocketAuthority
+) -> None:
+    with stopping_relay(authority) as port:
+        folder = folder_of(tmp_path, authority, port)
+        with proxy_at_work(folder, tmp_path) as proxy:
+            assert proxy.stderr is not None
+            said = proxy.stderr.read()
+            assert proxy.wait(30) == ExitCode.UNREACHABLE
+
+    assert said == f"bedside: The relay does not answer. (127.0.0.1:{port})\n"
+
+
+def close_stdin(proxy: "subprocess.Popen[str]") -> None:
+    assert proxy.stdin is not None
+    proxy.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (close_stdin, ExitCode.DONE),
+        (lambda proxy: proxy.send_signal(signal.SIGINT), -signal.SIGINT),
+        (lambda proxy: proxy.send_signal(signal.SIGHUP), -signal.SIGHUP),
+    ],
+    ids=["ssh ends", "SIGINT", "SIGHUP"],
+)
+def test_who_is_interrupted_waits_for_no_console(
+    tmp_path: Path,
+    authority: PocketAuthority,
+    end: Callable[["subprocess.Popen[str]"], None],
+    status: int,
+) -> None:
+    asked, enough = threading.Event(), threading.Event()
+
+    def say_nothing(line: socket.socket) -> None:
+        line.recv(65536)
+        asked.set()
+        enough.wait(60)
+
+    with listening(say_nothing) as console, stopping_relay(authority) as port:
+        save_login(tmp_path / "config" / "login.json", Login(f"http://127.0.0.1:{console}", "t"))
+        with proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy:
+            assert asked.wait(30)
+            end(proxy)
+            # It says nothing: what it waits for, or what it did not hear, would be said.
+            assert proxy.stderr is not None
+            assert (proxy.wait(30), proxy.stderr.read()) == (status, "")
+            enough.set()

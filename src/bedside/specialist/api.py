@@ -21,11 +21,12 @@ from bedside.specialist.reach import check_address, silence_sentence, trust_file
 from bedside.specialist.store import Login
 from bedside.vocabulary import Gate
 
-__all__ = ["Console", "Json"]
+__all__ = ["TIMEOUT_S", "Console", "Json"]
 
 Json = dict[str, Any]
 
 TIMEOUT_S = 20.0
+"""How long the console may be silent, unless somebody has less patience (seconds)."""
 _ON_THE_WAY = (
     httpx.ReadError,
     httpx.ReadTimeout,
@@ -47,13 +48,19 @@ class Console:
         login: where the person is logged in.
         language: in which the person reads.
         wait: waits for some seconds.
+        answer_s: how long the console may be silent, seconds.
 
     Raises:
         BadAddressError: the address is none, or must not be used; no CA is in the login's file.
     """
 
     def __init__(
-        self, login: Login, *, language: Language, wait: Callable[[float], None] = time.sleep
+        self,
+        login: Login,
+        *,
+        language: Language,
+        wait: Callable[[float], None] = time.sleep,
+        answer_s: float = TIMEOUT_S,
     ) -> None:
         self._wait = wait
         self._say = translator(language, "bedside-cli")
@@ -66,7 +73,7 @@ class Console:
         if login.ca is not None:
             verify = trust_file(login.ca, language)
         self._http = httpx.Client(
-            base_url=self.address, headers=headers, timeout=TIMEOUT_S, verify=verify
+            base_url=self.address, headers=headers, timeout=answer_s, verify=verify
         )
 
     def close(self) -> None:

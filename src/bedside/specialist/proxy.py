@@ -4,20 +4,23 @@ Run as `python -m bedside.specialist.proxy FOLDER`; the folder is a session's. W
 is SSH's ciphertext; this program has nothing to say but what a tunnel waits for, why it did not open
 or was cut: lines on standard error. For a shared connection OpenSSH leads that nowhere: then what is
 waited for goes to the person's terminal, and why it did not open to `ssh` itself (`farewell`).
+
+A signal ends this program at once; so does the end of `ssh`, also while the console is asked.
 """
 
 import contextlib
 import os
 import select
 import selectors
+import signal
 import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.language.typography import minute_text
@@ -26,17 +29,16 @@ from bedside.specialist.dial import DialError, ExpiredError, Leg, TunnelRefusedE
 from bedside.specialist.errors import ExitCode
 from bedside.specialist.farewell import say_farewell
 from bedside.specialist.store import SessionFolder
-from bedside.vocabulary import Gate, SessionState
-
-if TYPE_CHECKING:
-    from bedside.specialist.api import Console
+from bedside.vocabulary import Gate
 
 __all__ = ["main", "pump", "tell", "waiting"]
 
 CHUNK = 256 * 1024
-_LOOKS = 3
-_LOOK_AGAIN_S = 0.25
 _SILENT_S = 1.0
+_GONE_S = 8.0
+_THERE_S = 3.0
+"""How long the console may take to learn why a tunnel was cut (seconds), by whether the relay is gone
+or there: a relay that stops tells it at once, a device may look for its relay for some seconds first."""
 
 
 class _Side:
@@ -186,34 +188,17 @@ def _watch(folder: SessionFolder, language: Language, over: threading.Event) -> 
         return
     # Only whoever waits pays for these.
     from bedside.specialist.errors import CliError
+    from bedside.specialist.outcome import console_of
     from bedside.specialist.waiting import POLL_S, News
 
     news = News(language)
-    with contextlib.suppress(CliError), _console(language) as console:
+    with contextlib.suppress(CliError), console_of(language) as console:
         while console is not None and not over.is_set():
             session = console.get(f"/sessions/{folder.session}")
             line = news.line(session, now_ms=int(time.time() * 1000))
             if line is not None and not over.is_set():
                 tell(line)
             over.wait(POLL_S)
-
-
-@contextlib.contextmanager
-def _console(language: Language) -> "Iterator[Console | None]":
-    """Have a line to the console, None without a login."""
-    from bedside.specialist.api import Console
-    from bedside.specialist.config import SpecialistConfig
-    from bedside.specialist.store import load_login
-
-    login = load_login(SpecialistConfig.from_environment().login)
-    if login is None:
-        yield None
-        return
-    console = Console(login, language=language)
-    try:
-        yield console
-    finally:
-        console.close()
 
 
 def _expired(folder: SessionFolder, language: Language) -> str | None:
@@ -239,23 +224,43 @@ def _refused(folder: SessionFolder, gate: Gate, language: Language) -> ExitCode:
     return _give_up(told, ExitCode.REFUSED)
 
 
-def _over(folder: SessionFolder, language: Language, *, looks: int = 1) -> str | None:
-    """Return how the session ended, by the console; None where it has not, or cannot be asked.
+def _over(folder: SessionFolder, language: Language, *, within_s: float = 0.0) -> str | None:
+    """Return how the session ended, by the console; None where it has not, or cannot be asked."""
+    # Nobody whose tunnel opens and ends in order pays for it.
+    from bedside.specialist.outcome import how_it_ended
 
-    The device's word may be behind the end of its tunnel: `looks` asks again.
-    """
-    from bedside.specialist.errors import CliError
-    from bedside.specialist.lately import over_sentences
+    return how_it_ended(folder.session, language, within_s=within_s)
 
-    with contextlib.suppress(CliError), _console(language) as console:
-        for look in range(looks if console else 0):
-            time.sleep(_LOOK_AGAIN_S if look else 0)
-            assert console is not None
-            session = console.get(f"/sessions/{folder.session}")
-            if session["state"] == SessionState.ENDED:
-                over = translator(language, "bedside-cli")(N_("This session is over."))
-                return " ".join([over, *over_sentences(session, language)])
-    return None
+
+def _cut(
+    folder: SessionFolder, language: Language, *, reach: Callable[[], bool], silence: str
+) -> ExitCode:
+    """Say why the tunnel was cut: its end says nothing of it, and `ssh` only that it is closed."""
+    _leave_with_ssh(sys.stdin.fileno())
+    over = _over(folder, language)
+    there = over is not None or reach()
+    if over is None:
+        over = _over(folder, language, within_s=_THERE_S if there else _GONE_S)
+    if over is not None:
+        tell(over)
+        return ExitCode.SESSION_OVER
+    if not there:
+        tell(silence)
+        return ExitCode.UNREACHABLE
+    return ExitCode.DONE
+
+
+def _leave_with_ssh(source: int) -> None:
+    """End this program as soon as `ssh` closes `source`: nobody is left to be told anything."""
+    os.set_blocking(source, True)
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(source, CHUNK):
+                pass
+        os._exit(ExitCode.DONE)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def main(arguments: list[str]) -> int:
@@ -263,7 +268,9 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     folder = SessionFolder(path.parent, path.name)
     language = Language(folder.description()["language"])
-    silence = _silence(folder, language)
+    # Read before it is needed: whoever learns of the session's end forgets the folder.
+    connection = folder.connection()
+    silence = _silence(connection, language)
     if (sentence := _expired(folder, language)) is not None:
         return _give_up(sentence, ExitCode.SESSION_OVER)
     try:
@@ -280,18 +287,11 @@ def main(arguments: list[str]) -> int:
         return _give_up(silence, ExitCode.UNREACHABLE)
     if not _carry(leg):
         return ExitCode.DONE
-    # The tunnel's end says nothing of why, and `ssh` says only that it is closed.
-    if (over := _over(folder, language, looks=_LOOKS)) is not None:
-        tell(over)
-        return ExitCode.SESSION_OVER
-    if not answers(folder.connection(), context):
-        tell(silence)
-        return ExitCode.UNREACHABLE
-    return ExitCode.DONE
+    return _cut(folder, language, reach=lambda: answers(connection, context), silence=silence)
 
 
-def _silence(folder: SessionFolder, language: Language) -> str:
-    relay = folder.connection()["relay"]
+def _silence(connection: dict[str, Any], language: Language) -> str:
+    relay = connection["relay"]
     where = ", ".join(f"{relay['host']}:{port}" for port in relay["ports"])
     return f"{translator(language, 'bedside-cli')(N_('The relay does not answer.'))} ({where})"
 
@@ -322,4 +322,6 @@ def _carry(leg: Leg) -> bool:
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback; who ignores it, still does
     sys.exit(main(sys.argv[1:]))
