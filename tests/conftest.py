@@ -52,8 +52,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     seen = set()
     for item in items:
-        if item.nodeid in seen:  # schemathesis has the operation in the name only
-            item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
         if item.nodeid in seen:
             raise pytest.UsageError(f"two tests are called {item.nodeid}")
         seen.add(item.nodeid)
