@@ -3,6 +3,7 @@
 Issue 2, point 6, and R13: what a loss does to a session, and what it does not.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.journeys.play import (
     last_session,
     power_cut,
 )
+from tests.journeys.storm import paused
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,6 +35,13 @@ def _relay(journey: Journey) -> str:
     status = journey.operator.wait_for("a poll", lambda s: s.connection.relay is not None)
     assert status.connection.relay is not None
     return status.connection.relay
+
+
+def _connected_to(ssh: OpenSsh) -> str:
+    """Return the relay at which the newest session's `ssh` asks for its device."""
+    folders = sorted((ssh.config.parent.parent / "state" / "sessions").iterdir())
+    name: str = json.loads((folders[-1] / "connection.json").read_bytes())["relay"]["name"]
+    return name
 
 
 def _copies(ssh: OpenSsh, journey: Journey, tmp_path: Path, name: str) -> None:
@@ -98,6 +107,30 @@ def test_a_relay_dies_and_both_ends_say_so_and_the_other_relay_takes_over(
             journey.operator.verify()
         finally:
             journey.world.start_relay(first)
+
+
+def test_an_order_whose_relay_dies_on_its_way_comes_by_the_other_and_so_does_ssh(
+    journey: Journey,
+) -> None:
+    first = _relay(journey)
+    ssh = journey.openssh(MARIE)
+    with paused(journey.world, "agent"):
+        journey.world.processes.kill(f"relay-{first}")
+        with journey.request(MARIE, *CONTROL, "--no-wait") as asking:
+            said, _ = asking.communicate(timeout=60)
+        assert asking.returncode == 0, said
+        assert _connected_to(ssh) == first
+    try:
+        code = journey.operator.accept()
+        ssh.answers(credential=journey.world.support_credential, code=code)
+        inside = ssh.run("ssh", HOST, "echo by the other relay")
+        assert inside.stdout == b"by the other relay\n", inside
+        assert _connected_to(ssh) == _relay(journey) != first
+        assert journey.world.specialist(MARIE, "end", "CI-20417").returncode == 0
+        journey.idle()
+        journey.operator.verify()
+    finally:
+        journey.world.start_relay(first)
 
 
 def test_stop_ends_a_session_with_every_server_dead(journey: Journey, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ SESSION = {
     "person": {"name": "Jean Roy", "level": 3, "country": "CA"},
     "access": "system",
     "mode": "view",
+    "relay": "a",
     "state": "live_view",
     "joins": HOST,
     "timeline": [],

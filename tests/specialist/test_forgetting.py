@@ -37,7 +37,7 @@ def config(tmp_path: Path, scripted: Scripted) -> SpecialistConfig:
         folder = SessionFolder(config.sessions, name)
         told = {"device": "CI-20417", "access": "system", "mode": "control", "language": "en"}
         folder.write("session.json", json.dumps(told).encode())
-        folder.write("connection.json", b"{}")
+        folder.write("connection.json", b'{"relay": {"name": "a"}}')
     ssh_config.write(config)
     return config
 

@@ -189,3 +189,23 @@ def test_what_is_watched_is_a_session_or_the_one_that_is_live_on_a_device(
     assert "device=CI-20417" in scripted.asked[1][1]
     with pytest.raises(ValueError, match="session id"):
         opening.find_live(console, "nothing")
+
+
+@pytest.mark.parametrize(("relay", "asks"), [(None, 0), ("a", 0), ("b", 1)])
+def test_a_session_is_connected_anew_where_its_device_came_to_another_relay(
+    scripted: Scripted,
+    console: Console,
+    config: SpecialistConfig,
+    relay: str | None,
+    asks: int,
+) -> None:
+    there = CONNECTION | {"relay": CONNECTION["relay"] | {"name": "b"}}
+    scripted.answers = [(201, ANSWER), (200, CONNECTION), (200, there)]
+    _session, folder = opening.begin(console, config, {"device": "CI-20417"})
+    assert not opening.follow(console, config, folder, {"relay": "b"}), "nothing was connected yet"
+    opening.connect(console, config, folder)
+
+    assert opening.follow(console, config, folder, {"relay": relay}) is bool(asks)
+
+    assert folder.connection()["relay"]["name"] == ("b" if asks else "a")
+    assert len(scripted.asked) == 2 + asks

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,9 +27,11 @@ from bedside.specialist.errors import ExitCode
 from bedside.specialist.proxy import waiting
 from bedside.specialist.store import Login, SessionFolder, save_login
 from bedside.specialist.waiting import second_words
+from bedside.specialist.whereabouts import Whereabouts
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import Gate
 from tests.specialist.test_api import Scripted, scripted
+from tests.specialist.test_opening import CONNECTION
 from tests.specialist.test_waiting import session
 
 __all__ = ["scripted"]
@@ -246,10 +248,79 @@ def test_without_a_login_it_waits_all_the_same(
     tmp_path: Path, authority: PocketAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path))
-    with waiting(folder_of(tmp_path, authority, 1), Language.ENGLISH):
+    folder = folder_of(tmp_path, authority, 1)
+    with waiting(folder, Language.ENGLISH, Whereabouts(folder, Language.ENGLISH)):
         before = threading.active_count()
         while threading.active_count() >= before:  # the watcher has found no login, and left
             threading.Event().wait(0.02)
+
+
+# ---- where the device is ----
+
+
+@contextmanager
+def relay_b(authority: PocketAuthority) -> Iterator[int]:
+    """Another relay: it pairs a leg, says something in the device's place, and ends it."""
+    relay = authority.relay("b", "relay-b.example")
+    there = relay_server_context(
+        relay.certificate, relay.key, authority.ca, server_name="relay-b.example"
+    )
+
+    def pair(line: socket.socket) -> None:
+        with there.wrap_socket(line, server_side=True) as leg:
+            leg.recv(65536)
+            leg.sendall(tunnel_accepted() + b"by b")
+
+    with listening(pair) as port:
+        yield port
+
+
+@contextmanager
+def nobody_there(authority: PocketAuthority) -> Iterator[tuple[int, None]]:
+    """A relay that is gone."""
+    del authority
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield closed.getsockname()[1], None
+
+
+@pytest.mark.parametrize("first", [waiting_at_a_relay, nobody_there])
+def test_it_goes_where_the_device_has_come_to(
+    tmp_path: Path,
+    authority: PocketAuthority,
+    scripted: Scripted,
+    first: Callable[[PocketAuthority], AbstractContextManager[tuple[int, object]]],
+) -> None:
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    with first(authority) as (port, _), relay_b(authority) as other:
+        place = {"name": "b", "server_name": "relay-b.example", "host": "127.0.0.1"}
+        scripted.answers = [
+            (200, session("awaiting_operator", relay="b")),
+            (200, CONNECTION | {"relay": place | {"ports": [other]}}),
+            *[(200, session("ended", ending="by_operator", relay="b"))] * 5,
+        ]
+        folder = folder_of(tmp_path, authority, port)
+        with proxy_at_work(folder, tmp_path) as proxy:
+            out, _said = proxy.communicate(timeout=30)
+
+    assert out == "by b"
+    assert folder.connection()["relay"]["name"] == "b"
+
+
+def test_where_the_console_knows_no_other_relay_the_one_that_is_gone_is_named(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    scripted.answers = [(200, session("awaiting_operator", relay="a"))]
+    with (
+        nobody_there(authority) as (port, _),
+        proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy,
+    ):
+        _out, said = proxy.communicate(timeout=30)
+        assert proxy.returncode == ExitCode.UNREACHABLE
+
+    assert said == f"bedside: The relay does not answer. (127.0.0.1:{port})\n"
+    assert not scripted.answers
 
 
 # ---- why it does not open ----
@@ -297,7 +368,7 @@ def test_without_a_terminal_openssh_says_what_the_relay_refused_and_how_the_sess
         enough.set()
         assert "bedside: The certificate was revoked." in without_a_terminal(tmp_path, "ssh").stderr
 
-    scripted.answers = [(200, session("ended") | {"ending": "by_operator"})]
+    scripted.answers = [(200, session("ended") | {"ending": "by_operator"})] * 2
     save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
     with waiting_at_a_relay(authority) as (port, enough):
         folder_of(tmp_path, authority, port)

@@ -24,7 +24,7 @@ __all__ = ["scripted"]
 ASKED_MS = 1_795_435_200_000
 
 
-def session(state, *, ending=None):
+def session(state, *, ending=None, relay="a"):
     step = {"at_ms": ASKED_MS, "state": state, "words": "x"}
     site = {"name": "Hôpital Notre-Dame"}
     return {
@@ -38,6 +38,7 @@ def session(state, *, ending=None):
         "mode": "control",
         "requested_ms": ASKED_MS - 1000,
         "answer_by_ms": ASKED_MS + 120_000,
+        "relay": None if state == "awaiting_site" else relay,
         "timeline": [step],
     }
 
@@ -163,6 +164,37 @@ def test_it_is_connected_to_once_the_site_has_said_yes(
     )
 
     assert called == [left]
+
+
+@pytest.mark.parametrize(
+    ("relays", "connected"),
+    [
+        (["a", "b", "b", "b"], [3, 2]),
+        # A device that was never seen: its order goes where it comes.
+        ([None, None, "b", "b"], [1]),
+        (["a", "a", "a", "b"], [3, 0]),
+    ],
+)
+def test_it_is_connected_to_where_the_device_is_found(
+    scripted: Scripted, console: Console, relays: list[str | None], connected: list[int]
+) -> None:
+    states = ["routed", "routed", "awaiting_operator", "connecting"]
+    first, *then = [
+        session(state, relay=relay) for state, relay in zip(states, relays, strict=True)
+    ]
+    scripted.answers = [(200, each) for each in then]
+    called: list[int] = []
+
+    wait_until_open(
+        console,
+        first,
+        terminal=Terminal(file=io.StringIO()),
+        language=Language.ENGLISH,
+        ordered=lambda: called.append(len(scripted.answers)),
+        wait=lambda _: None,
+    )
+
+    assert called == connected
 
 
 def test_nothing_is_connected_to_where_the_site_says_no(

@@ -351,7 +351,8 @@ def _open_newest(device: str) -> None:
     try:
         console = _console()
         folder, session = _newest_live(console, device)
-        _wait_for_consent(console, session)
+        session = _wait_for_consent(console, session)
+        opening.follow(console, CONFIG, folder, session)
     except SessionOverError:
         _forget_ended()
         raise
@@ -377,11 +378,12 @@ def _newest_live(console: Console, device: str) -> tuple[SessionFolder, Json]:
     raise _no_session(device)
 
 
-def _wait_for_consent(console: Console, session: Json) -> None:
-    """Say on standard error what the session waits for, until the operator has answered."""
+def _wait_for_consent(console: Console, session: Json) -> Json:
+    """Say on standard error what the session waits for; return it once the operator has answered."""
     session = wait_until_open(console, session, terminal=ERR, language=CONFIG.language)
     if (line := News(CONFIG.language).line(session, now_ms=0)) is not None:
         ERR.print(line, highlight=False, markup=False, soft_wrap=True)
+    return session
 
 
 @app.command(

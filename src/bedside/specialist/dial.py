@@ -6,6 +6,7 @@ Standard library only, so that `ssh` waits for as little Python as can be.
 import base64
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,22 @@ from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, ResponseReader
 from bedside.vocabulary import Gate, SessionId
 
-__all__ = ["DialError", "ExpiredError", "Leg", "TunnelRefusedError", "answers", "dial"]
+__all__ = [
+    "DialError",
+    "ExpiredError",
+    "Leg",
+    "MovedError",
+    "TunnelRefusedError",
+    "answers",
+    "dial",
+]
 
 CONNECT_S = 10.0
 ANSWERS_S = 5.0
 PAIRED_S = 40.0
 """How long to wait for the answer: the relay gives up on an unpaired leg after 30 s."""
 TRIES = 4
+_LOOK_S = 1.0
 _HEAD = 16 * 1024
 _HAS_EXPIRED = 10
 """X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
@@ -34,6 +44,10 @@ class DialError(ConnectionError):
 
 class ExpiredError(DialError):
     """The relay is there, and its certificate has run out by this computer's clock."""
+
+
+class MovedError(DialError):
+    """Nobody waits at this relay any more: the device has come to another one."""
 
 
 class TunnelRefusedError(ConnectionError):
@@ -58,6 +72,7 @@ def dial(
     *,
     context: ssl.SSLContext,
     next_index: Callable[[], int],
+    stays: Callable[[], bool] = lambda: True,
 ) -> Leg:
     """Return a paired leg.
 
@@ -66,9 +81,10 @@ def dial(
         session: which session.
         context: TLS with the session's client certificate.
         next_index: takes the next unused proof.
+        stays: whether it is still this relay at which to wait; asked each second.
 
     Raises:
-        DialError: no port of the relay answered; ExpiredError is one.
+        DialError: no port of the relay answered; ExpiredError is one, MovedError another.
         TunnelRefusedError: the relay refused, or nobody came within its limit.
     """
     relay = connection["relay"]
@@ -84,7 +100,10 @@ def dial(
         )
         try:
             line.sendall(asked)
-            answer = _answer(line)
+            answer = _answer(line, stays)
+        except MovedError:
+            line.close()
+            raise
         except (OSError, ProtocolError) as error:
             line.close()
             raise DialError(str(error)) from error
@@ -133,13 +152,21 @@ def _connect(relay: dict[str, Any], context: ssl.SSLContext, *, within_s: float)
     raise ExpiredError(str(last)) if has_expired else DialError(str(last))
 
 
-def _answer(line: ssl.SSLSocket) -> Leg | Gate:
-    line.settimeout(PAIRED_S)
+def _answer(line: ssl.SSLSocket, stays: Callable[[], bool]) -> Leg | Gate:
+    until = time.monotonic() + PAIRED_S
+    line.settimeout(_LOOK_S)
     reader = ResponseReader(HttpLimits(body=_HEAD))
     while (answer := reader.next()) is None:
         if reader.error is not None:
             raise reader.error
-        data = line.recv(_HEAD)
+        try:
+            data = line.recv(_HEAD)
+        except TimeoutError:
+            if not stays():
+                raise MovedError("the device has come to another relay") from None
+            if time.monotonic() > until:
+                raise
+            continue
         if not data:
             raise ConnectionResetError("the relay closed the connection")
         reader.receive(data)

@@ -25,7 +25,17 @@ from bedside.vocabulary import (
     parse_session_id,
 )
 
-__all__ = ["begin", "close", "connect", "find_live", "is_unheard", "joining", "prune", "told_of"]
+__all__ = [
+    "begin",
+    "close",
+    "connect",
+    "find_live",
+    "follow",
+    "is_unheard",
+    "joining",
+    "prune",
+    "told_of",
+]
 
 
 def begin(console: Console, config: SpecialistConfig, wanted: Json) -> tuple[Json, SessionFolder]:
@@ -107,6 +117,20 @@ def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -
     )
     ssh_config.write(config)
     return shown.fingerprint if is_first else None
+
+
+def follow(
+    console: Console, config: SpecialistConfig, folder: SessionFolder, session: Json
+) -> bool:
+    """Connect anew where the device has come to another relay since; returns whether it has.
+
+    Until its order has reached it, a session goes where its device polls. Raises CliError.
+    """
+    relay = session["relay"]
+    if not relay or not folder.is_connected or folder.connection()["relay"]["name"] == relay:
+        return False
+    connect(console, config, folder)
+    return True
 
 
 def _host_certificate(line: str, device: DeviceId, language: Language) -> HostCertificate:

@@ -25,10 +25,19 @@ from typing import Any
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.language.typography import minute_text
 from bedside.pki.contexts import specialist_client_context
-from bedside.specialist.dial import DialError, ExpiredError, Leg, TunnelRefusedError, answers, dial
+from bedside.specialist.dial import (
+    DialError,
+    ExpiredError,
+    Leg,
+    MovedError,
+    TunnelRefusedError,
+    answers,
+    dial,
+)
 from bedside.specialist.errors import ExitCode
 from bedside.specialist.farewell import say_farewell
 from bedside.specialist.store import SessionFolder
+from bedside.specialist.whereabouts import Whereabouts
 from bedside.vocabulary import Gate
 
 __all__ = ["main", "pump", "tell", "waiting"]
@@ -159,14 +168,15 @@ def tell(text: str) -> None:
 
 
 @contextlib.contextmanager
-def waiting(folder: SessionFolder, language: Language) -> Iterator[None]:
+def waiting(folder: SessionFolder, language: Language, where: Whereabouts) -> Iterator[None]:
     """Tell what the session waits for, a line for each new state, while the block lasts.
 
     A leg that is paired within a second says nothing; nor does this where the console cannot be
-    asked: what the relay answers is told in any case.
+    asked: what the relay answers is told in any case. Where the device has come to another relay,
+    `where` hears of it.
     """
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(folder, language, over), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(folder, language, where, over), daemon=True)
     watcher.start()
     try:
         yield
@@ -183,7 +193,9 @@ def _give_up(text: str, code: ExitCode) -> ExitCode:
     return code
 
 
-def _watch(folder: SessionFolder, language: Language, over: threading.Event) -> None:
+def _watch(
+    folder: SessionFolder, language: Language, where: Whereabouts, over: threading.Event
+) -> None:
     if over.wait(_SILENT_S):
         return
     # Only whoever waits pays for these.
@@ -198,6 +210,8 @@ def _watch(folder: SessionFolder, language: Language, over: threading.Event) -> 
             line = news.line(session, now_ms=int(time.time() * 1000))
             if line is not None and not over.is_set():
                 tell(line)
+            if not over.is_set():
+                where.look(console, session)
             over.wait(POLL_S)
 
 
@@ -268,26 +282,29 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     folder = SessionFolder(path.parent, path.name)
     language = Language(folder.description()["language"])
-    # Read before it is needed: whoever learns of the session's end forgets the folder.
-    connection = folder.connection()
-    silence = _silence(connection, language)
+    where = Whereabouts(folder, language)
     if (sentence := _expired(folder, language)) is not None:
         return _give_up(sentence, ExitCode.SESSION_OVER)
     try:
         context = specialist_client_context(
             folder.client_certificate, folder.key, folder.ca.read_text("ascii")
         )
-        with waiting(folder, language):
-            leg = _dial(folder, context)
+        with waiting(folder, language, where):
+            leg = _dial(folder, where, context)
     except TunnelRefusedError as error:
         return _refused(folder, error.gate, language)
     except ExpiredError:
         return _give_up(_run_out(language), ExitCode.UNREACHABLE)
     except (DialError, OSError):
-        return _give_up(silence, ExitCode.UNREACHABLE)
+        return _give_up(_silence(where.connection, language), ExitCode.UNREACHABLE)
     if not _carry(leg):
         return ExitCode.DONE
-    return _cut(folder, language, reach=lambda: answers(connection, context), silence=silence)
+    return _cut(
+        folder,
+        language,
+        reach=lambda: answers(where.connection, context),
+        silence=_silence(where.connection, language),
+    )
 
 
 def _silence(connection: dict[str, Any], language: Language) -> str:
@@ -304,10 +321,22 @@ def _run_out(language: Language) -> str:
     return translator(language, "bedside-cli")(words)
 
 
-def _dial(folder: SessionFolder, context: ssl.SSLContext) -> Leg:
-    return dial(
-        folder.connection(), folder.session, context=context, next_index=folder.take_proof_index
-    )
+def _dial(folder: SessionFolder, where: Whereabouts, context: ssl.SSLContext) -> Leg:
+    """Return a paired leg, of the relay at which the device is in the end. Raises as `dial`."""
+    while True:
+        try:
+            return dial(
+                where.read(),
+                folder.session,
+                context=context,
+                next_index=folder.take_proof_index,
+                stays=where.stays,
+            )
+        except MovedError:
+            continue  # each round takes one of the session's proofs: they are numbered
+        except (DialError, TunnelRefusedError):
+            if not where.ask():
+                raise
 
 
 def _carry(leg: Leg) -> bool:

@@ -169,25 +169,26 @@ def wait_until_open(
     """Show how the request stands until somebody lets the person in.
 
     A picture that is drawn anew on a terminal; elsewhere a line for each new state. `ordered` is
-    called once, when the order is on its way and there is something to connect to. Returns the
-    session once the operator has answered; raises SessionOverError when it ends first.
+    called when the order is on its way and there is something to connect to, and again when the
+    device has come to another relay. Returns the session once the operator has answered; raises
+    SessionOverError when it ends first.
     """
-    is_ordered = False
+    relay = None
     picture, news = _Picture(session, language), News(language)
     live = Live(picture, console=terminal, refresh_per_second=8) if terminal.is_terminal else None
     with live or contextlib.nullcontext():
         while (state := SessionState(picture.session["state"])) not in READY:
             if state is SessionState.ENDED:
                 raise session_over(picture.session, language)
-            if state not in AT_THE_SITE and not is_ordered:
-                is_ordered = True
+            if state not in AT_THE_SITE and picture.session["relay"] != relay:
+                relay = picture.session["relay"]
                 _connect(console, picture.session, language, ordered)
             line = news.line(picture.session, now_ms=_now_ms())
             if line and live is None:
                 terminal.print(line, highlight=False, markup=False, soft_wrap=True)
             wait(POLL_S)
             picture.session = console.get(f"/sessions/{session['id']}")
-    if not is_ordered:
+    if picture.session["relay"] != relay:
         _connect(console, picture.session, language, ordered)
     return picture.session
 

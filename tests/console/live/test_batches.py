@@ -170,6 +170,21 @@ def test_a_lost_device_ends_what_waits_for_it(relay):
     assert (session.state, session.ending) == ("ended", "device_lost")
 
 
+def test_whoever_asked_is_told_where_the_order_waits_once_its_device_has_moved(relay, device):
+    session = ask_for_session()
+    order = device.waiting()[-1]
+    elsewhere = LiveRelay("b", relay.key)
+    tell(elsewhere, seen(now_ms(), instance="b"))
+    session.refresh_from_db()
+    assert (session.state, session.relay) == (SessionState.ROUTED, "b")
+
+    # One that was delivered stays with the relay that brought it.
+    tell(elsewhere, Delivered(device=device.name, id=order.id, at_ms=now_ms()))
+    tell(relay, seen(now_ms(), instance="b"))
+    session.refresh_from_db()
+    assert (session.state, session.relay) == (SessionState.AWAITING_OPERATOR, "b")
+
+
 def test_a_delivered_order_waits_for_the_operator(relay, device):
     session = ask_for_session()
     order = device.waiting()[-1]

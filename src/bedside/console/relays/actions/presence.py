@@ -60,6 +60,8 @@ class Noted:
     changes: tuple[ContactChange, ...] = ()
     clones: tuple[tuple[DeviceId, str], ...] = ()
     """Devices of which a replaced instance came back, with that instance."""
+    moved: frozenset[str] = frozenset()
+    """Sessions whose orders, and tunnels, followed their device to this relay."""
 
     @property
     def lost(self) -> frozenset[DeviceId]:
@@ -86,8 +88,8 @@ def do_note_sightings(relay: str, told: Sequence[Sighting], *, now: int) -> Note
         notebook.take(each)
     notebook.write()
     noted = notebook.noted()
-    _follow(relay, [change.device for change in noted.changes if _is_new(change)], now)
-    return noted
+    moved = _follow(relay, [change.device for change in noted.changes if _is_new(change)], now)
+    return replace(noted, moved=frozenset(moved))
 
 
 def do_settle(relay: str, *, started_ms: int, at_ms: int) -> Noted:
@@ -225,15 +227,19 @@ def _is_new(change: ContactChange) -> bool:
     return change.online and (change.first or bool(change.moved_from))
 
 
-def _follow(relay: str, devices: list[DeviceId], now: int) -> None:
+def _follow(relay: str, devices: list[DeviceId], now: int) -> set[str]:
+    moved: set[str] = set()
     waiting = DeviceMessage.objects.filter(closed_ms=None, expires_ms__gt=now).exclude(relay=relay)
     for some in _pieces(devices):
         # Few devices have anything that waits: those that have are moved one by one, in order.
         owed = waiting.filter(device__in=some).order_by("device").values_list("device", flat=True)
         for device in owed.distinct():
             # The tunnel first: the relay must know it before the device can answer its order.
-            do_move_tunnels(waiting_orders(device, relay, now=now), relay, now=now)
+            orders = waiting_orders(device, relay, now=now)
+            do_move_tunnels(orders, relay, now=now)
             do_move_messages(device, relay, now=now)
+            moved |= orders
+    return moved
 
 
 def _pieces(devices: list[DeviceId] | list[str]) -> Iterable[list[str]]:

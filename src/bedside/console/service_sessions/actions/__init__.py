@@ -33,6 +33,7 @@ from bedside.console.service_sessions.actions.news import (
     do_apply_device_entry,
     do_apply_tunnel_event,
     do_note_delivered,
+    do_note_moved,
 )
 from bedside.console.service_sessions.actions.request import do_request_session
 from bedside.console.service_sessions.actions.standing import do_end_unfounded_sessions
@@ -58,6 +59,7 @@ __all__ = [
     "do_issue_connection",
     "do_mark_cloned",
     "do_note_delivered",
+    "do_note_moved",
     "do_refuse",
     "do_request_session",
     "do_revoke_device",

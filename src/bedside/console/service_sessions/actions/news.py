@@ -1,5 +1,7 @@
 """What the device's journal and the relays tell of a session: it moves by nothing else."""
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from bedside.audit.entry import ActorKind, Entry, time_ms
@@ -12,7 +14,12 @@ from bedside.protocol.batch import STOPPING
 from bedside.protocol.states import LIVE, OPEN, state_after
 from bedside.vocabulary import Ending, Gate, JournalAction, Mode, Outcome, SessionState
 
-__all__ = ["do_apply_device_entry", "do_apply_tunnel_event", "do_note_delivered"]
+__all__ = [
+    "do_apply_device_entry",
+    "do_apply_tunnel_event",
+    "do_note_delivered",
+    "do_note_moved",
+]
 
 
 def do_apply_device_entry(device_id: str, entry: Entry, *, now: int) -> bool:
@@ -58,6 +65,16 @@ def do_note_delivered(session_id: str, *, at_ms: int, relay: str = "") -> bool:
         advance(session, SessionState.AWAITING_OPERATOR, at_ms=at_ms)
         session.save()
     return True
+
+
+def do_note_moved(sessions: Collection[str], *, relay: str) -> None:
+    """Note at which relay the orders of these sessions wait now: whoever asked connects there."""
+    for each in sessions:
+        with transaction.atomic():
+            session = lock_session(each)
+            if session is not None and session.state == SessionState.ROUTED:
+                session.relay = relay
+                session.save(update_fields=["relay"])
 
 
 def do_apply_tunnel_event(
