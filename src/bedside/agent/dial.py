@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from bedside.agent.dead_peer import GONE_MS, ask_when_silent, is_gone, tcp_state
 from bedside.agent.link import BUSY, CERTIFICATE, Target, reason_of
 from bedside.agent.proxy import ProxyReply
 from bedside.protocol.errors import ProtocolError
@@ -22,6 +23,7 @@ __all__ = [
     "NoEntryError",
     "OpenLeg",
     "Question",
+    "Watch",
     "open_connection",
     "open_line",
 ]
@@ -49,11 +51,35 @@ class NoEntryError(DialError):
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How often a connection is looked at (seconds), and how long its peer may give no sign."""
+
+    look_s: float = 5.0
+    gone_ms: int = GONE_MS
+
+    def over(self, transport: asyncio.Transport, sock: socket.socket) -> None:
+        """Abort `transport` once the peer of its `sock` is gone, for as long as it is open."""
+        if is_gone(tcp_state(sock), gone_ms=self.gone_ms):
+            transport.abort()
+        if not transport.is_closing():
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.look_s, self.over, transport, sock)
+
+
+_WATCH = Watch()
+
+
 async def open_connection(
-    target: Target, context: ssl.SSLContext, factory: Callable[[], _P]
+    target: Target,
+    context: ssl.SSLContext,
+    factory: Callable[[], _P],
+    *,
+    watch: Watch = _WATCH,
 ) -> tuple[asyncio.Transport, _P]:
     """Return a TLS connection to `target` with its protocol, within five seconds.
 
+    It is lost to its protocol when the peer vanishes without a word (`dead_peer`).
     Raises DialError (OSError) for everything that can go wrong, NoEntryError among it.
     """
     try:
@@ -72,6 +98,7 @@ async def open_connection(
         if (reason := reason_of(error)) in (BUSY, CERTIFICATE):
             raise NoEntryError(reason, str(error)) from error
         raise DialError(str(error)) from error
+    watch.over(transport, sock)
     return transport, protocol
 
 
@@ -86,6 +113,7 @@ async def _connect(target: Target) -> socket.socket:
         sock = socket.socket(family, kind | socket.SOCK_CLOEXEC, number)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ask_when_silent(sock)
         try:
             await loop.sock_connect(sock, address)
             if proxy:
@@ -242,7 +270,7 @@ class Line(asyncio.Protocol):
         return OpenLeg(self._transport, self._reader.trailing)
 
 
-async def open_line(target: Target, context: ssl.SSLContext) -> Line:
+async def open_line(target: Target, context: ssl.SSLContext, *, watch: Watch = _WATCH) -> Line:
     """Return a connection to `target` on which nothing was said; raises DialError."""
-    _, line = await open_connection(target, context, lambda: Line(target.server_name))
+    _, line = await open_connection(target, context, lambda: Line(target.server_name), watch=watch)
     return line

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bedside.agent.dead_peer import ask_when_silent, limit_unacknowledged
 from bedside.agent.proxy import Proxy, ProxyError, ProxyReply
 from bedside.agent.reactor import READ, WRITE, Reactor, Timer
 
@@ -156,7 +157,9 @@ class Link:
         family, address = self._addresses.pop(0)
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         sock.setblocking(False)
-        _detect_dead_peer(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ask_when_silent(sock)
+        limit_unacknowledged(sock)
         self._socket = sock
         code = sock.connect_ex(address)
         if code in (0, errno.EINPROGRESS):
@@ -303,14 +306,3 @@ def _word(code: int) -> str:
         errno.EHOSTUNREACH: "unreachable",
     }
     return words.get(code, "network")
-
-
-def _detect_dead_peer(sock: socket.socket) -> None:
-    # The kernel finds a peer that vanished without a word well within one period of 30 s, and
-    # wakes nobody while all is well.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 4)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000)
