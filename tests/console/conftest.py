@@ -1,7 +1,20 @@
 import pytest
+from django.db import connection
 
+from tests.console.migrated import fill
 from tests.console.prepared import Prepared
 from tests.console.world import DEVICE, enrol, make_world, see
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """This process's database is there before Django looks for it, a copy of the run's."""
+    fill(connection.creation._get_test_db_name())
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb():
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ passkey_roles = []
 """,
     encoding="utf-8",
 )
+databases.shared()  # by the first process, for those of pytest-xdist
 os.environ["BEDSIDE_CONSOLE_CONFIG"] = str(_FILE)  # noqa: TID251 - read by the settings below
 
 from bedside.console.project.settings import *  # noqa: E402, F403

@@ -16,6 +16,7 @@ from bedside.demo.check import Journey
 from bedside.demo.people import ALEX, MARIE
 from bedside.demo.processes import wait_for
 from bedside.demo.world import World
+from tests.console import migrated
 from tests.console.databases import on_postgresql, place
 from tests.journeys.attacker import Attacker
 from tests.journeys.play import ANSWER_S, LIMITS, Specialist
@@ -27,7 +28,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with `kept`, a world at rest; it works at the path `world` beside it only."""
     # A short path: a Unix socket has room for 108 bytes.
     folder = tmp_path_factory.mktemp("w")
-    database = place().create(_database("world")) if on_postgresql() else ""
+    database = ""
+    if on_postgresql():
+        database = place().create(_database("world"), like=migrated.template())
+    else:
+        migrated.fill_sqlite(folder / "world" / "console" / "console.sqlite3")
     with World(folder / "world", answer_s=ANSWER_S, limits=LIMITS, database=database) as world:
         journey = Journey(world)
         # Both at once: a program that waits to be let in asks every five seconds only.

@@ -19,7 +19,7 @@ from pathlib import Path
 from bedside.pki.contexts import console_client_context
 from bedside.relay.proofs import Assertions
 from bedside.vocabulary import RelayName
-from tests.console.databases import new_line
+from tests.console import migrated
 
 _STARTED = re.compile(r"live: relays on (\d+), people on (\d+)")
 
@@ -39,7 +39,7 @@ class Console:
                 f"""
                 public_url = "http://localhost"
                 data_dir = "{folder}/data"
-                {new_line() if database is None else database}
+                {migrated.line(folder / "data") if database is None else database}
                 live_listen = "127.0.0.1:0"
                 relay_listen = "127.0.0.1:0"
                 relay_address = "127.0.0.1:1"

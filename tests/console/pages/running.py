@@ -23,7 +23,7 @@ from playwright.sync_api import (
 )
 
 from bedside.demo.processes import free_port
-from tests.console.databases import new_line
+from tests.console import migrated
 
 TREE = Path(__file__).parents[3]
 AXE = TREE / "node_modules/axe-core/axe.min.js"
@@ -113,7 +113,7 @@ def running_console(folder: Path, *, live: bool = True) -> Iterator[Console]:
         f"""
 public_url = "{console.url}"
 data_dir = "{folder}/data"
-{new_line()}
+{migrated.line(folder / "data")}
 listen = "127.0.0.1:{console.port}"
 live_listen = "127.0.0.1:{console.live_port}"
 live_url = "http://localhost:{console.live_port}"
