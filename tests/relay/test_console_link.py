@@ -20,6 +20,7 @@ from bedside.relay.clock import wall_ms
 from bedside.testing.certificates import PocketAuthority
 from bedside.testing.fake_live import FakeLive
 from bedside.vocabulary import Gate, MessageKind, PollMode
+from tests.relay.key_updates import endless_console
 from tests.relay.world import DEVICE, PATIENT, offered, poll, running, until
 
 INTERVAL = poll(mode=PollMode.INTERVAL)
@@ -172,6 +173,20 @@ async def test_a_console_of_another_authority_is_not_believed(tmp_path):
         assert impostor.feeds == 0
         assert impostor.received == []
         await impostor.stop()
+
+
+@pytest.mark.asyncio
+async def test_a_console_that_sends_new_keys_without_end_is_cut_off_and_the_relay_goes_on(tmp_path):
+    async with running(tmp_path) as world:
+        await world.live.stop()
+        hostile = world.authority.console("live.example")
+        with endless_console(hostile, world.live.port, 80_000, tmp_path):
+            # Counted where a read was cut from outside: this one would last a second.
+            await until(lambda: world.relay.door.counts["new_keys"])
+            assert (await (await world.device()).poll(INTERVAL)).status == 200
+        before = world.live.feeds
+        await world.live.start()
+        await world.live.wait_for_feeds(before + 1)
 
 
 @pytest.mark.asyncio
