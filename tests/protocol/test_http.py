@@ -145,6 +145,57 @@ def test_a_whole_response_is_what_a_reader_would_return_with_nothing_left(pieces
     assert whole_response(stream, SMALL) == (got[0] if alone else None)
 
 
+LINES = [
+    b"a: b",
+    b"A: c",
+    b"connection: close",
+    b"content-length: 0",
+    b"content-length: 2",
+    b"content-length: 33",
+    b"content-length: +2",
+    b"transfer-encoding: chunked",
+    b"a : b",
+    b"x:\xe9",
+]
+FIRST_LINES = [b"HTTP/1.1 %d X" % status for status in (200, 200, 401, 204, 101, 100)]
+HEADS = st.tuples(
+    st.sampled_from([*FIRST_LINES, b"HTTP/1.0 200 OK"]),
+    st.lists(st.sampled_from(LINES), max_size=4),
+).map(lambda parts: b"\r\n".join([parts[0], *parts[1], b"", b""]))
+
+
+@given(
+    st.lists(HEADS, min_size=1, max_size=3),
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from([b"", b"{}", b"[]", b"x" * 33]),
+            st.sampled_from([SMALL, SMALL._replace(headers=2), SMALL._replace(body=33)]),
+        ),
+        min_size=2,
+        max_size=12,
+    ),
+)
+def test_a_head_that_was_seen_before_is_read_as_if_it_were_new(heads, answers):
+    """Whatever the limits, and what was refused or taken before, say."""
+    for which, body, limits in answers:
+        stream = heads[which % len(heads)] + body
+        reader = ResponseReader(limits)
+        got = read_all(reader, [stream])
+        alone = len(got) == 1 and reader.idle and reader.error is None
+        assert whole_response(stream, limits) == (got[0] if alone else None)
+
+
+def test_a_head_that_is_refused_stays_refused_and_one_for_fewer_headers_is_not_known():
+    many = b"HTTP/1.1 200 OK\r\na: b\r\nc: d\r\ncontent-length: 2\r\n\r\n{}"
+    fewer = SMALL._replace(headers=2)
+    for _ in range(2):
+        assert whole_response(many, fewer) is None
+        assert whole_response(many, SMALL) is not None
+        assert whole_response(many.replace(b"c: d", b"c : d"), SMALL) is None
+        assert whole_response(many, SMALL._replace(body=1)) is None
+
+
 @given(st.binary(max_size=300), st.booleans())
 def test_arbitrary_answers_raise_nothing(stream, proxy):
     reader = ResponseReader(SMALL, proxy=proxy)
