@@ -149,6 +149,21 @@ async def test_a_batch_whose_answer_was_lost_is_not_counted_twice(tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_a_console_that_says_it_closes_is_left_and_the_next_batch_goes_over_a_new_connection(
+    tmp_path,
+):
+    async with running(tmp_path) as world:
+        device = await world.device()
+        world.live.last_answers = 1
+        for version, then_open in ("1.0", 1), ("2.0", 2):
+            await device.poll(poll(mode=PollMode.INTERVAL, version=version))
+            # The console leaves it to the relay to close.
+            await world.live.wait_for(lambda event, v=version: getattr(event, "version", "") == v)
+            await until(lambda: not world.relay.owed)
+            await until(lambda n=then_open: world.live.connections == n)
+
+
+@pytest.mark.asyncio
 async def test_a_device_that_falls_silent_is_given_up(tmp_path):
     async with running(tmp_path, replace(PATIENT, hold_ms=400)) as world:
         device = await world.device()

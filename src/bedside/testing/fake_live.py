@@ -6,6 +6,7 @@ a batch brings nothing twice. Everything else is the test's to say.
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,8 @@ class FakeLive:
         self.feeds = 0
         self.lose_batch_answers = 0
         """How many batches are taken in without an answer: the connection closes instead."""
+        self.last_answers = 0
+        """How many answers to batches say that they are the last of their connection."""
         self._context = console_server_context(
             credentials.certificate, credentials.key, server_name=server_name
         )
@@ -53,9 +56,8 @@ class FakeLive:
         self._used: set[str] = set()
         self._sequences: dict[tuple[str, str], int] = {}
         self._changed = asyncio.Condition()
-        self._streams: set[Stream] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None], tuple[socket.socket, Stream]] = {}
+        self._listener: socket.socket | None = None
 
     # ---- for tests ----
 
@@ -69,24 +71,26 @@ class FakeLive:
 
     async def start(self) -> None:
         """Listen: on a free port the first time, on the same one again after `stop`."""
-        self._server = await asyncio.get_running_loop().create_server(
-            self._accept, "127.0.0.1", self.port, ssl=self._context
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
 
     async def stop(self) -> None:
         """Be away: close everything, keep what was received."""
-        if self._server is not None:
-            self._server.close()
-            for stream in list(self._streams):
-                if stream.transport is not None:
-                    stream.abort()
-                    await stream.rest()
-            for task in list(self._tasks):
+        if self._listener is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+        tasks = list(self._open)
+        for task, (sock, stream) in self._open.items():
+            if stream.transport is not None:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self._server.wait_closed()
-            self._server = None
+            else:  # a handshake that is cancelled before it began would go on
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def push(self, *events: Event) -> None:
         """Put news into the feed."""
@@ -118,32 +122,47 @@ class FakeLive:
     @property
     def connections(self) -> int:
         """How many connections are open now."""
-        return sum(not stream.is_closed for stream in self._streams)
+        return sum(not stream.is_closed for _, stream in self._open.values())
 
     # ---- HTTP ----
 
-    def _accept(self) -> Stream:
+    # asyncio's own server leaves a connection open that it accepts in the turn in which it is closed,
+    # and does not know those that are in their handshake.
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
         stream = Stream()
-        self._streams.add(stream)
-        task = asyncio.get_running_loop().create_task(self._serve(stream))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return stream
+        task = asyncio.get_running_loop().create_task(self._serve(sock, stream))
+        self._open[task] = sock, stream
+        task.add_done_callback(self._open.pop)
 
-    async def _serve(self, stream: Stream) -> None:
+    async def _serve(self, sock: socket.socket, stream: Stream) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(lambda: stream, sock, ssl=self._context)
+        except OSError:  # it closed the socket
+            return
+        try:
+            await self._converse(stream)
+        finally:
+            stream.abort()
+            await stream.rest()
+
+    async def _converse(self, stream: Stream) -> None:
         requests = RequestReader(HttpLimits(body=8 * 1024 * 1024))
-        with contextlib.suppress(TimeoutError):
-            while data := await stream.some():
-                requests.receive(data)
-                while (request := requests.next()) is not None:
-                    answer = await self._answer(request)
-                    if self.lose_batch_answers and request.target == "/relay/batch":
-                        self.lose_batch_answers -= 1
-                        stream.abort()
-                    if stream.is_closed:
-                        break
-                    stream.send(answer)
-        self._streams.discard(stream)
+        while data := await _next(stream):
+            requests.receive(data)
+            while (request := requests.next()) is not None:
+                answer = await self._answer(request)
+                if self.lose_batch_answers and request.target == "/relay/batch":
+                    self.lose_batch_answers -= 1
+                    return
+                if stream.is_closed:
+                    return
+                stream.send(answer)
 
     async def _answer(self, request: Request) -> bytes:
         relay = self._authenticate(request.headers.get("authorization", ""))
@@ -208,4 +227,15 @@ class FakeLive:
                 self.received += batch.events
                 self._changed.notify_all()
         answer = BatchReply(sequence=last).to_json()
-        return response(200, {"content-type": "application/json"}, answer)
+        headers = {"content-type": "application/json"}
+        if self.last_answers:
+            self.last_answers -= 1
+            headers["connection"] = "close"
+        return response(200, headers, answer)
+
+
+async def _next(stream: Stream) -> bytes:
+    """Return what comes next; a relay may be silent for as long as it likes."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return await stream.some()
