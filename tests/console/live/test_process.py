@@ -215,6 +215,23 @@ def test_a_key_of_cookies_that_cannot_be_used_is_refused_before_anything_serves(
     assert f"{key}: il est vide : restaurez-le" in refused
 
 
+@pytest.mark.parametrize("word", ["web", "live", "worker"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_serves(tmp_path, word):
+    """Such a folder stops root too: its name leads to where nothing is."""
+    folder = tmp_path / "data"
+    folder.symlink_to(tmp_path / "not mounted")
+    (tmp_path / "console.sqlite3").touch()
+    (tmp_path / "console.toml").write_text(
+        f'public_url = "http://localhost"\ndata_dir = "{folder}"\n'
+        f'database = "sqlite:///{tmp_path}/console.sqlite3"\nlisten = "127.0.0.1:0"\n'
+        'live_listen = "127.0.0.1:0"\nrelay_listen = "127.0.0.1:0"\n'
+    )
+    before = sorted(tmp_path.iterdir())
+    refused = said_by(Console(tmp_path), word, code=2)
+    assert f"{folder}: il y a déjà un tel fichier" in refused
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def said_by(console, word, code=1):
     """Return what a start that is refused says on a French terminal."""
     done = subprocess.run(

@@ -8,6 +8,7 @@ import pytest
 
 from bedside.console.project.config import parse_config
 from bedside.console.project.secret_key import secret_key
+from bedside.language import Language
 from bedside.language.config_error import ConfigError
 
 
@@ -39,6 +40,19 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path):
     (tmp_path / "data").write_text("a file")
     with pytest.raises(ConfigError, match="data"):
         secret_key(config(tmp_path))
+
+
+def test_a_folder_that_cannot_be_made_is_refused_where_the_key_is_made(tmp_path):
+    (tmp_path / "data").symlink_to(tmp_path / "not mounted")
+    key = secret_key(config(tmp_path, f'database = "sqlite:///{tmp_path}/console.sqlite3"'))
+    with pytest.raises(ConfigError) as refused:
+        str(key)
+    said = {language: refused.value.say(language) for language in Language}
+    assert said == {
+        Language.ENGLISH: f"{tmp_path}/data: there is such a file already, and it is not replaced",
+        Language.FRENCH: f"{tmp_path}/data: il y a déjà un tel fichier, et il n’est pas remplacé",
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_an_empty_file_is_no_key(tmp_path):

@@ -11,7 +11,14 @@ from bedside.console.keys import key_store
 from bedside.language import N_
 from bedside.pki.keystore import KeyName, KeyStoreError
 
-__all__ = ["CustodyError", "check_custody", "is_foreign", "is_secret_key_missing", "newest_note"]
+__all__ = [
+    "CustodyError",
+    "check_custody",
+    "do_take_custody",
+    "is_foreign",
+    "is_secret_key_missing",
+    "newest_note",
+]
 
 
 class CustodyError(KeyStoreError):
@@ -49,6 +56,17 @@ def check_custody() -> None:
     else:
         return
     raise CustodyError(words, folder=settings.BEDSIDE_DATA_DIR, names=", ".join(missing))
+
+
+def do_take_custody() -> None:
+    """Begin to serve: `check_custody`, then make `secret.key` before there are threads or workers.
+
+    Raises:
+        CustodyError: as `check_custody`.
+        ConfigError: the folder cannot be used, or the file is empty.
+    """
+    check_custody()
+    str(settings.SECRET_KEY)
 
 
 def newest_note() -> str | None:

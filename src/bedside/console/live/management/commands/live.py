@@ -7,7 +7,7 @@ from django.conf import settings
 
 from bedside.console.commands import HouseCommand
 from bedside.console.journal.actions import now_ms
-from bedside.console.journal.custody import check_custody
+from bedside.console.journal.custody import do_take_custody
 from bedside.console.live.certificate import live_certificate, relay_server_name
 from bedside.console.live.process import LiveConfig, serve
 from bedside.console.log import name_process
@@ -24,8 +24,7 @@ class Command(HouseCommand):
         """Serve on `relay_listen` and `live_listen` of the configuration."""
         del options
         name_process("live")
-        check_custody()
-        str(settings.SECRET_KEY)  # made here, before there are threads or workers
+        do_take_custody()
         certificate, key = live_certificate(now=now_ms())
         config = LiveConfig(
             people=_address(settings.CONFIG.live_listen),

@@ -10,7 +10,7 @@ from bedside.console.commands import HouseCommand
 from bedside.console.health.beat import Beat
 from bedside.console.health.tracing import open_spans
 from bedside.console.health.words import taken
-from bedside.console.journal.custody import check_custody
+from bedside.console.journal.custody import do_take_custody
 from bedside.console.live.clockwork import Clockwork, Duty
 from bedside.console.log import announce, name_process
 from bedside.console.wake import listen
@@ -33,8 +33,7 @@ class Command(HouseCommand):
         """Work until SIGTERM or SIGINT."""
         del options
         name_process("worker")
-        check_custody()
-        str(settings.SECRET_KEY)  # made here, before there are threads or workers
+        do_take_custody()
         waker = listen(f"worker-{os.getpid()}")
         announce("at_work", "worker: at work")
         spans, beat = open_spans(), Beat("worker")

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from bedside.console.commands import HouseCommand
 from bedside.console.health.sidecar import Sidecar
-from bedside.console.journal.custody import check_custody
+from bedside.console.journal.custody import do_take_custody
 from bedside.console.log import name_process
 from bedside.language import N_
 
@@ -22,8 +22,7 @@ class Command(HouseCommand):
         """Serve with granian: `listen` and `web_workers` of the configuration."""
         del options
         name_process("web")
-        check_custody()
-        str(settings.SECRET_KEY)  # made here, before there are threads or workers
+        do_take_custody()
         address = settings.CONFIG.admin.address("web")
         if address is None:
             _serve()
