@@ -93,7 +93,9 @@ def test_only_an_administrator_who_has_confirmed_pins_and_retires():
 def test_a_relay_is_retired_by_whoever_types_its_name():
     alex = Reader("Alex")
     alex.post("/relays/", **SITE, apply="1")
-    assert "1 pin names it" in alex.text("/relays/b/retire/")
+    page = alex.text("/relays/b/retire/")
+    assert "1 pin names it" in page
+    assert "Type “b” to confirm" in page
     for wrong in ({"confirm": "a"}, {"reason": ""}):
         told = {"reason": "Replaced", "confirm": "b", **wrong}
         assert alex.post("/relays/b/retire/", **told).status_code == 400
@@ -112,6 +114,7 @@ def test_a_relay_that_devices_poll_asks_for_one_word_more():
     alex = Reader("Alex", "fr")
     page = alex.text("/relays/a/retire/")
     assert "Retirer le relais « a »" in page
+    assert "Tapez « a » pour confirmer" in page
     assert "1 appareil l’interroge" in page
     assert "Arrêtez-le d’abord pour que l’appareil passe à un autre" in page
     assert "il trouve lui-même un autre relais" in page

@@ -92,7 +92,7 @@ class RetireForm(forms.Form):
     def __init__(self, data: Any, *, name: str, does: Retirement) -> None:
         super().__init__(data)
         self._name = name
-        self.fields["confirm"].label = _("Type %(name)s to confirm") % {"name": name}
+        self.fields["confirm"].label = _("Type “%(name)s” to confirm") % {"name": name}
         if not does.devices:
             del self.fields["despite_devices"]
             return
