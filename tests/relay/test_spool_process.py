@@ -1,6 +1,5 @@
 """What a relay's process owes survives it: killed at any moment, or with no room on its disk."""
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -14,8 +13,6 @@ from tests.disks import SmallDisk
 from tests.relay.program import configure, program
 from tests.relay.world import World, offered, poll, until
 
-# What is cut off here in the middle leaves a transport that nobody closes; it is collected here.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 INTERVAL = poll(mode=PollMode.INTERVAL)
 
 
@@ -29,7 +26,6 @@ async def world_in(folder):
         for client in world.clients:
             client.stream.abort()
             await client.stream.rest()
-        await asyncio.sleep(0.1)
         await world.live.stop()
         gc.collect()
 

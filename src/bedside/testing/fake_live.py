@@ -143,13 +143,13 @@ class FakeLive:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(lambda: stream, sock, ssl=self._context)
-        except OSError:  # it closed the socket
-            return
-        try:
             await self._converse(stream)
+        except OSError:  # no handshake: asyncio closed the socket
+            return
         finally:
-            stream.abort()
-            await stream.rest()
+            if stream.transport is not None:
+                stream.abort()
+                await stream.rest()
 
     async def _converse(self, stream: Stream) -> None:
         requests = RequestReader(HttpLimits(body=8 * 1024 * 1024))
