@@ -1,8 +1,13 @@
-"""The order of the whole suite."""
+"""The order of the whole suite, and what its generated tests are not asked."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes is the machine's business: it has others to serve.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 # Files that take most of a minute or more, those that wait and those that compute in turn.
 # pytest-xdist gives files away in this order and never takes one back: a long file that came last
