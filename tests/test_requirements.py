@@ -1,6 +1,7 @@
 """The table of requirements names each promise once, and only proofs that exist."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -24,12 +25,16 @@ def proof_exists(proof, tree):
         return False
     if not names:
         return True
-    defined = {
+    return all(name.partition("[")[0] in defined(tree / path) for name in names)
+
+
+@functools.cache
+def defined(path):
+    return {
         node.name
-        for node in ast.walk(ast.parse((tree / path).read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     }
-    return all(name.partition("[")[0] in defined for name in names)
 
 
 def test_each_promise_has_one_row():
