@@ -28,7 +28,12 @@ async def test_a_live_tunnel_goes_on_to_its_end_while_the_devices_leave(tmp_path
         assert (await running.said("draining"))["tunnels"] == 1
         assert await world.live.wait_for(lambda event: isinstance(event, Draining))
 
-        assert parse_poll_reply((await held).body).leave_in_ms == 0
+        reply = parse_poll_reply((await held).body)
+        if (
+            reply.leave_in_ms is None
+        ):  # its first hold, of random length, was over before its moment
+            reply = parse_poll_reply((await polling.poll(poll())).body)
+        assert reply.leave_in_ms == 0
         other = await world.device(OTHER)
         sent_away = parse_poll_reply((await other.poll(poll("1" * 32))).body)
         assert (sent_away.leave_in_ms, sent_away.messages) == (0, ())

@@ -448,10 +448,32 @@ def test_whoever_comes_home_while_it_drains_is_sent_back_and_the_console_hears_n
     assert leaving(talk.later(50)) == ["c"]
     for _ in range(3):
         talk.later(home_ms)
-        commands = talk.asks("home")
+        commands = talk.asks("home", poll(FIRST, moved=True))
         assert (leaving(commands), told(commands, Presence)) == (["home"], [])
-    assert answers(talk.asks("nowhere else")) == [], "it is held"
+    commands = talk.asks("nowhere else", poll(FIRST, moved=True))
+    assert (answers(commands), len(told(commands, Presence))) == ([], 1), "it is held"
     assert talk.polls.untold == 0
+
+
+def test_whoever_has_no_other_relay_is_sent_away_once_however_long_it_drains():
+    talk = Dialogue(hold_ms=PERIOD, spans=Spans(home_ms=PERIOD)).settled()
+    talk.polls.drain(talk.now, 10)
+    talk.asks()
+    assert leaving(talk.later(50)) == ["c"]
+    talk.asks("back", poll(FIRST, moved=True))
+    for _ in range(3):
+        commands = talk.later(PERIOD + 50)
+        commands += talk.asks("back")
+        assert leaving(commands) == []
+
+
+def test_whoever_asked_another_relay_while_it_drains_is_told_of_where_it_was_answered_only():
+    talk = Dialogue(hold_ms=PERIOD)
+    talk.polls.drain(NOW, 10_000)
+    commands = talk.asks(request=poll(FIRST, moved=True))
+    assert (leaving(commands), told(commands, Presence)) == (["c"], [])
+    commands = talk.asks(request=poll(FIRST, moved=True))
+    assert (leaving(commands), len(told(commands, Presence))) == ([], 1)
 
 
 def test_whoever_was_given_up_here_and_has_nowhere_else_to_go_is_told_of_again():
@@ -459,8 +481,9 @@ def test_whoever_was_given_up_here_and_has_nowhere_else_to_go_is_told_of_again()
     talk.polls.drain(talk.now, 10)
     talk.asks()
     assert told(talk.later(2 * PERIOD) + talk.later(PERIOD), Absent)
-    assert leaving(talk.asks()) == ["c"]
-    assert told(talk.asks(), Presence)
+    moved = poll(FIRST, moved=True)  # it has asked another relay in between
+    assert leaving(talk.asks(request=moved)) == ["c"]
+    assert told(talk.asks(request=moved), Presence)
 
 
 def test_at_intervals_a_device_is_sent_away_over_one_interval():

@@ -274,7 +274,7 @@ class Polls:
         known = self._devices.get(device)
         if known is not None and request.instance in known.past:
             return self._find_copy(key, device, request, now_ms)
-        if self._draining and self._comes_from_elsewhere(device, known, now_ms):
+        if self._draining and request.moved and self._has_elsewhere(device, now_ms):
             return [self._send_away(device, key, request.mode, now_ms, fresh=True)]
         commands = self._acknowledge(device, request, now_ms) if request.acks else []
         wait_ms = 0
@@ -403,13 +403,15 @@ class Polls:
         orders = map(_is_order, self._messages.get(device, {}).values())
         return self._leaves.get(device, now_ms) <= now_ms or any(orders)
 
-    def _comes_from_elsewhere(self, device: DeviceId, known: _Device | None, now_ms: int) -> bool:
-        """Whether another relay has this device, as far as is known here (rule 7)."""
-        if device in self._messages:
-            return False
-        if device in self._told:
-            return now_ms - self._told[device] >= self._limits.spans.home_ms
-        return known is None or known.contact is not _ONLINE
+    def _has_elsewhere(self, device: DeviceId, now_ms: int) -> bool:
+        """Whether a device that asked another relay may be sent back there (rule 7).
+
+        One that was sent away, and found another relay, stays there for `home_ms` at least: who is
+        here again before found none. For whom something waits here, the console believes them here.
+        """
+        told_ms = self._told.get(device)
+        found_one = told_ms is None or now_ms - told_ms >= self._limits.spans.home_ms
+        return found_one and device not in self._messages
 
     def _hold(self, device: DeviceId, now_ms: int, *, fresh: bool) -> int:
         hold = self._limits.hold_ms
