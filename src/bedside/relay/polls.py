@@ -3,8 +3,7 @@
 Rules (docs/protocol/poll.md):
 1. A held poll is answered at once when a message waits, else when its hold is over; an interval
    poll is answered at once.
-2. A message is sent until it is acknowledged, expires or is withdrawn: again on a new connection at
-   once, on the same one after a pause.
+2. A message is sent until it is acknowledged, expires or is withdrawn (`relay.waiting`).
 3. A device's first hold, or first interval, has a random length: a fleet that came back together
    must not pulse together.
 4. The console hears of a device's first poll, and of its first since it was elsewhere, of what changed
@@ -48,8 +47,9 @@ from bedside.protocol.poll import (
     reply_ends,
 )
 from bedside.protocol.presence import offline_after_ms, overdue_after_ms
+from bedside.relay.waiting import WaitingMessages
 from bedside.relay.wheel import Wheel
-from bedside.vocabulary import Contact, DeviceId, Gate, MessageKind, PollMode
+from bedside.vocabulary import Contact, DeviceId, Gate, PollMode
 
 __all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 
@@ -105,13 +105,6 @@ Command = Answer | RefusePoll | Tell
 
 
 @dataclass(slots=True)
-class _Waiting:
-    offered: MessageOffered
-    sent_to: Hashable = None
-    sent_ms: int = 0
-
-
-@dataclass(slots=True)
 class _Device:
     """What is kept of a device's last poll: little, because a fleet has tens of thousands."""
 
@@ -130,13 +123,16 @@ class _Device:
 
 
 class Polls:
-    """All devices that poll this relay, and all messages that wait here."""
+    """All devices that poll this relay, and what they are to be told."""
 
     def __init__(self, limits: PollLimits, random: Random, *, now_ms: int) -> None:
         self._limits = limits
         self._random = random
         self._devices: dict[DeviceId, _Device] = {}
-        self._messages: dict[DeviceId, dict[str, _Waiting]] = {}
+        self._messages = WaitingMessages(
+            per_device=limits.messages_per_device, resend_ms=limits.resend_ms
+        )
+        self._addressed = self._messages.by_device  # asked at every poll
         self._refused: dict[DeviceId, Gate] = {}
         self.delayed = 0
         """Polls that had to wait for their turn (rule 6)."""
@@ -144,7 +140,6 @@ class Polls:
         self._ripe: deque[DeviceId] = deque()
         """Those whose holds are over, and who were not answered yet."""
         self._silences: Wheel[DeviceId] = Wheel(1000)
-        self._expiries: Wheel[tuple[DeviceId, str]] = Wheel(1000)
         self._draining = False
         self._leaves: dict[DeviceId, int] = {}
         """When each of those that poll is to be sent away."""
@@ -165,7 +160,7 @@ class Polls:
         return {
             "devices": len(self._silences),
             "held": len(self._holds) + len(self._ripe),
-            "messages": sum(map(len, self._messages.values())),
+            "messages": len(self._messages),
         }
 
     @property
@@ -202,27 +197,18 @@ class Polls:
 
     def offer(self, offered: MessageOffered, now_ms: int) -> list[Command]:
         """A message waits for a device; a poll that is held is answered with it (rule 1)."""
-        waiting = self._messages.setdefault(offered.device, {})
-        if offered.id in waiting or offered.expires_ms <= now_ms:
+        if not self._messages.offer(offered, now_ms):
             return []
-        while len(waiting) >= self._limits.messages_per_device:
-            self.withdraw(offered.device, next(iter(waiting)))
-        waiting[offered.id] = _Waiting(offered)
-        self._expiries.set((offered.device, offered.id), offered.expires_ms)
         device = self._devices.get(offered.device)
         return [] if device is None else self._end_hold(offered.device, device, now_ms)
 
     def withdraw(self, device: DeviceId, message: str) -> None:
         """A message waits no longer."""
-        waiting = self._messages.get(device, {})
-        waiting.pop(message, None)
-        self._expiries.cancel((device, message))
-        if not waiting:
-            self._messages.pop(device, None)
+        self._messages.withdraw(device, message)
 
     def waiting(self) -> list[tuple[DeviceId, str]]:
         """Every message that waits, by device and id."""
-        return [(device, each) for device, them in self._messages.items() for each in them]
+        return self._messages.names()
 
     def refuse(self, device: DeviceId, gate: Gate) -> list[Command]:
         """Refuse a device's polls from now on, the held one included."""
@@ -297,7 +283,7 @@ class Polls:
         if wait_ms:
             known.held = key
             self._holds.set(device, now_ms + wait_ms)
-        elif at_once or self._next(device, key, now_ms):
+        elif at_once or (device in self._addressed and self._due(device, key, now_ms)):
             commands.append(self._answer(device, known, key, now_ms, fresh=fresh))
         else:
             known.held = key
@@ -320,7 +306,7 @@ class Polls:
             or known.held is not None
             or known.contact is not _ONLINE
             or self._draining
-            or device in self._messages
+            or device in self._addressed
             or device in self._refused
         ):
             return None
@@ -354,8 +340,7 @@ class Polls:
                 commands += self._end_hold(device, self._devices[device], now_ms)
         for device in self._silences.due(now_ms):
             commands += self._miss(device, self._devices[device], now_ms)
-        for device, message in self._expiries.due(now_ms):
-            self.withdraw(device, message)
+        self._messages.expire(now_ms)
         return commands + self._settle(now_ms)
 
     # ---- inside ----
@@ -400,8 +385,7 @@ class Polls:
         """Whether this device is to be sent away, and was not yet (rule 7)."""
         if not self._draining or device in self._told:
             return False
-        orders = map(_is_order, self._messages.get(device, {}).values())
-        return self._leaves.get(device, now_ms) <= now_ms or any(orders)
+        return self._leaves.get(device, now_ms) <= now_ms or self._messages.has_order(device)
 
     def _has_elsewhere(self, device: DeviceId, now_ms: int) -> bool:
         """Whether a device that asked another relay may be sent back there (rule 7).
@@ -411,11 +395,11 @@ class Polls:
         """
         told_ms = self._told.get(device)
         found_one = told_ms is None or now_ms - told_ms >= self._limits.spans.home_ms
-        return found_one and device not in self._messages
+        return found_one and device not in self._addressed
 
     def _hold(self, device: DeviceId, now_ms: int, *, fresh: bool) -> int:
         hold = self._limits.hold_ms
-        if device in self._messages:  # sent here already: another try before the period ends
+        if device in self._addressed:  # sent here already: another try before the period ends
             hold = min(hold, self._limits.resend_ms)
         if self._draining and device not in self._told:
             return min(hold, self._leaves[device] - now_ms)
@@ -423,12 +407,11 @@ class Polls:
 
     def _acknowledge(self, device: DeviceId, request: PollRequest, now_ms: int) -> list[Command]:
         """Rule 2; what is not known (any more) was told before."""
-        commands: list[Command] = []
-        for message in request.acks:
-            if message in self._messages.get(device, {}):
-                self.withdraw(device, message)
-                commands.append(Tell(Delivered(device=device, id=message, at_ms=now_ms)))
-        return commands
+        return [
+            Tell(Delivered(device=device, id=message, at_ms=now_ms))
+            for message in request.acks
+            if self._messages.withdraw(device, message)
+        ]
 
     def _pace(self, known: _Device, now_ms: int) -> int:
         """Rule 6: how long this poll must wait for its turn, in milliseconds."""
@@ -464,31 +447,19 @@ class Polls:
         self._holds.cancel(device)
         return [self._answer(device, known, key, now_ms)]
 
-    def _next(self, device: DeviceId, key: Hashable, now_ms: int) -> list[_Waiting]:
-        """The messages that are due on this connection (rule 2)."""
-        if device not in self._messages:
-            return []
-        due = [
-            waiting
-            for waiting in self._messages[device].values()
-            if (waiting.sent_to != key or now_ms - waiting.sent_ms >= self._limits.resend_ms)
-            and (not self._draining or not _is_order(waiting))
-        ]
-        return due[:MAX_MESSAGES]
+    def _due(self, device: DeviceId, key: Hashable, now_ms: int) -> bool:
+        return bool(self._messages.due(device, key, now_ms, orders=not self._draining))
 
     def _answer(
         self, device: DeviceId, known: _Device, key: Hashable, now_ms: int, *, fresh: bool = False
     ) -> Answer:
-        due = self._next(device, key, now_ms)
-        if not due:
+        messages: tuple[Message, ...] = ()
+        if device in self._addressed:
+            messages = self._messages.take(device, key, now_ms, orders=not self._draining)
+        if not messages:
             if self._goes(device, now_ms):
                 return self._send_away(device, key, known.mode, now_ms, fresh=fresh)
             return self._nothing(key, known.mode, now_ms, fresh=fresh)
-        for waiting in due:
-            waiting.sent_to, waiting.sent_ms = key, now_ms
-        messages = tuple(
-            Message(each.offered.id, each.offered.message_kind, each.offered.sealed) for each in due
-        )
         at_once = known.mode is _HELD or len(messages) == MAX_MESSAGES
         next_in_ms = 0 if at_once else self._interval(fresh=fresh)
         body = reply_body(self._ends, messages, next_in_ms=next_in_ms, now_ms=now_ms)
@@ -536,10 +507,6 @@ class Polls:
             *self.refuse(device, Gate.DEVICE_CLONED),
             RefusePoll(key, Gate.DEVICE_CLONED, self.refused_retry()),
         ]
-
-
-def _is_order(waiting: _Waiting) -> bool:
-    return waiting.offered.message_kind is MessageKind.ORDER
 
 
 def _renew(
