@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import secrets
 import shlex
 import signal
@@ -646,6 +647,7 @@ class Specialist:
             program, "-F", str(self.folder / "config"), *arguments,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE, env=environment, cwd=self.folder,
+            start_new_session=True,
         )  # fmt: skip
         self._clients.append(process)
         return process
@@ -656,8 +658,7 @@ class Specialist:
         try:
             out, errors = await asyncio.wait_for(process.communicate(stdin), within_s)
         except TimeoutError:
-            process.kill()
-            out, errors = await process.communicate()
+            out, errors = await end_client(process)
             raise AssertionError(f"{program} did not end: {out!r} {errors!r}") from None
         return process.returncode or 0, out.decode(), errors.decode()
 
@@ -706,9 +707,12 @@ async def world(
         play.agent_log.close()
 
 
-async def end_client(client: asyncio.subprocess.Process) -> None:
-    """Leave nothing of an ssh that a test did not wait for: the next test would be told of it."""
-    if client.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            client.kill()
-    await asyncio.wait_for(client.communicate(), 30)
+async def end_client(client: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    """Leave nothing of an ssh that a test did not wait for: the next test would be told of it.
+
+    Its ProxyCommand goes as well, which may outlive it and has its outputs open. Returns what both
+    had said.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(client.pid, signal.SIGKILL)
+    return await asyncio.wait_for(client.communicate(), 30)
