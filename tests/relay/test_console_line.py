@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -74,6 +75,22 @@ async def test_an_answer_of_megabytes_arrives(tmp_path):
     body = bytes(range(256)) * 16_384
     async with console(tmp_path, response(200, {}, body)) as line:
         assert (await ask(line)).body == body
+
+
+@pytest.mark.asyncio
+async def test_whoever_takes_long_over_an_answer_is_not_taken_for_a_read_without_end(tmp_path):
+    async with console(tmp_path, ANSWER) as line:
+        heard = asyncio.get_running_loop().create_future()
+
+        def take_long(answer):
+            end = time.thread_time() + 0.5
+            while time.thread_time() < end:
+                pass
+            heard.set_result(answer)
+
+        line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", take_long, timeout_s=5)
+        assert (await heard).status == 200
+        assert (await ask(line)).status == 200
 
 
 @pytest.mark.asyncio

@@ -48,6 +48,21 @@ def test_a_read_that_goes_on_and_on_is_cut_and_told():
         assert told == [link]
 
 
+def test_a_read_that_goes_on_is_cut_where_others_take_most_of_the_cpu():
+    link = Link()
+    with watched() as (loop, _):
+        loop.reads, loop.reading = 1, link
+
+        def wait_for_others():
+            end = time.thread_time() + 0.001
+            while time.thread_time() < end:
+                pass
+            time.sleep(0.004)
+
+        busy(link, 1, wait_for_others)
+        assert link.is_cut
+
+
 def test_many_reads_of_one_link_are_not_one():
     link = Link()
     with watched() as (loop, told):

@@ -172,7 +172,13 @@ class ConsoleLine:
             return
         assert self._link is not None
         self.timers.cancel(self._link)
-        heard(answer)
+        # To take in a long answer takes a while: the read is over meanwhile, and another one after.
+        reading, self.reading = self.reading, None
+        try:
+            heard(answer)
+        finally:
+            self.reads += 1
+            self.reading = reading
 
     def _fail(self, error: OSError) -> None:
         self.is_lost = True

@@ -2,7 +2,8 @@
 
 OpenSSL reads on for as long as a peer sends requests for new keys and not a byte for anybody, and
 Python cannot tell it to stop in between. Ten times a second a thread looks whether the loop is still
-in the same read and has used the CPU in it all the while; then it shuts the socket, and the read ends.
+in the same read, and how much CPU it has used in it since the first look; where that is much, it shuts
+the socket, and the read ends.
 """
 
 import threading
@@ -57,10 +58,12 @@ class ReadWatch:
         seen, used = 0, 0.0
         while not self._stopping.wait(_LOOK_S):
             reads, link, now = self._loop.reads, self._loop.reading, self._used()
-            if link is not None and reads == seen and now - used > _BUSY_S:
+            if link is None or reads != seen:
+                seen, used = reads, now
+            elif now - used > _BUSY_S:
                 link.cut()
                 self._tell(link)
-            seen, used = reads, now
+                used = now
 
     def _used(self) -> float:
         """CPU seconds of the loop's thread: a machine that stood still has used none."""
