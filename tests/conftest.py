@@ -1,5 +1,7 @@
-"""The order of the whole suite, and what its generated tests are not asked."""
+"""The order of the whole suite, what its generated tests are not asked, and what is done but once."""
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,21 @@ _PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
 # turns as well, so that the processes of pytest-xdist neither all wait nor all compute.
 WAITING = ("agent", "fleet", "journeys", "relay", "specialist")
 _TESTS = Path(__file__).parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect six thousand tests without looking for garbage among them, then or later.
+
+    Every process of pytest-xdist collects all, and what it made stays to the end.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

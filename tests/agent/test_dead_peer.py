@@ -175,15 +175,17 @@ async def test_a_session_whose_only_leg_is_dead_does_not_wait_for_a_relay_that_l
     heard = Heard()
     legs = Legs(SESSION, bytes(32), way, heard.events, patience=Patience(lost_after_s=0))
     running = asyncio.get_running_loop().create_task(legs.run())
-    async with asyncio.timeout(30):
-        leg = await heard.opened.get()
-        leg.transport.set_protocol(Stream(legs))
-        hurry(leg.transport.get_extra_info("socket"))
-        drop_what_comes(paired[0])
-        assert await heard.lost == "certificate"
-        await running
-    over.set()
-    await asyncio.to_thread(peer.close)
+    try:
+        async with asyncio.timeout(30):
+            leg = await heard.opened.get()
+            leg.transport.set_protocol(Stream(legs))
+            hurry(leg.transport.get_extra_info("socket"))
+            drop_what_comes(paired[0])
+            assert await heard.lost == "certificate"
+            await running
+    finally:
+        over.set()
+        await asyncio.to_thread(peer.close)
 
 
 @pytest.mark.asyncio

@@ -149,6 +149,16 @@ def test_kinds_by_turns_are_enough_as_well(ledger):
     assert all(ledger.has_told_enough(REFUSED, kind, now) for kind in MessageKind)
 
 
+def test_an_order_that_is_replayed_without_end_fills_no_disk(ledger):
+    now = ledger.last_entry_ms() + 1000
+    for number in range(20):
+        assert not ledger.has_told_enough_replays(now), number
+        ledger.write(REFUSED, session=ONE, outcome=Outcome.REFUSED, gate=Gate.ORDER_REPLAYED)
+    assert ledger.has_told_enough_replays(now)
+    assert not ledger.has_told_enough_replays(now + 3_700_000)
+    assert not ledger.has_told_enough(REFUSED, ORDER, now)
+
+
 def test_it_says_whether_it_can_be_written(ledger):
     assert ledger.is_writable()
 

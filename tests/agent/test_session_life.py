@@ -277,8 +277,9 @@ async def test_receipts_that_a_relay_damages_hide_no_order_and_make_no_reports(t
             await play.wait_until(
                 lambda n=enough: refused_of(play.journal(), MessageKind.RECEIPT) >= n
             )
-        # A report would bring a receipt, which such a relay would damage: and so for ever.
-        assert refused_of(play.entries, MessageKind.RECEIPT) == 0
+            if number == 4:
+                # A report would bring a receipt, which such a relay would damage: and so for ever.
+                assert refused_of(play.entries, MessageKind.RECEIPT) == 0
         await play.carry(os.urandom(300), MessageKind.ORDER)
         await play.wait_until(lambda: refused_of(play.entries, MessageKind.ORDER) == 1)
         # What was refused without a word is in the next report.

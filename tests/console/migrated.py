@@ -53,7 +53,10 @@ def _once(kind: str, database: Callable[[], str]) -> Path:
     with (shared() / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            _migrate(folder, database())
+            # Whole or not at all: what fails here must not look made to the other processes.
+            making = shared() / f"{kind}.making"
+            _migrate(making, database())
+            making.rename(folder)
     return folder
 
 

@@ -41,6 +41,7 @@ WHO = "Luc-Zirkon Roy"
 WHY = "Zirkon pressure fault"
 CASE = "C-ZIRKON-1"
 MARKER = "zirkon-8c1f-marker"
+REFUSED = "order:document:refused"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,17 +136,24 @@ def test_a_damaged_order_is_refused_and_nobody_is_asked(
     assert console_ending(journey.world, session) == expected
 
 
+def _seen(attacker: Attacker, kind: MessageKind) -> list[bytes]:
+    return [one.sealed for one in attacker.relay.seen.documents if one.message_kind is kind]
+
+
 def test_an_order_that_comes_after_its_withdrawal_is_not_asked(
     journey: Journey, attacker: Attacker, marie: Specialist
 ) -> None:
     since = _size(journey)
     with attacker.plays(answer=b""):
-        known = len(attacker.relay.seen.documents)
+        orders = len(_seen(attacker, MessageKind.ORDER))
+        withdrawals = len(_seen(attacker, MessageKind.WITHDRAWAL))
         session = marie.ask(case=CASE, reason=WHY)
-        wait_for("the order", lambda: len(attacker.relay.seen.documents) > known)
-        order = attacker.relay.seen.documents[-1]
+        wait_for("the order", lambda: len(_seen(attacker, MessageKind.ORDER)) > orders)
+        order = _seen(attacker, MessageKind.ORDER)[-1]
         marie.end(session)
-        wait_for("the withdrawal", lambda: len(attacker.relay.seen.documents) > known + 1)
+        wait_for(
+            "the withdrawal", lambda: len(_seen(attacker, MessageKind.WITHDRAWAL)) > withdrawals
+        )
     assert device_ending(journey.world, session) == "by_specialist"
 
     attacker.pretend(_offer(order))
@@ -171,8 +179,12 @@ def test_a_replayed_order_is_refused_again_and_again(
         session = marie.ask(case=CASE, reason=WHY)
         journey.operator.refuse()
         assert device_ending(journey.world, session) == "refused"
-        for _ in range(2):
-            _refused(journey, _size(journey), "order_replayed")
+        wait_for(
+            "refusals",
+            lambda: (
+                [one.gate for one in _news(journey, since, REFUSED)].count("order_replayed") > 2
+            ),
+        )
 
     assert len(_news(journey, since, "session:consent:asked")) == 1
     _never(journey, since, "session:life:live")

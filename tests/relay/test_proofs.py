@@ -66,7 +66,8 @@ async def play(tmp_path):
     made.ahead.close()
 
 
-async def test_no_proof_is_shown_twice_and_none_is_awaited(wall, play):
+async def test_no_proof_is_shown_twice_and_none_is_awaited(wall, play, monkeypatch):
+    monkeypatch.setattr(proofs, "_RENEW_S", 1_000)
     shown = [play.take()["jti"] for _ in range(3)]
     await play.until_signed(4)
     shown += [play.take()["jti"] for _ in range(2)]
@@ -74,7 +75,8 @@ async def test_no_proof_is_shown_twice_and_none_is_awaited(wall, play):
     assert play.signed == 5  # the fourth was signed before it was asked for
 
 
-async def test_it_is_of_the_moment_in_which_it_is_shown(wall, play):
+async def test_it_is_of_the_moment_in_which_it_is_shown(wall, play, monkeypatch):
+    monkeypatch.setattr(proofs, "_RENEW_S", 1_000)
     play.take()
     await play.until_signed(2)
     wall.now_s += 2
@@ -98,7 +100,8 @@ async def test_it_stays_young_while_nobody_asks(wall, play, monkeypatch):
     assert play.signed == signed
 
 
-async def test_who_signed_before_a_reload_is_not_shown_after_it(wall, play):
+async def test_who_signed_before_a_reload_is_not_shown_after_it(wall, play, monkeypatch):
+    monkeypatch.setattr(proofs, "_RENEW_S", 1_000)
     play.take()
     await play.until_signed(2)
     play.reload(certificate_ends_ms=1_900_000_000_000)

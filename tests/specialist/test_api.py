@@ -22,11 +22,15 @@ from bedside.specialist.store import Login
 
 
 class Scripted(ThreadingHTTPServer):
-    """Answers each request with the next of `answers`; keeps what was asked."""
+    """Answers each request with the next of `answers`; keeps what was asked.
+
+    What `always` has for a method and the end of a path is answered whenever it is asked.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[tuple[int, Any]] = []
+        self.always: dict[tuple[str, str], tuple[int, Any]] = {}
         self.asked: list[tuple[str, str, dict[str, str], Any]] = []
 
     @property
@@ -46,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: Any) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.command, self.path, headers, body))
-        status, answer = self.server.answers.pop(0)
+        last = (self.command, self.path.rpartition("/")[2])
+        status, answer = self.server.always.get(last) or self.server.answers.pop(0)
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))

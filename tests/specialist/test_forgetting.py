@@ -20,6 +20,7 @@ from tests.specialist.test_waiting import session
 __all__ = ["scripted"]
 
 FIRST, SECOND, THIRD = (f"01JD000000000000000000000{number}" for number in range(3))
+FOURTH = "01JD0000000000000000000003"
 UNKNOWN = (404, {"code": "not_found", "title": "Not found", "status": 404})
 OVER = (200, session("ended", ending="by_operator") | {"ended_ms": 1_795_435_200_000})
 LIVE = (200, session("live_control"))
@@ -153,3 +154,26 @@ def test_a_session_that_is_ended_leaves_the_place_to_no_ended_one(
     assert code == 0, said
     assert scripted.asked[0][1] == f"/api/v1/sessions/{THIRD}/end"
     assert kept(config) == [SECOND]
+
+
+def test_a_request_for_a_device_that_no_relay_has_seen_is_kept_to_be_connected_later(
+    config: SpecialistConfig, scripted: Scripted, run: Run
+) -> None:
+    asked = session("routed", relay=None) | {"id": FOURTH}
+    scripted.answers = [UNKNOWN, UNKNOWN, UNKNOWN, (201, asked), (200, {"contact": "never_seen"})]
+
+    code, said = run(
+        "request",
+        "ci-20417",
+        "--case",
+        "C-1",
+        "--reason",
+        "Look",
+        "--access",
+        "system",
+        "--no-wait",
+    )
+
+    assert code == 0, said
+    assert FOURTH in kept(config)
+    assert not [path for _, path, _, _ in scripted.asked if path.endswith("/connection")]

@@ -20,7 +20,7 @@ import pytest
 from bedside.language import Language
 from bedside.pki.contexts import relay_server_context, specialist_client_context
 from bedside.protocol.tunnel import tunnel_accepted, tunnel_refused
-from bedside.specialist import ssh_config
+from bedside.specialist import dial, ssh_config
 from bedside.specialist.config import SpecialistConfig
 from bedside.specialist.dial import answers
 from bedside.specialist.errors import ExitCode
@@ -29,7 +29,7 @@ from bedside.specialist.store import Login, SessionFolder, save_login
 from bedside.specialist.waiting import second_words
 from bedside.specialist.whereabouts import Whereabouts
 from bedside.testing.certificates import PocketAuthority
-from bedside.vocabulary import Gate
+from bedside.vocabulary import Gate, SessionId
 from tests.specialist.test_api import Scripted, scripted
 from tests.specialist.test_opening import CONNECTION
 from tests.specialist.test_waiting import session
@@ -294,14 +294,16 @@ def test_it_goes_where_the_device_has_come_to(
     save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
     with first(authority) as (port, _), relay_b(authority) as other:
         place = {"name": "b", "server_name": "relay-b.example", "host": "127.0.0.1"}
-        scripted.answers = [
-            (200, session("awaiting_operator", relay="b")),
-            (200, CONNECTION | {"relay": place | {"ports": [other]}}),
-            *[(200, session("ended", ending="by_operator", relay="b"))] * 5,
-        ]
+        given = CONNECTION | {"relay": place | {"ports": [other]}}
+        scripted.always = {
+            ("GET", SESSION): (200, session("awaiting_operator", relay="b")),
+            ("POST", "connection"): (200, given),
+        }
         folder = folder_of(tmp_path, authority, port)
         with proxy_at_work(folder, tmp_path) as proxy:
-            out, _said = proxy.communicate(timeout=30)
+            assert proxy.stdout is not None
+            out = proxy.stdout.read(4)
+            proxy.kill()
 
     assert out == "by b"
     assert folder.connection()["relay"]["name"] == "b"
@@ -311,7 +313,7 @@ def test_where_the_console_knows_no_other_relay_the_one_that_is_gone_is_named(
     tmp_path: Path, authority: PocketAuthority, scripted: Scripted
 ) -> None:
     save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
-    scripted.answers = [(200, session("awaiting_operator", relay="a"))]
+    scripted.always = {("GET", SESSION): (200, session("awaiting_operator", relay="a"))}
     with (
         nobody_there(authority) as (port, _),
         proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy,
@@ -319,8 +321,85 @@ def test_where_the_console_knows_no_other_relay_the_one_that_is_gone_is_named(
         _out, said = proxy.communicate(timeout=30)
         assert proxy.returncode == ExitCode.UNREACHABLE
 
-    assert said == f"bedside: The relay does not answer. (127.0.0.1:{port})\n"
-    assert not scripted.answers
+    assert said.endswith(f"bedside: The relay does not answer. (127.0.0.1:{port})\n")
+    assert scripted.asked
+
+
+def test_a_console_that_says_another_relay_and_gives_the_same_is_not_followed_for_ever(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    with nobody_there(authority) as (port, _):
+        place = {"name": "a", "server_name": "relay-a.example", "host": "127.0.0.1"}
+        scripted.always = {
+            ("GET", SESSION): (200, session("awaiting_operator", relay="b")),
+            ("POST", "connection"): (200, CONNECTION | {"relay": place | {"ports": [port]}}),
+        }
+        with proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy:
+            proxy.communicate(timeout=30)
+            assert proxy.returncode == ExitCode.UNREACHABLE
+
+    assert sum(path.endswith("/connection") for _, path, _, _ in scripted.asked) < 10
+
+
+def test_a_device_s_key_that_is_not_believed_is_said_by_whoever_follows(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    scripted.always = {
+        ("GET", SESSION): (200, session("awaiting_operator", relay="b")),
+        ("POST", "connection"): (200, CONNECTION | {"ssh_host_certificate": "forged"}),
+    }
+    with (
+        nobody_there(authority) as (port, _),
+        proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy,
+    ):
+        _out, said = proxy.communicate(timeout=30)
+        assert proxy.returncode == ExitCode.KEY_REFUSED
+
+    assert "cannot be believed" in said
+
+
+def test_a_console_that_stumbles_once_is_asked_again(
+    tmp_path: Path, authority: PocketAuthority, scripted: Scripted
+) -> None:
+    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
+    with waiting_at_a_relay(authority) as (port, _), relay_b(authority) as other:
+        place = {"name": "b", "server_name": "relay-b.example", "host": "127.0.0.1"}
+        given = CONNECTION | {"relay": place | {"ports": [other]}}
+        scripted.always = {("POST", "connection"): (200, given)}
+        there = (200, session("awaiting_operator", relay="b"))
+        scripted.answers = [(500, b"at this moment"), *[there] * 10]
+        with proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy:
+            assert proxy.stdout is not None
+            assert proxy.stdout.read(4) == "by b"
+            proxy.kill()
+
+
+def test_a_relay_that_sends_a_byte_now_and_then_keeps_nobody(
+    authority: PocketAuthority, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dial, "_LOOK_S", 0.05)
+    relay = authority.relay("a", "relay-a.example")
+    there = relay_server_context(
+        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
+    )
+
+    def drip(line: socket.socket) -> None:
+        with there.wrap_socket(line, server_side=True) as leg:
+            leg.recv(65536)
+            while True:
+                leg.sendall(b"H")
+                threading.Event().wait(0.01)
+
+    with listening(drip) as port, pytest.raises(dial.MovedError):
+        dial.dial(
+            told(port) | {"proof_seed": base64.b64encode(bytes(32)).decode()},
+            SessionId(SESSION),
+            context=context,
+            next_index=lambda: 0,
+            stays=lambda: False,
+        )
 
 
 # ---- why it does not open ----
@@ -368,7 +447,8 @@ def test_without_a_terminal_openssh_says_what_the_relay_refused_and_how_the_sess
         enough.set()
         assert "bedside: The certificate was revoked." in without_a_terminal(tmp_path, "ssh").stderr
 
-    scripted.answers = [(200, session("ended") | {"ending": "by_operator"})] * 2
+    over = session("ended") | {"ending": "by_operator"}
+    scripted.always = {("GET", SESSION): (200, over)}
     save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
     with waiting_at_a_relay(authority) as (port, enough):
         folder_of(tmp_path, authority, port)

@@ -305,6 +305,9 @@ class Clerk:
     ) -> None:
         try:
             owed = self._owes_ending(order.session, seen=seen)
+            is_replay = verdict.gate is Gate.ORDER_REPLAYED and not owed
+            if is_replay and self._ledger.has_told_enough_replays(wall_ms()):
+                return
             refused = JournalAction.ORDER_DOCUMENT_REFUSED
             self._write_order(order, refused, verdict.gate, misapplied=misapplied)
             if owed:

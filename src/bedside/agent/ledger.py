@@ -31,7 +31,7 @@ __all__ = ["Ledger", "OpenedSession"]
 
 _LOOK_BACK = 400
 _CROWD_ENOUGH = 20
-_CROWD = 2 * _CROWD_ENOUGH * len(MessageKind)
+_CROWD = 2 * _CROWD_ENOUGH * (len(MessageKind) + 1)
 _CROWD_MS = 3_600_000
 _MIN_SPACE = 2 * RESERVE_BYTES
 _ENDED = JournalAction.SESSION_LIFE_ENDED
@@ -173,12 +173,24 @@ class Ledger:
         its own 20, since damaged receipts must not hide that an order was refused; it is looked
         at twice as many entries as all kinds together may write.
         """
-        told = 0
-        for line in self._last(_CROWD):
-            entry = json.loads(line)
-            young = now_ms - time_ms(entry["time"]) < _CROWD_MS
-            same = entry["action"] == action and entry["detail"].get("kind") == kind
-            told += young and same and entry["session"] is None
+        return self._is_crowd(
+            now_ms,
+            lambda entry: (
+                entry["action"] == action
+                and entry["session"] is None
+                and entry["detail"].get("kind") == kind
+            ),
+        )
+
+    def has_told_enough_replays(self, now_ms: int) -> bool:
+        """Whether replayed orders fill the end of the journal already; as `has_told_enough`."""
+        return self._is_crowd(now_ms, lambda entry: entry["gate"] == Gate.ORDER_REPLAYED)
+
+    def _is_crowd(self, now_ms: int, is_one: Callable[[dict[str, Any]], bool]) -> bool:
+        entries = map(json.loads, self._last(_CROWD))
+        told = sum(
+            is_one(entry) for entry in entries if now_ms - time_ms(entry["time"]) < _CROWD_MS
+        )
         return told >= _CROWD_ENOUGH
 
     def last_entry_ms(self) -> int:

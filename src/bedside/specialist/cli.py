@@ -239,7 +239,8 @@ def _ask(console: Console, wanted: Json, *, wait: bool) -> None:
     try:
         if not wait:
             # What the site is asked about is connected to by `bedside ssh`, once it has said yes.
-            if session["state"] not in AT_THE_SITE:
+            # So is a device that no relay has seen yet.
+            if session["state"] not in AT_THE_SITE and session["relay"]:
                 ready()
             OUT.print(_(N_("Asked. Session {session}.")).format(session=session["id"]))
             return
@@ -249,8 +250,10 @@ def _ask(console: Console, wanted: Json, *, wait: bool) -> None:
         console.post(f"/sessions/{session['id']}/end", {})
         opening.close(CONFIG, folder)
         raise
-    except CliError:
-        opening.close(CONFIG, folder)
+    except CliError as error:
+        # A console that is silent now does not end a session that can be connected to.
+        if isinstance(error, SessionOverError) or not folder.is_connected:
+            opening.close(CONFIG, folder)
         raise
     except KeyboardInterrupt:
         console.post(f"/sessions/{session['id']}/end", {})

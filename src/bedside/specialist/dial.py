@@ -15,6 +15,7 @@ from bedside.pki import names
 from bedside.protocol import tunnel
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.http import HttpLimits, ResponseReader
+from bedside.protocol.poll import Refusal
 from bedside.vocabulary import Gate, SessionId
 
 __all__ = [
@@ -73,6 +74,7 @@ def dial(
     context: ssl.SSLContext,
     next_index: Callable[[], int],
     stays: Callable[[], bool] = lambda: True,
+    patient: bool = False,
 ) -> Leg:
     """Return a paired leg.
 
@@ -82,6 +84,7 @@ def dial(
         context: TLS with the session's client certificate.
         next_index: takes the next unused proof.
         stays: whether it is still this relay at which to wait; asked each second.
+        patient: try again when the relay says, and not at once: it may not know the session yet.
 
     Raises:
         DialError: no port of the relay answered; ExpiredError is one, MovedError another.
@@ -89,11 +92,13 @@ def dial(
     """
     relay = connection["relay"]
     seed = base64.b64decode(connection["proof_seed"], validate=True)
-    refused = Gate.TUNNEL_PROOF
+    refused = Refusal(Gate.TUNNEL_PROOF, 0)
     for _ in range(TRIES):
         index = next_index()
         if index >= tunnel.MAX_LEGS:
             break
+        if patient:
+            time.sleep(min(refused.retry_in_ms / 1000, _LOOK_S))
         line = _connect(relay, context, within_s=CONNECT_S)
         asked = tunnel.tunnel_request(
             relay["server_name"], session, index, tunnel.proof(seed, "specialist", index)
@@ -111,9 +116,9 @@ def dial(
             return answer
         line.close()
         refused = answer
-        if refused not in (Gate.TUNNEL_PROOF, Gate.LIMIT):
+        if refused.gate not in (Gate.TUNNEL_PROOF, Gate.LIMIT):
             break
-    raise TunnelRefusedError(refused)
+    raise TunnelRefusedError(refused.gate)
 
 
 def answers(connection: dict[str, Any], context: ssl.SSLContext) -> bool:
@@ -152,23 +157,28 @@ def _connect(relay: dict[str, Any], context: ssl.SSLContext, *, within_s: float)
     raise ExpiredError(str(last)) if has_expired else DialError(str(last))
 
 
-def _answer(line: ssl.SSLSocket, stays: Callable[[], bool]) -> Leg | Gate:
-    until = time.monotonic() + PAIRED_S
+def _answer(line: ssl.SSLSocket, stays: Callable[[], bool]) -> Leg | Refusal:
+    now = time.monotonic()
+    until, look = now + PAIRED_S, now + _LOOK_S
     line.settimeout(_LOOK_S)
     reader = ResponseReader(HttpLimits(body=_HEAD))
     while (answer := reader.next()) is None:
         if reader.error is not None:
             raise reader.error
+        # A relay that sends a byte now and then has as little time as one that sends none.
+        now = time.monotonic()
+        if now > until:
+            raise TimeoutError("no answer")
+        if now > look:
+            look = now + _LOOK_S
+            if not stays():
+                raise MovedError("the device has come to another relay")
         try:
             data = line.recv(_HEAD)
         except TimeoutError:
-            if not stays():
-                raise MovedError("the device has come to another relay") from None
-            if time.monotonic() > until:
-                raise
             continue
         if not data:
             raise ConnectionResetError("the relay closed the connection")
         reader.receive(data)
     refusal = tunnel.parse_tunnel_response(answer)
-    return refusal.gate if refusal else Leg(line, reader.trailing)
+    return refusal or Leg(line, reader.trailing)

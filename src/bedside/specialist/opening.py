@@ -12,7 +12,12 @@ from bedside.protocol.states import LIVE
 from bedside.specialist import keys, ssh_config
 from bedside.specialist.api import Console, Json
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.errors import CliError, KeyRefusedError, NotFoundError
+from bedside.specialist.errors import (
+    CliError,
+    KeyRefusedError,
+    NotFoundError,
+    SessionOverError,
+)
 from bedside.specialist.store import SessionFolder
 from bedside.specialist.trust import Trust
 from bedside.vocabulary import (
@@ -94,6 +99,12 @@ def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -
     Returns the fingerprint of the device's key where this computer sees it for the first time, else
     None. Raises KeyRefusedError for a key, or a CA, that is not the one it knows.
     """
+    is_first = _fetch(console, config, folder)
+    ssh_config.write(config)
+    return is_first
+
+
+def _fetch(console: Console, config: SpecialistConfig, folder: SessionFolder) -> str | None:
     given = console.post(f"/sessions/{folder.session}/connection", {})
     device = parse_device_id(folder.description()["device"])
     shown = _host_certificate(given["ssh_host_certificate"], device, config.language)
@@ -101,6 +112,11 @@ def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -
     trust.check_host_ca(shown.ca)
     is_first = trust.check_device(device, shown.fingerprint)
     seed = base64.b64decode(given["proof_seed"], validate=True)
+    if not folder.is_there:
+        # Somebody has ended the session in between, and it is forgotten.
+        raise SessionOverError(
+            translator(config.language, "bedside-cli")(N_("This session is over."))
+        )
     folder.write("ca.pem", given["ca"].encode())
     folder.write("client.pem", given["client_certificate"].encode())
     folder.write("key-cert.pub", given["ssh_certificate"].encode() + b"\n")
@@ -115,7 +131,6 @@ def connect(console: Console, config: SpecialistConfig, folder: SessionFolder) -
             }
         ).encode(),
     )
-    ssh_config.write(config)
     return shown.fingerprint if is_first else None
 
 
@@ -124,13 +139,14 @@ def follow(
 ) -> bool:
     """Connect anew where the device has come to another relay since; returns whether it has.
 
-    Until its order has reached it, a session goes where its device polls. Raises CliError.
+    Until its order has reached it, a session goes where its device polls. OpenSSH's configuration
+    stays as it is: nothing in it is of a relay. Raises CliError.
     """
     relay = session["relay"]
     if not relay or not folder.is_connected or folder.connection()["relay"]["name"] == relay:
         return False
-    connect(console, config, folder)
-    return True
+    _fetch(console, config, folder)
+    return bool(folder.connection()["relay"]["name"] == relay)
 
 
 def _host_certificate(line: str, device: DeviceId, language: Language) -> HostCertificate:

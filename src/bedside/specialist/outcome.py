@@ -22,12 +22,13 @@ from bedside.specialist.lately import over_sentences
 from bedside.specialist.store import load_login
 from bedside.vocabulary import SessionId, SessionState
 
-__all__ = ["console_of", "how_it_ended", "pause_after"]
+__all__ = ["ANSWER_S", "FOR_GOOD", "console_of", "how_it_ended", "pause_after"]
 
 _FIRST_S = 0.25
 _LONGEST_S = 2.0
-_ANSWER_S = 5.0
-_FOR_GOOD = (BadAddressError, NotFoundError, NotLoggedInError, RefusedError)
+ANSWER_S = 5.0
+"""How long the console may be silent while a person waits for one word of it (seconds)."""
+FOR_GOOD = (BadAddressError, NotFoundError, NotLoggedInError, RefusedError)
 """What a console says that it will say again."""
 
 
@@ -78,7 +79,7 @@ def how_it_ended(
         clock: the time in seconds, from any beginning.
     """
     until, looks = clock() + within_s, 0
-    with contextlib.suppress(*_FOR_GOOD), console_of(language, answer_s=_ANSWER_S) as console:
+    with contextlib.suppress(*FOR_GOOD), console_of(language, answer_s=ANSWER_S) as console:
         while console is not None:
             if (sentence := _look(console, session, language)) is not None:
                 return sentence
@@ -92,7 +93,7 @@ def how_it_ended(
 def _look(console: Console, session: SessionId, language: Language) -> str | None:
     try:
         told = console.get(f"/sessions/{session}")
-    except _FOR_GOOD:
+    except FOR_GOOD:
         raise
     except CliError:
         return None  # it may start anew at this moment, as the relay does

@@ -34,7 +34,7 @@ from bedside.specialist.dial import (
     answers,
     dial,
 )
-from bedside.specialist.errors import ExitCode
+from bedside.specialist.errors import ExitCode, KeyRefusedError
 from bedside.specialist.farewell import say_farewell
 from bedside.specialist.store import SessionFolder
 from bedside.specialist.whereabouts import Whereabouts
@@ -44,6 +44,8 @@ __all__ = ["main", "pump", "tell", "waiting"]
 
 CHUNK = 256 * 1024
 _SILENT_S = 1.0
+_HOPS = 4
+"""At how many relays a device is looked for; each costs some of the session's proofs."""
 _GONE_S = 8.0
 _THERE_S = 3.0
 """How long the console may take to learn why a tunnel was cut (seconds), by whether the relay is gone
@@ -199,19 +201,27 @@ def _watch(
     if over.wait(_SILENT_S):
         return
     # Only whoever waits pays for these.
-    from bedside.specialist.errors import CliError
-    from bedside.specialist.outcome import console_of
+    from bedside.specialist.errors import CliError, KeyRefusedError
+    from bedside.specialist.outcome import FOR_GOOD, console_of
     from bedside.specialist.waiting import POLL_S, News
 
     news = News(language)
-    with contextlib.suppress(CliError), console_of(language) as console:
+    with contextlib.suppress(*FOR_GOOD), console_of(language) as console:
         while console is not None and not over.is_set():
-            session = console.get(f"/sessions/{folder.session}")
-            line = news.line(session, now_ms=int(time.time() * 1000))
-            if line is not None and not over.is_set():
-                tell(line)
-            if not over.is_set():
-                where.look(console, session)
+            # It may start anew, or the session be forgotten, at this moment.
+            with contextlib.suppress(CliError, OSError, KeyError, ValueError):
+                try:
+                    session = console.get(f"/sessions/{folder.session}")
+                    line = news.line(session, now_ms=int(time.time() * 1000))
+                    if line is not None and not over.is_set():
+                        tell(line)
+                    if not over.is_set():
+                        where.look(console, session)
+                except KeyRefusedError as error:
+                    tell(str(error))
+                    return
+                except FOR_GOOD:
+                    return
             over.wait(POLL_S)
 
 
@@ -293,6 +303,8 @@ def main(arguments: list[str]) -> int:
             leg = _dial(folder, where, context)
     except TunnelRefusedError as error:
         return _refused(folder, error.gate, language)
+    except KeyRefusedError as error:
+        return _give_up(str(error), error.exit_code)
     except ExpiredError:
         return _give_up(_run_out(language), ExitCode.UNREACHABLE)
     except (DialError, OSError):
@@ -322,8 +334,11 @@ def _run_out(language: Language) -> str:
 
 
 def _dial(folder: SessionFolder, where: Whereabouts, context: ssl.SSLContext) -> Leg:
-    """Return a paired leg, of the relay at which the device is in the end. Raises as `dial`."""
-    while True:
+    """Return a paired leg, of the relay at which the device is in the end.
+
+    Raises as `dial`, and KeyRefusedError.
+    """
+    for hop in range(_HOPS):
         try:
             return dial(
                 where.read(),
@@ -331,12 +346,16 @@ def _dial(folder: SessionFolder, where: Whereabouts, context: ssl.SSLContext) ->
                 context=context,
                 next_index=folder.take_proof_index,
                 stays=where.stays,
+                # The device's new relay may hear of the session a moment later than we do.
+                patient=hop > 0,
             )
         except MovedError:
-            continue  # each round takes one of the session's proofs: they are numbered
-        except (DialError, TunnelRefusedError):
-            if not where.ask():
+            if hop == _HOPS - 1:
                 raise
+        except (DialError, TunnelRefusedError):
+            if hop == _HOPS - 1 or not where.ask():
+                raise
+    raise AssertionError("the last hop returns or raises")
 
 
 def _carry(leg: Leg) -> bool:

@@ -10,7 +10,12 @@ import sys
 from pathlib import Path
 
 from bedside.specialist.config import SpecialistConfig
-from bedside.specialist.store import SessionFolder, newest_folder, session_folders
+from bedside.specialist.store import (
+    SessionFolder,
+    newest_folder,
+    session_folders,
+    write_private,
+)
 
 __all__ = ["host_of", "include_line", "install", "is_shared", "render", "write"]
 
@@ -86,8 +91,8 @@ def write(config: SpecialistConfig) -> Path:
     """Write the configuration where `include_line` points, and return that file."""
     config.config.mkdir(mode=0o700, parents=True, exist_ok=True)
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config.ssh_config.write_text(render(config), encoding="utf-8")
-    config.ssh_config.chmod(0o600)
+    # Whole or not at all: an `ssh` may read it at this moment.
+    write_private(config.ssh_config, render(config).encode())
     return config.ssh_config
 
 

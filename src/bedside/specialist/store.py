@@ -6,6 +6,7 @@ Session ids come from the console and become folder names only after the vocabul
 import fcntl
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ __all__ = [
 def write_private(path: Path, data: bytes) -> None:
     """Put `data` in a file of mode 0600, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    # Of nobody else, this process's other threads and a killed one among them.
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as writable:
         writable.write(data)
@@ -104,6 +106,11 @@ class SessionFolder:
         return self.path / "ca.pem"
 
     @property
+    def is_there(self) -> bool:
+        """Whether the session is known here, and was not forgotten."""
+        return (self.path / "session.json").exists()
+
+    @property
     def is_connected(self) -> bool:
         """Whether the console has given what it takes to connect."""
         return (self.path / "connection.json").exists()
@@ -151,7 +158,7 @@ def session_folders(sessions: Path) -> list[SessionFolder]:
             folder = SessionFolder(sessions, entry.name)
         except ValueError:
             continue
-        if (folder.path / "session.json").exists():
+        if folder.is_there:
             found.append(folder)
     return found
 

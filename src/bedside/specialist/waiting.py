@@ -23,7 +23,12 @@ from bedside.language import (
     translator,
 )
 from bedside.specialist.api import Console, Json
-from bedside.specialist.errors import CliError, KeyRefusedError, SessionOverError
+from bedside.specialist.errors import (
+    CliError,
+    KeyRefusedError,
+    SessionOverError,
+    UnreachableError,
+)
 from bedside.vocabulary import AccessKind, Ending, Gate, Mode, SessionState
 
 __all__ = [
@@ -46,6 +51,7 @@ READY = frozenset(
 )
 AT_THE_SITE = frozenset({SessionState.REQUESTED, SessionState.AWAITING_SITE})
 """No order is on its way yet: there is nothing to connect to."""
+_NOT_NOW = (UnreachableError,)
 _ANSWERED = (SessionState.CONNECTING, SessionState.AUTHENTICATING)
 POLL_S = 1.0
 """How often the command line asks how a request stands (seconds)."""
@@ -181,8 +187,10 @@ def wait_until_open(
             if state is SessionState.ENDED:
                 raise session_over(picture.session, language)
             if state not in AT_THE_SITE and picture.session["relay"] != relay:
-                relay = picture.session["relay"]
-                _connect(console, picture.session, language, ordered)
+                # Where it cannot follow now, it tries again: what it has may yet be good.
+                with contextlib.suppress(*_NOT_NOW if relay else ()):
+                    _connect(console, picture.session, language, ordered)
+                    relay = picture.session["relay"]
             line = news.line(picture.session, now_ms=_now_ms())
             if line and live is None:
                 terminal.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -4,7 +4,6 @@ Until its order has reached it, a device that loses its relay finds the order, a
 at another one. Whoever asked before that has to follow.
 """
 
-import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ __all__ = ["Whereabouts"]
 
 
 class Whereabouts:
-    """What the console last said of it. Two threads may look at once.
+    """What the console last said of it, in the session's folder. Two threads may look at once.
 
     Args:
         folder: the session's.
@@ -28,45 +27,51 @@ class Whereabouts:
     def __init__(self, folder: SessionFolder, language: Language) -> None:
         self._folder = folder
         self._language = language
-        self._moved = threading.Event()
         self._looking = threading.Lock()
         # Kept, because whoever learns of the session's end forgets the folder.
         self.connection = folder.connection()
-        """What the console gave to connect, as it was last read."""
+        """What the console gave to connect, as `read` found it."""
 
     def stays(self) -> bool:
-        """Whether the device is still where `read` said, as far as anybody has heard."""
-        return not self._moved.is_set()
+        """Whether the device is still where `read` said, as far as anybody here has heard."""
+        try:
+            now = self._folder.connection()
+        except OSError:
+            return True  # the session is over, and forgotten: the relay says so
+        return bool(now["relay"]["name"] == self.connection["relay"]["name"])
 
     def read(self) -> dict[str, Any]:
-        """Return what the console gave to connect."""
-        self._moved.clear()
+        """Return what the console gave to connect. Raises OSError."""
         self.connection = self._folder.connection()
         return self.connection
 
-    def look(self, console: "Console", session: "Json") -> bool:
+    def look(self, console: "Console", session: "Json") -> None:
         """Follow the device where `session`, as the console has just shown it, says another relay.
 
-        Returns whether it does. Raises CliError.
+        Raises KeyRefusedError for a device's key that is not believed, CliError where the console
+        says no, OSError, KeyError, ValueError for what is no answer or a folder that is gone.
         """
         # Only whoever waits, or is not let in, pays for these.
         from bedside.specialist.config import SpecialistConfig
         from bedside.specialist.opening import follow
 
         with self._looking:
-            has_moved = follow(console, SpecialistConfig.from_environment(), self._folder, session)
-        if has_moved:
-            self._moved.set()
-        return has_moved
+            follow(console, SpecialistConfig.from_environment(), self._folder, session)
 
     def ask(self) -> bool:
-        """Ask the console, and follow; returns whether there is another relay to go to."""
-        from bedside.specialist.errors import CliError
-        from bedside.specialist.outcome import console_of
+        """Ask the console, and follow; returns whether there is another relay to go to.
 
-        with contextlib.suppress(CliError), console_of(self._language) as console:
-            if console is not None:
-                session = console.get(f"/sessions/{self._folder.session}")
-                # The other thread may have followed since.
-                return self.look(console, session) or not self.stays()
-        return False
+        Raises KeyRefusedError.
+        """
+        from bedside.specialist.errors import CliError, KeyRefusedError
+        from bedside.specialist.outcome import ANSWER_S, console_of
+
+        try:
+            with console_of(self._language, answer_s=ANSWER_S) as console:
+                if console is not None:
+                    self.look(console, console.get(f"/sessions/{self._folder.session}"))
+        except KeyRefusedError:
+            raise
+        except (CliError, OSError, KeyError, ValueError):
+            pass  # why nobody gets in is said by whoever asked
+        return not self.stays()

@@ -140,7 +140,7 @@ class _Seen:
     streams: dict[Side, bytearray] = field(
         default_factory=lambda: {side: bytearray() for side in Side}
     )
-    documents: list[bytes] = field(default_factory=list)
+    documents: list[MessageOffered] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     """What peers asked, with its body: polls, reports, legs."""
@@ -160,7 +160,8 @@ class HostileRelay(Relay):
         """Whether `word` stood in anything that passed through here."""
         seen = self.seen
         streams = [bytes(stream) for stream in seen.streams.values()]
-        rest = (*seen.documents, *seen.reports, *seen.requests, *seen.feed)
+        documents = (each.sealed for each in seen.documents)
+        rest = (*documents, *seen.reports, *seen.requests, *seen.feed)
         return any(word in data for data in (*streams, *rest))
 
     def apply(self, reply: FeedReply) -> None:
@@ -176,7 +177,7 @@ class HostileRelay(Relay):
 
     def _apply_one(self, event: Event, now: int) -> None:
         if isinstance(event, MessageOffered):
-            self.seen.documents.append(event.sealed)
+            self.seen.documents.append(event)
             if self.tricks.also_to is not None:
                 super()._apply_one(replace(event, device=self.tricks.also_to), now)
         super()._apply_one(event, now)

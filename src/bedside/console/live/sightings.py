@@ -31,7 +31,8 @@ def do_apply_sightings(relay: str, told: Sequence[Sighting], *, now: int) -> fro
     noted = do_note_sightings(relay, told, now=now)
     for device, instance in dict.fromkeys(noted.clones):
         do_quarantine(relay, device, instance, now=now)
-    sessions.do_note_moved(noted.moved, relay=relay)
+    if noted.moved:
+        sessions.do_note_moved(noted.moved, relay=relay)
     _tell(relay, noted, now)
     return noted.lost
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from bedside.audit.entry import ActorKind, Entry, time_ms
 from bedside.console.journal.actions import device_actor, relay_actor
@@ -68,13 +68,17 @@ def do_note_delivered(session_id: str, *, at_ms: int, relay: str = "") -> bool:
 
 
 def do_note_moved(sessions: Collection[str], *, relay: str) -> None:
-    """Note at which relay the orders of these sessions wait now: whoever asked connects there."""
-    for each in sessions:
-        with transaction.atomic():
-            session = lock_session(each)
-            if session is not None and session.state == SessionState.ROUTED:
-                session.relay = relay
-                session.save(update_fields=["relay"])
+    """Note at which relay the orders of these sessions wait now: whoever asked connects there.
+
+    One that somebody changes at this moment is passed over: the order's delivery names its relay
+    too, and to wait for its row here, where its tunnel is held, is a deadlock with whoever ends it.
+    """
+    may_skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        rows = ServiceSession.objects.select_for_update(skip_locked=may_skip)
+        for session in rows.filter(pk__in=sessions, state=SessionState.ROUTED):
+            session.relay = relay
+            session.save(update_fields=["relay"])
 
 
 def do_apply_tunnel_event(
