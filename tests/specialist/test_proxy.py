@@ -95,6 +95,13 @@ def context(authority: PocketAuthority) -> ssl.SSLContext:
     return specialist_client_context(own.certificate, own.key, authority.ca)
 
 
+def server_of(authority: PocketAuthority, name: str = "a", **validity: int) -> ssl.SSLContext:
+    """TLS as the relay of this name speaks it."""
+    server_name = f"relay-{name}.example"
+    relay = authority.relay(name, server_name, **validity)
+    return relay_server_context(relay.certificate, relay.key, authority.ca, server_name=server_name)
+
+
 def told(*ports: int) -> dict[str, object]:
     place = {"name": "a", "server_name": "relay-a.example", "host": "127.0.0.1", "ports": ports}
     return {"relay": place}
@@ -104,10 +111,7 @@ def told(*ports: int) -> dict[str, object]:
 def test_a_relay_answers_on_any_of_its_ports(
     authority: PocketAuthority, context: ssl.SSLContext, position: int
 ) -> None:
-    relay = authority.relay("a", "relay-a.example")
-    there = relay_server_context(
-        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
-    )
+    there = server_of(authority)
 
     def shake_hands(line: socket.socket) -> None:
         there.wrap_socket(line, server_side=True).close()
@@ -129,10 +133,7 @@ def test_a_relay_that_takes_a_connection_and_dies_does_not_answer(context: ssl.S
 def test_a_relay_whose_certificate_has_run_out_is_there_and_says_so(
     tmp_path: Path, authority: PocketAuthority, context: ssl.SSLContext
 ) -> None:
-    relay = authority.relay("a", "relay-a.example", ends_in_s=-60)
-    there = relay_server_context(
-        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
-    )
+    there = server_of(authority, ends_in_s=-60)
 
     def shake_hands(line: socket.socket) -> None:
         there.wrap_socket(line, server_side=True)
@@ -153,10 +154,7 @@ SESSION = "01JD0000000000000000000000"
 @contextmanager
 def waiting_at_a_relay(authority: PocketAuthority) -> Iterator[tuple[int, threading.Event]]:
     """A relay that takes a leg and answers it (nobody came) when the event is set."""
-    relay = authority.relay("a", "relay-a.example")
-    there = relay_server_context(
-        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
-    )
+    there = server_of(authority)
     enough = threading.Event()
 
     def hold(line: socket.socket) -> None:
@@ -261,10 +259,7 @@ def test_without_a_login_it_waits_all_the_same(
 @contextmanager
 def relay_b(authority: PocketAuthority) -> Iterator[int]:
     """Another relay: it pairs a leg, says something in the device's place, and ends it."""
-    relay = authority.relay("b", "relay-b.example")
-    there = relay_server_context(
-        relay.certificate, relay.key, authority.ca, server_name="relay-b.example"
-    )
+    there = server_of(authority, "b")
 
     def pair(line: socket.socket) -> None:
         with there.wrap_socket(line, server_side=True) as leg:
@@ -380,10 +375,7 @@ def test_a_relay_that_sends_a_byte_now_and_then_keeps_nobody(
     authority: PocketAuthority, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dial, "_LOOK_S", 0.05)
-    relay = authority.relay("a", "relay-a.example")
-    there = relay_server_context(
-        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
-    )
+    there = server_of(authority)
 
     def drip(line: socket.socket) -> None:
         with there.wrap_socket(line, server_side=True) as leg:
@@ -484,10 +476,7 @@ def test_a_session_whose_time_is_over_is_said_before_anything_is_dialled(
 @contextmanager
 def stopping_relay(authority: PocketAuthority) -> Iterator[int]:
     """A relay that takes one leg, pairs it, closes it, and is gone."""
-    relay = authority.relay("a", "relay-a.example")
-    there = relay_server_context(
-        relay.certificate, relay.key, authority.ca, server_name="relay-a.example"
-    )
+    there = server_of(authority)
 
     def pair_and_stop(line: socket.socket) -> None:
         with there.wrap_socket(line, server_side=True) as leg:

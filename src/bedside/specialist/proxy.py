@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bedside.language import N_, Language, gate_advice, gate_sentence, translator
 from bedside.language.typography import minute_text
@@ -39,6 +39,9 @@ from bedside.specialist.farewell import say_farewell
 from bedside.specialist.store import SessionFolder
 from bedside.specialist.whereabouts import Whereabouts
 from bedside.vocabulary import Gate
+
+if TYPE_CHECKING:
+    from bedside.specialist.api import Console
 
 __all__ = ["main", "pump", "tell", "waiting"]
 
@@ -206,22 +209,26 @@ def _watch(
     from bedside.specialist.waiting import POLL_S, News
 
     news = News(language)
+
+    def look(console: "Console") -> None:
+        session = console.get(f"/sessions/{folder.session}")
+        line = news.line(session, now_ms=int(time.time() * 1000))
+        if not over.is_set():
+            if line is not None:
+                tell(line)
+            where.look(console, session)
+
     with contextlib.suppress(*FOR_GOOD), console_of(language) as console:
         while console is not None and not over.is_set():
-            # It may start anew, or the session be forgotten, at this moment.
-            with contextlib.suppress(CliError, OSError, KeyError, ValueError):
-                try:
-                    session = console.get(f"/sessions/{folder.session}")
-                    line = news.line(session, now_ms=int(time.time() * 1000))
-                    if line is not None and not over.is_set():
-                        tell(line)
-                    if not over.is_set():
-                        where.look(console, session)
-                except KeyRefusedError as error:
-                    tell(str(error))
-                    return
-                except FOR_GOOD:
-                    return
+            try:
+                look(console)
+            except KeyRefusedError as error:
+                tell(str(error))
+                return
+            except FOR_GOOD:
+                return
+            except (CliError, OSError, KeyError, ValueError):
+                pass  # it may start anew, or the session be forgotten, at this moment
             over.wait(POLL_S)
 
 
@@ -338,6 +345,7 @@ def _dial(folder: SessionFolder, where: Whereabouts, context: ssl.SSLContext) ->
 
     Raises as `dial`, and KeyRefusedError.
     """
+    fault: DialError | TunnelRefusedError
     for hop in range(_HOPS):
         try:
             return dial(
@@ -349,13 +357,11 @@ def _dial(folder: SessionFolder, where: Whereabouts, context: ssl.SSLContext) ->
                 # The device's new relay may hear of the session a moment later than we do.
                 patient=hop > 0,
             )
-        except MovedError:
-            if hop == _HOPS - 1:
-                raise
-        except (DialError, TunnelRefusedError):
-            if hop == _HOPS - 1 or not where.ask():
-                raise
-    raise AssertionError("the last hop returns or raises")
+        except (DialError, TunnelRefusedError) as error:
+            fault = error
+            if not isinstance(error, MovedError) and not where.ask():
+                break
+    raise fault
 
 
 def _carry(leg: Leg) -> bool:

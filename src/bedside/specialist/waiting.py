@@ -51,7 +51,6 @@ READY = frozenset(
 )
 AT_THE_SITE = frozenset({SessionState.REQUESTED, SessionState.AWAITING_SITE})
 """No order is on its way yet: there is nothing to connect to."""
-_NOT_NOW = (UnreachableError,)
 _ANSWERED = (SessionState.CONNECTING, SessionState.AUTHENTICATING)
 POLL_S = 1.0
 """How often the command line asks how a request stands (seconds)."""
@@ -188,7 +187,7 @@ def wait_until_open(
                 raise session_over(picture.session, language)
             if state not in AT_THE_SITE and picture.session["relay"] != relay:
                 # Where it cannot follow now, it tries again: what it has may yet be good.
-                with contextlib.suppress(*_NOT_NOW if relay else ()):
+                with contextlib.suppress(UnreachableError) if relay else contextlib.nullcontext():
                     _connect(console, picture.session, language, ordered)
                     relay = picture.session["relay"]
             line = news.line(picture.session, now_ms=_now_ms())
