@@ -27,6 +27,7 @@ NAMES = ("web", "live", "worker")
 UNITS = {
     "bedside-agent.service": 60,
     "bedside-console@web.service": 15,
+    "bedside-panel@tty1.service": 15,
     "bedside-relay@a.service": 20,
 }
 
@@ -76,6 +77,8 @@ def test_what_the_units_start_exists():
     relay = unit("bedside-relay@.service")["ExecStart"].split()
     assert relay[:2] == ["/opt/bedside/bin/bedside", "relay"]
     assert _parser().parse_args(relay[2:]).word == "run"
+    panel = unit("bedside-panel@.service")["ExecStart"].split()
+    assert panel[:3] == ["/opt/bedside/bin/bedside", "panel", "--socket"]
     assert unit("bedside-relay@.service")["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 

@@ -7,14 +7,22 @@ import signal
 import subprocess
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bedside.demo.processes import free_port, wait_for
+from bedside.testing.sockets import descendants
 from tests.console.live.processes import Console
 
 KINDS = ("web", "live", "worker")
+THREADS = 3
+
+
+def opened_files(pid):
+    return [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 class Seen:
@@ -28,7 +36,7 @@ class Seen:
         config = self.console.folder / "console.toml"
         addresses = "".join(f'{kind} = "127.0.0.1:{p}"\n' for kind, p in self.ports.items())
         config.write_text(
-            f'listen = "127.0.0.1:{self.web_port}"\nweb_workers = 2\n{config.read_text()}'
+            f'listen = "127.0.0.1:{self.web_port}"\nweb_workers = 2\nweb_threads = {THREADS}\n{config.read_text()}'
             f'\n[log]\nformat = "json"\n[admin]\n{addresses}'
         )
         self.processes = {}
@@ -165,6 +173,16 @@ def test_whoever_reads_only_the_first_line_of_status_gets_no_traceback(seen):
             words, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=60, check=False
         )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_crowd_gets_no_more_threads_than_the_configuration_says(seen):
+    """Each thread has a connection of its own to the database, and so has the process that starts them."""
+    with ThreadPoolExecutor(40) as crowd:
+        answers = list(crowd.map(seen.page, ["/account/login/"] * 120))
+    assert set(answers) == {200}
+    database = str(seen.console.folder / "data" / "console.sqlite3")
+    held = [opened_files(pid).count(database) for pid in descendants(seen.processes["web"].pid)]
+    assert 1 <= max(held) <= THREADS + 1
 
 
 def test_every_line_of_every_log_is_one_json_object(seen):

@@ -26,7 +26,8 @@ class GuessablePasswordValidator:
         if user is not None:
             known += [*user.name.split(), *user.email.replace("@", ".").split(".")]
             known.append(str(user.organisation_id))
-        if zxcvbn(password[:_LOOKED_AT], user_inputs=known)["score"] < _ENOUGH:
+        # zxcvbn fails on nothing at all.
+        if not password or zxcvbn(password[:_LOOKED_AT], user_inputs=known)["score"] < _ENOUGH:
             raise ValidationError(
                 _(
                     "This password is easy to guess. Take several words that have nothing in common."

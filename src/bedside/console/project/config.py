@@ -178,6 +178,9 @@ class ConsoleConfig:
     relay_server_name: str = ""
     """The name that relays ask for and verify; empty: the host name of `public_url`."""
     web_workers: int = 1
+    web_threads: int = 16
+    """Requests that one process of `web` serves at once; the rest wait. Each may hold a connection
+    to the database, and 100 MiB while a password is hashed (Argon2)."""
     database: str = ""
     """`sqlite:///PATH` (empty: `console.sqlite3` in data_dir) or `postgresql://USER:PASSWORD@HOST/NAME`."""
     allowed_hosts: tuple[str, ...] = ()

@@ -48,6 +48,8 @@ def _serve() -> None:
         port=int(port),
         interface=Interfaces.WSGI,
         workers=settings.CONFIG.web_workers,
+        # Left to itself it takes 512: as many passwords hashed at once would take all memory.
+        blocking_threads=max(1, settings.CONFIG.web_threads),
         log_access=False,
         log_dictconfig=settings.LOGGING if settings.CONFIG.log.format == "json" else None,
     ).serve()
