@@ -22,7 +22,7 @@ THREADS = 3
 
 
 def opened_files(pid):
-    return [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    return [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 class Seen:
