@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -228,33 +227,123 @@ def plainly(port: int, path: str) -> bytes:
 
 # ---- compose ----
 
+COMPOSE = DEPLOY / "compose"
+PAGE = DEPLOY.parent / "docs/howto/install-on-one-machine.md"
+
+
+def services() -> dict:
+    return yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+
+
+def console_config():
+    return parse_config((COMPOSE / "console.toml").read_bytes())
+
 
 def test_the_compose_file_starts_what_exists_on_the_ports_that_its_files_name():
-    services = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())["services"]
     known = {word.split()[0] for word, _ in WORDS}
-    assert {services[name]["command"][-1] for name in ("init", *NAMES)} <= known
+    assert {services()[name]["command"][-1] for name in ("init", *NAMES)} <= known
     for name in NAMES:
-        assert services[name]["read_only"] is True
-        assert services[name]["cap_drop"] == ["ALL"]
-    text = (DEPLOY / "compose/console.toml").read_text()
-    config = parse_config(text.encode())
+        assert services()[name]["read_only"] is True
+        assert services()[name]["cap_drop"] == ["ALL"]
+    config = console_config()
     assert config.trusted_proxies == 1
-    assert tomllib.loads(text)["relay_listen"].endswith(":8002")
+    assert config.relay_listen.endswith(":8002")
     assert config.relay_address == "console.example.com:8002"
-    proxy = (DEPLOY / "compose/nginx.conf").read_text()
-    assert f"server web:{config.listen.rpartition(':')[2]} " in proxy
-    assert f"server live:{config.live_listen.rpartition(':')[2]} " in proxy
-    plain = (DEPLOY / "nginx/bedside.conf").read_text().replace("127.0.0.1:8000", "web:8000")
-    plain = plain.replace("127.0.0.1:8001", "live:8001")
-    assert proxy.splitlines()[1:] == plain.splitlines()[1:]
+
+
+def test_the_console_starts_after_init_and_init_after_a_database_that_takes_connections():
+    # The socket answers while the image still makes the database; init comes by TCP.
+    assert "--host 127.0.0.1" in " ".join(services()["database"]["healthcheck"]["test"])
+    ready = {"database": {"condition": "service_healthy"}}
+    assert services()["init"]["depends_on"] == ready
+    for name in NAMES:
+        done = {"init": {"condition": "service_completed_successfully"}}
+        assert services()[name]["depends_on"] == ready | done
+
+
+def test_each_container_is_asked_at_the_admin_address_that_its_configuration_names():
+    for name in NAMES:
+        asked = services()[name]["healthcheck"]["test"]
+        assert f"http://{getattr(console_config().admin, name)}/readyz" in asked[-1]
+
+
+def test_one_service_builds_the_image_and_no_registry_is_asked_for_it():
+    built = {name for name, each in services().items() if "build" in each}
+    assert built == {"init"}
+    for name in ("init", *NAMES):
+        assert (services()[name]["image"], services()[name]["pull_policy"]) == ("bedside", "never")
+
+
+def test_nginx_between_containers_is_the_plain_one_that_asks_again_where_they_are():
+    """A container that starts anew may have another address; nginx would keep the first one."""
+    config = console_config()
+    text = (DEPLOY / "nginx/bedside.conf").read_text()
+    for name, listen in (("web", config.listen), ("live", config.live_listen)):
+        port = listen.rpartition(":")[2]
+        zone = f"    zone bedside_{name} 64k;\n"
+        assert (f"    server 127.0.0.1:{port} ") in text
+        text = text.replace(
+            f"    server 127.0.0.1:{port} ", f"{zone}    server {name}:{port} resolve "
+        )
+    text = text.replace("    # One line for each console host.\n", "")
+    text = text.replace("443 ssl http2;", "443 ssl;")
+    text = text.replace("listen [::]:443 ssl;\n", "listen [::]:443 ssl;\n    http2 on;\n")
+    proxy = (COMPOSE / "nginx.conf").read_text()
+    again = re.search(r"# A container .*\nresolver 127[.]0[.]0[.]11 valid=5s;\n\n", proxy)[0]
+    assert proxy.replace(again, "").splitlines()[1:] == text.splitlines()[1:]
 
 
 def test_the_image_dumps_the_database_that_compose_starts_and_installs_what_is_locked():
-    services = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())["services"]
-    version = re.match(r"postgres:(\d+)-", services["database"]["image"])[1]
-    text = (DEPLOY / "compose/Containerfile").read_text()
+    version = re.match(r"postgres:(\d+)-", services()["database"]["image"])[1]
+    text = (COMPOSE / "Containerfile").read_text()
     assert re.findall(r"postgresql-client\S*", text) == [f"postgresql-client-{version}"]
     # Each takes its packages from a lock with hashes, or is the wheel that was just built.
     installs = re.findall(r"pip install [^\\\n]*", text)
     assert len(installs) >= 3
     assert all("--require-hashes -r" in each or "/wheels/" in each for each in installs)
+
+
+def test_the_volume_belongs_to_a_number_that_no_newer_base_changes():
+    number = re.search(r"useradd --system --uid (\d+) ", (COMPOSE / "Containerfile").read_text())[1]
+    assert f"chown {number} today.backup" in PAGE.read_text()
+
+
+def test_the_image_is_not_built_without_the_browsers_files_and_the_translations(tmp_path):
+    text = (COMPOSE / "Containerfile").read_text().replace("\\\n", "")
+    check = re.search(r"^RUN (test -s .*)$", text, re.MULTILINE)[1]
+    wanted = re.findall(r"test -s (\S+)", check)
+    tried = subprocess.run(["sh", "-c", check], cwd=tmp_path, capture_output=True, text=True)  # noqa: PLW1510
+    assert tried.returncode == 1
+    assert "make venv assets" in tried.stderr
+    for path in map(tmp_path.joinpath, wanted):
+        path.parent.mkdir(parents=True)
+        path.write_text("built")
+    assert subprocess.run(["sh", "-c", check], cwd=tmp_path, check=False).returncode == 0
+    assert re.findall(r"^ *make (.*)$", PAGE.read_text(), re.MULTILINE) == ["venv assets"] * 2
+
+
+def test_a_build_sees_what_it_copies_and_no_key_or_password():
+    root = DEPLOY.parent
+    lines = (root / ".dockerignore").read_text().splitlines()
+    text = (COMPOSE / "Containerfile").read_text()
+    copied = {
+        word
+        for each in re.findall(r"^COPY (?!--)(.*) \S+$", text, re.MULTILINE)
+        for word in each.split()
+    }
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == copied
+
+
+def test_what_the_page_has_one_lay_beside_the_compose_file_is_never_committed():
+    laid = [
+        ".env",
+        "tls/console.key",
+        "relays-a/key.pem",
+        "today.backup",
+        "restore.pem",
+        "backup.pub",
+    ]
+    for name in laid:
+        words = ["git", "check-ignore", "-q", f"deploy/compose/{name}"]
+        assert subprocess.run(words, cwd=DEPLOY.parent, check=False).returncode == 0, name
