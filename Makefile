@@ -32,7 +32,7 @@ demo-check: venv assets ## the whole journey unattended with the real OpenSSH; e
 
 # ---- What developers use ----
 
-.PHONY: test check messages fmt bench docs pictures measure fuzz chaos reset
+.PHONY: test check messages fmt bench docs pictures measure fuzz chaos machines reset
 test: system venv scan assets ## the tests; T=PATH for some of them, J=N processes, DB=postgresql
 	@$(RUN)/python -m compileall -q src tests
 	BEDSIDE_TEST_DATABASE=$(DB) $(RUN)/python -m pytest -n $(J) $(T)
@@ -68,6 +68,10 @@ fuzz: venv ## feed one parser what nobody would send: F=NAME, S=SECONDS
 
 chaos: system venv assets ## every fault beside a live session, each for S seconds (60)
 	CHAOS_S=$(or $(S),60) $(RUN)/python -m pytest tests/journeys/test_chaos.py
+
+machines: venv assets ## machines with systemd, set up by the words of the install and upgrade pages; root only
+	@tools/system machines
+	$(RUN)/python -m pytest tests/machines
 
 reset: ## remove everything that is built or that the demo left
 	rm -rf .venv .venv-scan $(STAMPS) node_modules var build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis src/bedside/console/project/static/vendor
