@@ -47,6 +47,7 @@ def _serve() -> None:
         address=host.strip("[]"),
         port=int(port),
         interface=Interfaces.WSGI,
+        websockets=False,
         workers=settings.CONFIG.web_workers,
         # Left to itself it takes 512: as many passwords hashed at once would take all memory.
         blocking_threads=max(1, settings.CONFIG.web_threads),
