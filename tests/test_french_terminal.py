@@ -195,9 +195,10 @@ def english(text: str) -> list[str]:
     return [word for word in ENGLISH.findall(plain) if word.lower() not in ENGLISH_ONLY]
 
 
-@pytest.fixture(params=PROGRAMS)
-def said(request, tmp_path):
+@pytest.fixture(scope="module", params=PROGRAMS)
+def said(request, tmp_path_factory):
     """What a program says to each of its lines of words."""
+    tmp_path = tmp_path_factory.mktemp(request.param)
     lines = PROGRAMS[request.param]
     environment = {
         "PATH": os.environ["PATH"],  # noqa: TID251 - a child's environment
