@@ -201,6 +201,7 @@ def test_on_postgresql_to_a_public_key(tmp_path):
     try:
         old = Console.make(tmp_path / "old", database=f'database = "{cluster.place.create("old")}"')
         old.script(WRITE.format(count=3))
+        old.end()
         old.run("backup", str(tmp_path / "b"), "--to-key", str(tmp_path / "public.pem"))
         new = Console(tmp_path / "new")
         new.folder.mkdir()

@@ -99,6 +99,7 @@ class Seen:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        self.console.end()
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from bedside.pki.contexts import console_client_context
 from bedside.relay.proofs import Assertions
 from bedside.vocabulary import RelayName
 from tests.console import migrated
+from tests.console.standing import Standing
 
 _STARTED = re.compile(r"live: relays on (\d+), people on (\d+)")
 
@@ -30,6 +31,9 @@ class Console:
 
     folder: Path
     started: list[subprocess.Popen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._standing = Standing(self.folder / "console.toml")
 
     @classmethod
     def make(cls, folder: Path, database: str | None = None) -> "Console":
@@ -79,7 +83,7 @@ class Console:
 
     def script(self, code: str) -> str:
         """Run Python with Django set up over this console's database."""
-        return self.run("manage", "shell", "--no-imports", "--command", textwrap.dedent(code))
+        return self._standing.script(textwrap.dedent(code))
 
     def log(self, word: str) -> Path:
         """Where the processes of this word write what they say."""
@@ -114,6 +118,7 @@ class Console:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             process.stdout.close()
+        self._standing.end()
 
 
 @dataclass

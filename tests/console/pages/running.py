@@ -24,6 +24,7 @@ from playwright.sync_api import (
 
 from bedside.demo.processes import free_port
 from tests.console import migrated
+from tests.console.standing import Standing
 
 TREE = Path(__file__).parents[3]
 AXE = TREE / "node_modules/axe-core/axe.min.js"
@@ -58,26 +59,22 @@ class Console:
     started: list[subprocess.Popen] = field(default_factory=list)
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._standing = Standing(self.config, timeout_s=110)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "console.toml"
+
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,  # noqa: TID251 - what a child process inherits
-            "BEDSIDE_CONSOLE_CONFIG": str(self.folder / "console.toml"),
-            "DJANGO_SETTINGS_MODULE": "bedside.console.project.settings",
-            "PYTHONPATH": f"{TREE / 'src'}:{TREE}",
-        }
-
-    def run(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", *words],
-            env=self.environment, capture_output=True, text=True, timeout=110, check=False, cwd=TREE,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    def run(self, module: str, *words: object) -> str:
+        """Let the `main` of a module act over this console; return what it printed."""
+        return self._standing.script(
+            f"from {module} import main\nraise SystemExit(main(*{words!r}))"
+        )
 
     def cookie(self, name: str) -> dict[str, str]:
         """Return the cookie of somebody who is signed in; one sign-in serves all their browsers."""
@@ -88,8 +85,8 @@ class Console:
     def start(self, word: str) -> None:
         with (self.folder / f"{word}.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bedside", "console", word],
-                env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=TREE,
+                [sys.executable, "-m", "bedside", "console", "--config", str(self.config), word],
+                stdout=log, stderr=log, start_new_session=True, cwd=TREE,
             )  # fmt: skip
         self.started.append(process)
 
@@ -103,13 +100,14 @@ class Console:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+        self._standing.end()
 
 
 @contextlib.contextmanager
 def running_console(folder: Path, *, live: bool = True) -> Iterator[Console]:
     """A console with the tests' fleet, until the block ends."""
     console = Console(folder, free_port(), free_port())
-    (folder / "console.toml").write_text(
+    console.config.write_text(
         f"""
 public_url = "{console.url}"
 data_dir = "{folder}/data"
@@ -125,7 +123,7 @@ passkey_roles = []
         encoding="utf-8",
     )
     try:
-        console.run("bedside", "console", "init")
+        console.run("bedside.console.cli", ["init"])
         console.run("tests.console.pages.seed")
         console.start("web")
         if live:
