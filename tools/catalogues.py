@@ -28,8 +28,9 @@ DOMAIN_OF_PROGRAM = {
     "specialist": "bedside-cli",
 }
 SOURCES = ("*.py", "templates/**/*.html", "templates/**/*.txt")
-# French is written in one way on every page: ’ and no space before ; ? ! as in Québec.
-TYPED = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_]|[%{«])|\s[;?!](?=\s|$)")
+# French is written in one way on every page: ’ and no space before ; ? ! as in Québec, and what is
+# quoted stays on one line with its « ».
+TYPED = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_]|[%{«])|\s[;?!](?=\s|$)|«[^\u00a0]|[^\u00a0]»|«$|^»")
 # What somebody types, a command or an option, is one in every language.
 LITERAL = re.compile(r"`[^`]+`")
 PLACEHOLDER = re.compile(r"%\([a-z_0-9]+\)[sdif]|%[sdif]|\{[a-z_0-9.]*\}")
@@ -112,7 +113,7 @@ def _fault_of(entry: Entry | None, message: Message) -> str | None:
     if entry.fuzzy or not all(texts):
         return "not translated"
     if any(TYPED.search(text) for text in texts):
-        return "typed as on a typewriter (write ’, and no space before ; ? !)"
+        return "typed as on a typewriter (write ’, no space before ; ? !, U+00A0 within « »)"
     if any(set(LITERAL.findall(text)) != set(LITERAL.findall(message.singular)) for text in texts):
         return "what is typed differs"
     expected = set(PLACEHOLDER.findall(message.plural or message.singular))

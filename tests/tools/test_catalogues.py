@@ -64,11 +64,27 @@ def test_a_sentence_nobody_says_is_named(package):
     assert "nobody says it any more" in found
 
 
-@pytest.mark.parametrize("text", ["l'appareil", "l'%(name)s", "Demandez ; ouvrez", "Signer ?"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "l'appareil",
+        "l'%(name)s",
+        "Demandez ; ouvrez",
+        "Signer ?",
+        "Dites « tout\u00a0»",
+        "Dites «\u00a0tout »",
+        "Dites «tout»",
+    ],
+)
 def test_french_is_written_in_one_way(package, text):
     path = write_catalogue(package, f'msgid "One %(name)s"\nmsgstr "{text} %(name)s"\n')
     (found,) = faults(path, {Message("One %(name)s")})
     assert "typewriter" in found
+
+
+def test_what_is_quoted_stays_on_a_line_with_its_marks(package):
+    path = write_catalogue(package, 'msgid "Say all"\nmsgstr "Dites «\u00a0tout\u00a0»"\n')
+    assert faults(path, {Message("Say all")}) == []
 
 
 def test_a_quoted_command_is_not_taken_for_an_apostrophe(package):
