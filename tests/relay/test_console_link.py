@@ -72,6 +72,15 @@ async def test_a_snapshot_replaces_the_messages(tmp_path):
 
 
 @pytest.mark.asyncio
+async def test_it_asks_by_the_name_of_the_run_whose_events_it_tells(tmp_path):
+    async with running(tmp_path) as world:
+        await (await world.device()).poll(INTERVAL)
+        await world.live.wait_for(lambda event: isinstance(event, Presence))
+        assert world.live.runs == world.live.told_by
+        assert len(world.live.runs) == 1
+
+
+@pytest.mark.asyncio
 async def test_a_returning_copy_is_refused_and_told_without_waiting_for_the_console(tmp_path):
     async with running(tmp_path) as world:
         copy, device = await world.device(), await world.device()

@@ -109,7 +109,8 @@ class ConsoleLink:
     def _next_news(self) -> Question:
         # The first answer after a loss comes at once: whoever looks at `connected` knows it soon.
         wait_s = _WAIT_S if self.connected else 0
-        target = f"/relay/feed?cursor={quote(self._cursor, safe='')}&wait_s={wait_s}"
+        cursor = quote(self._cursor, safe="")
+        target = f"/relay/feed?cursor={cursor}&wait_s={wait_s}&boot={self._owed.boot}"
         return Question(target, wait_s + self._times.answer_ms / 1000)
 
     def _hear(self, answer: Response) -> None:

@@ -85,6 +85,11 @@ class Owed:
     def __len__(self) -> int:
         return len(self.spool)
 
+    @property
+    def boot(self) -> str:
+        """The name of this run of the relay; what an earlier one left is posted under its own."""
+        return self.spool.boot
+
     # ---- life ----
 
     def open(self) -> None:

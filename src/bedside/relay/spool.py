@@ -80,6 +80,11 @@ class Spool:
         return iter(self._waiting.values())
 
     @property
+    def boot(self) -> str:
+        """The name of this run of the relay."""
+        return self._boot
+
+    @property
     def newest(self) -> int:
         """The highest number given so far."""
         return self._next - 1

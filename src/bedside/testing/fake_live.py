@@ -43,6 +43,8 @@ class FakeLive:
         self.answer_est: Callable[[str, bytes], tuple[int, dict[str, str], bytes]] | None = None
         self.est_pause_s = 0.0
         self.feeds = 0
+        self.runs: set[tuple[str, str]] = set()
+        """The relays that asked for the feed, each with the name of the run that asked."""
         self.lose_batch_answers = 0
         """How many batches are taken in without an answer: the connection closes instead."""
         self.last_answers = 0
@@ -120,6 +122,11 @@ class FakeLive:
             await self._changed.wait_for(lambda: self.feeds >= count)
 
     @property
+    def told_by(self) -> set[tuple[str, str]]:
+        """The relays that told anything, each with the runs whose events it told."""
+        return set(self._sequences)
+
+    @property
     def connections(self) -> int:
         """How many connections are open now."""
         return sum(not stream.is_closed for _, stream in self._open.values())
@@ -171,6 +178,7 @@ class FakeLive:
         url = urlsplit(request.target)
         if (request.method, url.path) == ("GET", "/relay/feed"):
             query = parse_qs(url.query, keep_blank_values=True)
+            self.runs.add((relay, query["boot"][0]))
             return await self._feed(query["cursor"][0], int(query["wait_s"][0]))
         if (request.method, url.path) == ("POST", "/relay/batch"):
             return await self._batch(request.body)

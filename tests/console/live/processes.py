@@ -143,8 +143,9 @@ class Live:
             text = answer.read()
         return answer.status, json.loads(text) if text.startswith(b"{") else {}
 
-    def feed(self, cursor: str, wait_s: float = 0, relay: str = "a") -> dict:
-        status, reply = self.ask("GET", f"/relay/feed?cursor={cursor}&wait_s={wait_s}", relay=relay)
+    def feed(self, cursor: str, wait_s: float = 0, relay: str = "a", boot: str = "") -> dict:
+        target = f"/relay/feed?cursor={cursor}&wait_s={wait_s}&boot={boot}"
+        status, reply = self.ask("GET", target, relay=relay)
         assert status == 200
         return reply
 

@@ -239,7 +239,7 @@ def test_a_relay_is_about_to_stop_until_its_next_run_is_heard(relay):
     tell(relay, Draining(at_ms=now_ms(), until_ms=until_ms))
     (heard,) = (each for each in relays_heard() if each.name == "a")
     assert heard.draining_until_ms == until_ms
-    do_note_begun("a", now=now_ms())
+    do_note_begun("a", "1" * 32)
     (heard,) = (each for each in relays_heard() if each.name == "a")
     assert heard.draining_until_ms is None
     assert is_draining("a")  # what its stop cut off may be told still
@@ -253,15 +253,28 @@ def drains_on_pages():
     return any(each.draining_until_ms for each in relays_heard() if each.name == "a")
 
 
-def test_a_run_is_not_about_to_stop_because_the_one_before_it_was(relay):
-    """The spool of the old run is told by the new one, which has asked before."""
-    at_ms = now_ms() - 5_000
-    do_note_begun("a", now=now_ms() - 1_000)
+@pytest.mark.parametrize("ahead_ms", [-5_000, 4_900])
+def test_a_run_is_not_about_to_stop_because_the_one_before_it_was(relay, ahead_ms):
+    """The spool of the old run is told by the new one, which has asked before; no clock decides."""
+    at_ms = now_ms() + ahead_ms
+    do_note_begun("a", "1" * 32)
     tell(relay, Draining(at_ms=at_ms, until_ms=at_ms + 300_000))
     assert not drains_on_pages()
     assert is_draining("a")  # what its stop cut off may be told still
-    tell(relay, Draining(at_ms=now_ms(), until_ms=now_ms() + 300_000))
+    itself = replace(relay.batch(Draining(at_ms=now_ms(), until_ms=at_ms + 300_000)), boot="1" * 32)
+    do_apply_batch("a", itself, now=now_ms())
     assert drains_on_pages()
+
+
+def test_a_run_that_asks_from_nothing_again_is_still_about_to_stop(relay):
+    """Its first answer was lost; `relay` is that run."""
+    for _ in range(2):
+        do_note_begun("a", "0" * 32)
+        tell(relay, Draining(at_ms=now_ms(), until_ms=now_ms() + 300_000))
+    do_note_begun("a", "0" * 32)
+    assert drains_on_pages()
+    do_note_begun("a", "")  # a run that does not say which it is
+    assert not drains_on_pages()
 
 
 def test_a_relay_whose_time_to_stop_is_over_is_not_about_to(relay):

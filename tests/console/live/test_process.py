@@ -95,14 +95,18 @@ def test_a_batch_is_acknowledged_each_time_it_comes(live):
 
 def test_a_relay_that_begins_anew_is_no_longer_about_to_stop(live, console):
     """Without devices it has nothing to tell for minutes: its first question says that it is back."""
-    cursor = live.feed("")["cursor"]
+    cursor = live.feed("", boot="2" * 32)["cursor"]
     at_ms = time.time_ns() // 1_000_000
     told = {"kind": "draining", "at_ms": at_ms, "until_ms": at_ms + 300_000}
     batch = {"v": 1, "relay": "a", "boot": "2" * 32, "sequence": 1, "events": [told]}
     assert live.ask("POST", "/relay/batch", body=batch)[0] == 200
-    live.feed(cursor)  # it still runs
+    live.feed(cursor, boot="2" * 32)  # it still runs
     assert console.script(DRAINS).strip() == "True"
-    live.feed("")
+    live.feed("", boot="3" * 32)
+    assert console.script(DRAINS).strip() == "False"
+    # What the one before could not tell comes behind that, and its clock may be ahead.
+    late = batch | {"sequence": 2, "events": [told | {"at_ms": at_ms + 4_000}]}
+    assert live.ask("POST", "/relay/batch", body=late)[0] == 200
     assert console.script(DRAINS).strip() == "False"
 
 
@@ -123,6 +127,7 @@ def test_a_malformed_batch_is_refused(live, body):
         ("GET", "/relay/feed?cursor=x&wait_s=100", 400),
         ("GET", "/relay/feed?cursor=&wait_s=nan", 400),
         ("GET", "/relay/feed?wait_s=x", 400),
+        ("GET", "/relay/feed?cursor=&boot=x", 400),
         ("GET", "/relay/other", 404),
         ("GET", "/", 404),
         ("POST", "/relay/feed", 404),

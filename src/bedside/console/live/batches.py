@@ -64,6 +64,14 @@ class Applied:
     devices: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Who tells: a relay, and which run of it; a later one hands on what the one before left."""
+
+    relay: str
+    boot: str
+
+
 def do_apply_batch(relay: str, batch: Batch, *, now: int) -> Applied:
     """Apply a batch unless any of it was applied before (`docs/protocol/batch.md`, 14.4).
 
@@ -76,17 +84,19 @@ def do_apply_batch(relay: str, batch: Batch, *, now: int) -> Applied:
             return Applied(has)
         offset_ms = relay_offset(relay)
         events = [_put_right(event, offset_ms, now) for event in batch.events]
-        lost = _apply_sightings(relay, [each for each in events if _is_sighting(each)], now)
+        run = _Run(relay, batch.boot)
+        lost = _apply_sightings(run, [each for each in events if _is_sighting(each)], now)
         for event in events:
             if not _is_sighting(event):
-                lost |= _apply(relay, event, now)
+                lost |= _apply(run, event, now)
         sessions.do_end_sessions_of_lost_devices(lost, now=now)
     return Applied(has, frozenset(filter(None, map(_device, events))) | lost)
 
 
-def _apply_sightings(relay: str, events: list[Any], now: int) -> set[str]:
+def _apply_sightings(run: _Run, events: list[Any], now: int) -> set[str]:
     if not events:
         return set()
+    relay = run.relay
     try:
         with transaction.atomic():
             return set(do_apply_sightings(relay, events, now=now))
@@ -96,18 +106,22 @@ def _apply_sightings(relay: str, events: list[Any], now: int) -> set[str]:
             relay,
             extra=told("sightings_failed", relay=relay),
         )
-    return set().union(*(_apply(relay, event, now) for event in events))
+    return set().union(*(_apply(run, event, now) for event in events))
 
 
-def _apply(relay: str, event: RelayEvent, now: int) -> set[str]:
+def _apply(run: _Run, event: RelayEvent, now: int) -> set[str]:
     """Apply one event; return the devices that are nowhere by it."""
+    relay = run.relay
     try:
         with transaction.atomic():
             if _is_sighting(event):
                 return set(do_apply_sightings(relay, [event], now=now))
             if isinstance(event, Settled):
                 return set(do_apply_settled(relay, event, now=now))
-            _APPLY[type(event)](relay, event, now)
+            if isinstance(event, Draining):
+                _draining(run, event, now)
+            else:
+                _APPLY[type(event)](relay, event, now)
     except Exception:  # noqa: BLE001 - see above
         kind = str(event.FIXED["kind"])
         _log.exception(
@@ -137,9 +151,10 @@ def _report(relay: str, event: Report, now: int) -> None:
     do_receive_report(event.device, event.sealed, relay=relay, now=now)
 
 
-def _draining(relay: str, event: Draining, now: int) -> None:
+def _draining(run: _Run, event: Draining, now: int) -> None:
+    relay = run.relay
     over = relay_time(event.until_ms, offset_ms=relay_offset(relay), now=now) < now
-    do_note_draining(relay, at_ms=event.at_ms, until_ms=event.until_ms, over=over)
+    do_note_draining(relay, run.boot, until_ms=event.until_ms, over=over)
     record(
         JournalAction.RELAY_DRAIN_STARTED,
         actor=relay_actor(relay),
@@ -237,7 +252,6 @@ def _device(event: RelayEvent) -> str | None:
 
 _APPLY: dict[type[RelayEvent], Callable[[str, Any, int], None]] = {
     Delivered: _delivered,
-    Draining: _draining,
     Refused: _refused,
     Report: _report,
     SupersededInstanceReturned: _superseded,

@@ -1,6 +1,7 @@
 """What relays ask: news, a place for what they owe, and EST (`docs/protocol/feed.md`, `batch.md`)."""
 
 import logging
+import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +26,7 @@ __all__ = ["RelayRoutes"]
 _log = logging.getLogger("bedside.live")
 _MAX_WAIT_S = 60
 _MAX_CURSOR = 200
+_BOOT = re.compile(r"[0-9a-f]{32}")
 _JSON = {"content-type": "application/json"}
 
 
@@ -56,11 +58,11 @@ class RelayRoutes:
 
     async def _feed(self, relay: RelayName, query: str) -> Reply:
         try:
-            cursor, wait_s = _feed_query(query)
+            cursor, wait_s, boot = _feed_query(query)
         except ValueError:
             return Reply(400)
         if not cursor:
-            await self._database.run(do_note_begun, relay, now=now_ms())
+            await self._database.run(do_note_begun, relay, boot)
         deadline = time.monotonic() + wait_s
         while True:
             reply = await self._database.run(feed_since, relay, cursor, now=now_ms())
@@ -101,13 +103,16 @@ class RelayRoutes:
         return reply
 
 
-def _feed_query(query: str) -> tuple[str, float]:
+def _feed_query(query: str) -> tuple[str, float, str]:
     values = parse_qs(query, keep_blank_values=True, max_num_fields=4)
     cursor = values.get("cursor", [""])[-1]
     wait_s = float(values.get("wait_s", ["0"])[-1])
     if len(cursor) > _MAX_CURSOR or not 0 <= wait_s <= _MAX_WAIT_S:
         raise ValueError("cursor or wait_s is out of range")
-    return cursor, wait_s
+    boot = values.get("boot", [""])[-1]
+    if boot and not _BOOT.fullmatch(boot):
+        raise ValueError("boot is no name of a run")
+    return cursor, wait_s, boot
 
 
 def _at_head(reply: FeedReply) -> bool:

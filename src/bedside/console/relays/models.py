@@ -55,8 +55,8 @@ class Relay(models.Model):
     """Until when it carries what is live, once it said that it is to stop; None once a later run has told something."""
     begun_anew = models.BooleanField(default=False, db_default=False)
     """Whether a later run has asked since, or the time was over when it was told: it is no longer about to stop, whatever it tells first."""
-    begun_ms = models.BigIntegerField(null=True)
-    """When a run of it last asked for the first time."""
+    begun_boot = models.CharField(max_length=32, default="", db_default="")
+    """Which run of it last asked for the first time; empty where it did not say."""
     retired_ms = models.BigIntegerField(null=True)
     """When it was retired for good: nobody is sent to it and nothing of it is heard any more."""
 

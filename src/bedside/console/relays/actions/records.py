@@ -139,24 +139,28 @@ def do_accept_batch(
     return True, sequence
 
 
-def do_note_draining(relay: str, *, at_ms: int, until_ms: int, over: bool) -> None:
-    """Note that a run of a relay said at `at_ms` that it is about to stop, at the latest at `until_ms`.
+def do_note_draining(relay: str, boot: str, *, until_ms: int, over: bool) -> None:
+    """Note that run `boot` of a relay said that it is about to stop, at the latest at `until_ms`.
 
     A later run may tell it, from the spool of the one that stopped: what that cut off ended by it
-    still, and nothing is about to stop. So it is where the time is `over`.
+    still, and nothing is about to stop. So it is where the time is `over`. Which run is later is not
+    a matter of clocks: it is the one that asked.
     """
     rows = Relay.objects.filter(pk=relay)
     rows.update(draining_until_ms=until_ms, begun_anew=over)
-    rows.filter(begun_ms__gt=at_ms).update(begun_anew=True)
+    rows.exclude(begun_boot__in=("", boot)).update(begun_anew=True)
 
 
-def do_note_begun(relay: str, *, now: int) -> None:
-    """Note that a run of a relay begins: it asks from nothing, as no later question of a run does.
+def do_note_begun(relay: str, boot: str) -> None:
+    """Note that run `boot` of a relay begins: it asks from nothing, as no later question of it does.
 
     What it tells first may come minutes later, where no device polls it. Until then a session that
-    its stop cut off still ended by that (14.3), so `draining_until_ms` stays.
+    its stop cut off still ended by that (14.3), so `draining_until_ms` stays. `boot` is empty where
+    the relay did not say.
     """
-    Relay.objects.filter(pk=relay).update(begun_anew=True, begun_ms=now)
+    # A run whose first answer was lost asks from nothing again, and may be about to stop by then.
+    is_known = Q(begun_boot=boot) & ~Q(begun_boot="")
+    Relay.objects.filter(~is_known, pk=relay).update(begun_anew=True, begun_boot=boot)
 
 
 def do_use_assertion(relay: str, jti: str, *, key: str, said: AssertionTimes, now: int) -> bool:
