@@ -11,6 +11,7 @@ import ssl
 from enum import Enum, auto
 from typing import Any
 
+from bedside.relay import dead_leg
 from bedside.relay.roles import NOBODY, Handler, Owner, Peer, Tls
 from bedside.relay.sockets import READ, WRITE, bytes_taken
 
@@ -120,6 +121,16 @@ class Link:
         if not self._reading and self._state is not _CLOSED:
             self._reading = True
             self._watch()
+
+    def ask_when_silent(self) -> None:
+        """Have the kernel find out that the peer vanished (`dead_leg`)."""
+        with contextlib.suppress(OSError):  # what is broken is told in its turn
+            dead_leg.ask_when_silent(self._tls)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the peer vanished while something is under way to it (`dead_leg`)."""
+        return dead_leg.is_gone(dead_leg.tcp_state(self._tls))
 
     def close(self) -> None:
         """Send what waits, say goodbye, close; in bounded time. The handler hears no more."""

@@ -5,10 +5,12 @@ Rules:
 2. A leg is not read while more than the high mark waits for its partner: buffers are bounded.
 3. When one leg closes, what it sent is delivered, then the other is closed.
 4. Silence both ways for the idle limit, or more bytes than the session may move, close both.
+5. A leg whose host vanished has closed (`dead_leg`): no word of it comes.
 """
 
 from collections.abc import Callable
 
+from bedside.relay import dead_leg
 from bedside.relay.link import HIGH_MARK, RECORD_BYTES, Link
 from bedside.relay.pairing import Budget, CloseReason, Side, Traffic
 from bedside.relay.roles import Timed
@@ -106,6 +108,7 @@ class Splice:
         self._look_later(self._idle_from)
         for leg in (self._device, self._specialist):
             leg.link.handler = leg
+            leg.link.ask_when_silent()
 
     @property
     def links(self) -> tuple[Link, Link]:
@@ -129,7 +132,11 @@ class Splice:
             leg.received(memoryview(data))
 
     def expired(self) -> None:
-        """Rule 4, idle: activity since the last look moves the deadline."""
+        """Rules 4 (idle: activity since the last look moves the deadline) and 5."""
+        for leg in (self._device, self._specialist):
+            if leg.link.is_gone:
+                leg.ended()
+                return
         now = self._clock()
         if self.active:
             self.active = False
@@ -141,7 +148,7 @@ class Splice:
 
     def _look_later(self, now: int) -> None:
         """A quarter of the limit is the tolerance: no clock is read for each piece of data."""
-        self._timers.set(self, now + max(self._idle_ms // 4, 1))
+        self._timers.set(self, now + min(max(self._idle_ms // 4, 1), dead_leg.LOOK_MS))
 
     def finish(self, reason: CloseReason, *, at_once: bool = False) -> None:
         """Close both legs, after draining unless `at_once`; later calls change nothing."""

@@ -39,6 +39,46 @@ from bedside.console.relays.queries import relays_heard
 print(relays_heard()[0].draining_until_ms is not None)
 """
 
+AT_ONCE = """
+import threading
+from django.core.management import CommandError, call_command
+from django.db import connection
+from bedside.console.relays.queries import assertion_key
+from bedside.pki.device_keys import load_key_file
+from bedside.pki.signing import public_key_pem
+from pathlib import Path
+
+together = threading.Barrier(2)
+said = []
+
+def add(name, folder):
+    together.wait()
+    try:
+        call_command("add_relay", name, host="127.0.0.1", server_name=f"{name}.at.example",
+                     folder=folder)
+        said.append(folder)
+    except CommandError as error:
+        said.append(error)
+    finally:
+        connection.close()
+
+for number in range(8):
+    said.clear()
+    name, folders = f"once-{number}", [Path(f"FOLDER/{number}-{each}") for each in "xy"]
+    both = [threading.Thread(target=add, args=(name, folder)) for folder in folders]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    (made,) = (each for each in said if isinstance(each, Path))
+    (refused,) = (each for each in said if isinstance(each, CommandError))
+    assert f"Relay {name} is known" in str(refused), refused
+    assert [folder for folder in folders if folder.exists()] == [made]
+    key = load_key_file(made / "key.pem").public_key()
+    assert public_key_pem(key) == assertion_key(name)
+print("each once")
+"""
+
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory):
@@ -108,6 +148,13 @@ def test_a_relay_that_begins_anew_is_no_longer_about_to_stop(live, console):
     late = batch | {"sequence": 2, "events": [told | {"at_ms": at_ms + 4_000}]}
     assert live.ask("POST", "/relay/batch", body=late)[0] == 200
     assert console.script(DRAINS).strip() == "False"
+
+
+def test_of_two_who_add_a_relay_of_one_name_at_once_the_second_is_refused_and_has_no_key(
+    console, tmp_path
+):
+    """No row stands there to be locked: who adds has the database's turn before it looks."""
+    assert "each once" in console.script(AT_ONCE.replace("FOLDER", str(tmp_path)))
 
 
 def test_a_relay_cannot_speak_for_another(live):

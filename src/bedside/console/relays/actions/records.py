@@ -87,6 +87,9 @@ def do_hold_relay(name: RelayName) -> None:
 
     Whoever issues it a certificate asks what it is after this: one that is noted behind a
     retirement or a new key would be revoked by neither.
+
+    A relay that is not there yet has no row to hold: of two who add it, the second begins its
+    transaction once the first is over, as every transaction does (`console.project`).
     """
     Relay.objects.select_for_update().filter(pk=name).first()
 
