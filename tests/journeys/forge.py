@@ -1,12 +1,10 @@
-"""Somebody who holds the console's keys and means harm: `forge.py KIND [SESSION]` prints a session.
+"""Somebody who holds the console's keys and means harm.
 
-Run as a program with BEDSIDE_CONSOLE_CONFIG set, beside the real console. It asks in a specialist's
+A script of its own, beside the real console: it changes what it runs. It asks in a specialist's
 name, past the console's own rules, and signs, seals and sends what the device must refuse by
 itself. `order` is the order that nothing is wrong with: the device must ask its operator.
 """
 
-import os
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +12,6 @@ from pathlib import Path
 
 def main(kind: str, session: str = "") -> str:
     """Send what `kind` says; return the session's id."""
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"  # noqa: TID251
-    import django
-
-    django.setup()
     return _send_again(session) if kind == "again" else _ask(kind)
 
 
@@ -100,7 +94,3 @@ def _send_again(session: str) -> str:
             now=now,
         )
     return session
-
-
-if __name__ == "__main__":
-    print(main(*sys.argv[1:]))

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bedside.demo.check import Journey
 from bedside.demo.device import InjectorDevice
@@ -16,6 +15,7 @@ from bedside.specialist.store import load_login
 from bedside.testing.operator import Operator
 from bedside.testing.sockets import answers
 from bedside.vocabulary import Activity, Gate, Permission
+from tests.console.standing import Standing
 from tests.journeys.records import (
     console_records,
     device_records,
@@ -33,7 +33,6 @@ _OPEN = {
     "session:file:received",
     "session:life:live",
 }
-_FORGE = Path(__file__).parent / "forge.py"
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class Scene:
         self.world = world
         self.journey = journey
         self._lines: dict[str, Console] = {}
+        self._standing = Standing(world.console_config)
 
     def meet_the_operator(self) -> None:
         """Stand at the device again, after its agent was started anew."""
@@ -63,6 +63,7 @@ class Scene:
         """Hang up every line to the console."""
         for line in self._lines.values():
             line.close()
+        self._standing.end()
 
     @property
     def operator(self) -> Operator:
@@ -112,7 +113,7 @@ class Scene:
             f"scope = [Permission(each) for each in {[each.value for each in scope]!r}]",
             "print(do_make_token(user, 'act', scope=scope, days=1)[1])",
         )
-        said = self.world.console("manage", "shell", "--command", "\n".join(lines))
+        said = self.script("\n".join(lines))
         login = load_login(self.world.home(person) / "config" / "login.json")
         assert login is not None
         name = f"{person.key} {scope}"
@@ -124,22 +125,18 @@ class Scene:
         """Have the administrator apply some lines of a world file."""
         file = self.world.folder / "change.toml"
         file.write_text(text, encoding="utf-8")
-        self.world.console("apply", str(file))
+        self.script(
+            f"from bedside.console.cli import main\nraise SystemExit(main(['apply', {str(file)!r}]))"
+        )
+
+    def script(self, code: str) -> str:
+        """Run Python as one of the console's own commands; return what it printed."""
+        return self._standing.script(code)
 
     def forge(self, kind: str, session: str = "") -> str:
         """Have the holder of the console's keys send an order; returns the session."""
-        done = subprocess.run(
-            [sys.executable, str(_FORGE), kind, *([session] if session else [])],
-            env={
-                **self.world.specialist_environment(MARIE),
-                "BEDSIDE_CONSOLE_CONFIG": str(self.world.console_config),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        called = f"main({kind!r}, {session!r})"
+        return self.script(f"from tests.journeys.forge import main\nprint({called})").strip()
 
     # ---- what must be true ----
 

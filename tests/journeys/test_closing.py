@@ -30,7 +30,7 @@ def _as_administrator(scene: Scene, act: str) -> None:
         f"marie, alex = (User.objects.get(email=e) for e in ({MARIE.email!r}, {ALEX.email!r}))",
         act,
     )
-    scene.world.console("manage", "shell", "--command", "\n".join(lines))
+    scene.script("\n".join(lines))
 
 
 def _is_cut(scene: Scene, running: Running, session: str) -> tuple[Record, Record]:

@@ -10,6 +10,7 @@ import pytest
 from bedside.demo.people import ALEX, DEVICE
 from bedside.demo.processes import wait_for
 from bedside.demo.world import World
+from tests.console.standing import Standing
 from tests.journeys.tables import rows
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
@@ -29,7 +30,7 @@ from bedside.console.relays.models import DevicePresence
 rows = DevicePresence.objects.filter(pk="{DEVICE}")
 rows.update(polled_ms=F("polled_ms") - 15 * 60_000)
 """
-# One process that looks again and again: each start of another would take a second of a core.
+# It looks again and again by itself.
 CONTACT = """
 import time
 from bedside.console.relays.queries import presence
@@ -51,13 +52,16 @@ def world(world_folder: Path) -> Iterator[World]:
         yield world
 
 
-def _says(world: World, code: str) -> str:
-    return world.console("manage", "shell", "--no-imports", "--command", code).strip()
+@pytest.fixture
+def standing(world: World) -> Iterator[Standing]:
+    standing = Standing(world.console_config, timeout_s=90)
+    yield standing
+    standing.end()
 
 
-def _contact(world: World, wanted: str) -> str:
+def _contact(standing: Standing, wanted: str) -> str:
     """Return the device's contact: the one that is waited for, or what it still was after a minute."""
-    return _says(world, CONTACT.format(device=DEVICE, wanted=wanted))
+    return standing.script(CONTACT.format(device=DEVICE, wanted=wanted)).strip()
 
 
 def _alarms(world: World) -> list[bool]:
@@ -66,17 +70,17 @@ def _alarms(world: World) -> list[bool]:
     return [bool(cleared) for (cleared,) in rows(world, query, DEVICE)]
 
 
-def test_an_agent_that_stops_is_an_alarm_until_it_goes_on(world: World) -> None:
-    _says(world, RULE)
-    assert _contact(world, "online") == "online"
+def test_an_agent_that_stops_is_an_alarm_until_it_goes_on(world: World, standing: Standing) -> None:
+    standing.script(RULE)
+    assert _contact(standing, "online") == "online"
     agent = os.getpgid(world.processes.pid("agent"))
     os.killpg(agent, signal.SIGSTOP)
     try:
-        assert _contact(world, "offline") == "offline"
+        assert _contact(standing, "offline") == "offline"
         assert _alarms(world) == []
-        _says(world, LATER)
+        standing.script(LATER)
         wait_for("an alarm", lambda: _alarms(world) == [False], within_s=60)
     finally:
         os.killpg(agent, signal.SIGCONT)
     wait_for("the alarm over", lambda: _alarms(world) == [True], within_s=60)
-    assert _contact(world, "online") == "online"
+    assert _contact(standing, "online") == "online"
