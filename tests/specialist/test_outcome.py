@@ -1,11 +1,12 @@
 """How a session ended is asked of a console that may learn of it later; the console is scripted."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from bedside.language import Language
-from bedside.specialist.outcome import how_it_ended, pause_after
+from bedside.specialist.outcome import Inquiry, pause_after
 from bedside.specialist.store import Login, save_login
 from bedside.vocabulary import SessionId
 from tests.specialist.test_api import Scripted, scripted
@@ -21,7 +22,10 @@ STOPPED = (200, session("ended") | {"ending": "relay_stopped"})
 class Clock:
     """Time that passes only where somebody waits."""
 
-    def __init__(self) -> None:
+    inquiry: Inquiry
+
+    def __init__(self, login: Path) -> None:
+        self.login = login
         self.now_s = 0.0
         self.waits: list[float] = []
 
@@ -30,20 +34,16 @@ class Clock:
         self.now_s += seconds
 
     def ask(self, *, within_s: float) -> str | None:
-        return how_it_ended(
-            SESSION,
-            Language.ENGLISH,
-            within_s=within_s,
-            wait=self.wait,
-            clock=lambda: self.now_s,
-        )
+        self.inquiry = Inquiry(SESSION, Language.ENGLISH, within_s=within_s)
+        return self.inquiry.run(wait=self.wait, clock=lambda: self.now_s)
 
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scripted: Scripted) -> Clock:
     monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path))
-    save_login(tmp_path / "config" / "login.json", Login(scripted.address, "t"))
-    return Clock()
+    clock = Clock(tmp_path / "config" / "login.json")
+    save_login(clock.login, Login(scripted.address, "t"))
+    return clock
 
 
 def test_the_pauses_grow_and_end_with_the_time() -> None:
@@ -74,6 +74,7 @@ def test_a_console_that_never_knows_is_asked_for_so_long(
     scripted.answers = [LIVE] * 50
 
     assert clock.ask(within_s=within_s) is None
+    assert not clock.inquiry.is_silent
     assert len(scripted.asked) == looks
     assert sum(clock.waits) == within_s
 
@@ -91,7 +92,27 @@ def test_a_console_that_refuses_is_not_asked_again(
     scripted.answers = [(status, {"reasons": [{"gate": "lock"}]}), STOPPED]
 
     assert clock.ask(within_s=8) is None
+    assert not clock.inquiry.is_silent
     assert len(scripted.asked) == 1
+
+
+def test_a_console_that_only_fails_is_silent(clock: Clock, scripted: Scripted) -> None:
+    scripted.answers = [(503, b"<html>")] * 50
+
+    assert clock.ask(within_s=3) is None
+    assert clock.inquiry.is_silent
+
+
+def test_whoever_waits_for_a_console_that_says_nothing_waits_no_longer_than_they_say(
+    clock: Clock,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:  # accepts, and is read by none
+        save_login(clock.login, Login(f"http://127.0.0.1:{nobody.getsockname()[1]}", "t"))
+        inquiry = Inquiry(SESSION, Language.ENGLISH, within_s=3600)
+        inquiry.begin()
+        nobody.accept()[0].close()
+        assert inquiry.answer(within_s=0.1) is None
+        assert inquiry.is_silent
 
 
 def test_without_a_login_nobody_is_asked(
@@ -100,4 +121,5 @@ def test_without_a_login_nobody_is_asked(
     monkeypatch.setenv("BEDSIDE_HOME", str(tmp_path / "other"))
 
     assert clock.ask(within_s=8) is None
+    assert not clock.inquiry.is_silent
     assert (scripted.asked, clock.waits) == ([], [])

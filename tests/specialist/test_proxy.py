@@ -447,6 +447,8 @@ def test_without_a_terminal_openssh_says_what_the_relay_refused_and_how_the_sess
         enough.set()
         said = without_a_terminal(tmp_path, "ssh").stderr
     assert "bedside: This session is over. Ended by the operator." in said
+    # Where the device is and how the session ended is one answer.
+    assert len([path for _, path, _, _ in scripted.asked if path.endswith(SESSION)]) == 1
 
 
 @pytest.mark.parametrize(
@@ -517,6 +519,97 @@ def test_a_relay_that_is_gone_without_a_word_of_the_console_does_not_answer(
             assert proxy.wait(30) == ExitCode.UNREACHABLE
 
     assert said == f"bedside: The relay does not answer. (127.0.0.1:{port})\n"
+
+
+@contextmanager
+def cutting_relay(authority: PocketAuthority) -> Iterator[int]:
+    """A relay that takes one leg, pairs it, closes it, and is there."""
+    there = server_of(authority)
+
+    def shake_hands(line: socket.socket) -> ssl.SSLSocket:
+        return there.wrap_socket(line, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            with suppress(OSError):
+                with shake_hands(door.accept()[0]) as leg:
+                    leg.recv(65536)
+                    leg.sendall(tunnel_accepted())
+                while True:
+                    shake_hands(door.accept()[0]).close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield door.getsockname()[1]
+        door.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+@contextmanager
+def silent_console(says: bytes) -> Iterator[int]:
+    """A console that takes every connection and sends `says` now and then, but never an answer."""
+    over = threading.Event()
+
+    def drip(line: socket.socket) -> None:
+        with line, suppress(OSError):
+            while not over.wait(0.2):
+                line.sendall(says)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(door.accept()[0],)).start()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield door.getsockname()[1]
+        over.set()
+        door.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+DID_NOT_SAY = {
+    "en": "bedside: The console did not say in time why this tunnel was cut: see the session's page there.\n",
+    "fr": "bedside: La console n’a pas dit à temps pourquoi ce tunnel a été coupé\u00a0: voyez-y la page de la séance.\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("relay", "says", "language", "code", "before"),
+    [
+        (
+            stopping_relay,
+            b"",
+            "en",
+            ExitCode.UNREACHABLE,
+            "bedside: The relay does not answer. (127.0.0.1:{port})\n",
+        ),
+        (cutting_relay, b"X", "fr", ExitCode.DONE, ""),
+    ],
+    ids=["the relay is gone", "the relay is there"],
+)
+def test_a_console_that_is_silent_holds_nobody_and_is_named(
+    tmp_path: Path,
+    authority: PocketAuthority,
+    relay: Callable[[PocketAuthority], AbstractContextManager[int]],
+    says: bytes,
+    language: str,
+    code: ExitCode,
+    before: str,
+) -> None:
+    with silent_console(says) as console, relay(authority) as port:
+        save_login(tmp_path / "config" / "login.json", Login(f"http://127.0.0.1:{console}", "t"))
+        with proxy_at_work(
+            folder_of(tmp_path, authority, port, language=language), tmp_path
+        ) as proxy:
+            assert proxy.stderr is not None
+            said = proxy.stderr.read()
+            assert proxy.wait(30) == code
+
+    assert said == before.format(port=port) + DID_NOT_SAY[language]
 
 
 def close_stdin(proxy: "subprocess.Popen[str]") -> None:

@@ -51,8 +51,9 @@ _HOPS = 4
 """At how many relays a device is looked for; each costs some of the session's proofs."""
 _GONE_S = 8.0
 _THERE_S = 3.0
-"""How long the console may take to learn why a tunnel was cut (seconds), by whether the relay is gone
-or there: a relay that stops tells it at once, a device may look for its relay for some seconds first."""
+"""How long to look for the reason why a tunnel was cut, all in all (seconds), by whether the relay is
+gone or there: one that stops tells the console at once, a device may look for its relay for some
+seconds first."""
 
 
 class _Side:
@@ -247,38 +248,62 @@ def _expired(folder: SessionFolder, language: Language) -> str | None:
     return words.format(time=ended, device=folder.description()["device"])
 
 
-def _refused(folder: SessionFolder, gate: Gate, language: Language) -> ExitCode:
-    """Say why the relay refused; of a session that has ended it knows only that nobody came."""
-    if (over := _over(folder, language)) is not None:
+def _refused(where: Whereabouts, gate: Gate, language: Language) -> ExitCode:
+    """Say why the relay refused; of a session that has ended it knows only that nobody came.
+
+    The console has just been asked where the device is, and what it showed tells of an end too.
+    """
+    from bedside.specialist.outcome import ending_of
+
+    if where.shown is not None and (over := ending_of(where.shown, language)) is not None:
         return _give_up(over, ExitCode.SESSION_OVER)
     told = f"{gate_sentence(gate, language)} {gate_advice(gate, language)}"
     return _give_up(told, ExitCode.REFUSED)
-
-
-def _over(folder: SessionFolder, language: Language, *, within_s: float = 0.0) -> str | None:
-    """Return how the session ended, by the console; None where it has not, or cannot be asked."""
-    # Nobody whose tunnel opens and ends in order pays for it.
-    from bedside.specialist.outcome import how_it_ended
-
-    return how_it_ended(folder.session, language, within_s=within_s)
 
 
 def _cut(
     folder: SessionFolder, language: Language, *, reach: Callable[[], bool], silence: str
 ) -> ExitCode:
     """Say why the tunnel was cut: its end says nothing of it, and `ssh` only that it is closed."""
+    # Nobody whose tunnel opens and ends in order pays for it.
+    from bedside.specialist.outcome import Inquiry
+
     _leave_with_ssh(sys.stdin.fileno())
-    over = _over(folder, language)
-    there = over is not None or reach()
-    if over is None:
-        over = _over(folder, language, within_s=_THERE_S if there else _GONE_S)
+    until = time.monotonic() + _GONE_S
+    console = Inquiry(folder.session, language, within_s=_GONE_S)
+    console.begin()
+    over = console.answer(within_s=_THERE_S)
+    there = over is not None or _in_time(reach, until - time.monotonic())
+    if not there:
+        over = console.answer(within_s=until - time.monotonic())
     if over is not None:
         tell(over)
         return ExitCode.SESSION_OVER
     if not there:
         tell(silence)
-        return ExitCode.UNREACHABLE
-    return ExitCode.DONE
+    if console.is_silent:
+        tell(_did_not_say(language))
+    return ExitCode.DONE if there else ExitCode.UNREACHABLE
+
+
+def _in_time(question: Callable[[], bool], within_s: float) -> bool:
+    """Return what `question` answers, False where it takes longer than so many seconds."""
+    over, said = threading.Event(), []
+
+    def ask() -> None:
+        said.append(question())
+        over.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    over.wait(max(within_s, 0.0))
+    return said == [True]
+
+
+def _did_not_say(language: Language) -> str:
+    words = N_(
+        "The console did not say in time why this tunnel was cut: see the session's page there."
+    )
+    return translator(language, "bedside-cli")(words)
 
 
 def _leave_with_ssh(source: int) -> None:
@@ -309,7 +334,7 @@ def main(arguments: list[str]) -> int:
         with waiting(folder, language, where):
             leg = _dial(folder, where, context)
     except TunnelRefusedError as error:
-        return _refused(folder, error.gate, language)
+        return _refused(where, error.gate, language)
     except KeyRefusedError as error:
         return _give_up(str(error), error.exit_code)
     except ExpiredError:

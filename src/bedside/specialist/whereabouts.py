@@ -31,6 +31,8 @@ class Whereabouts:
         # Kept, because whoever learns of the session's end forgets the folder.
         self.connection = folder.connection()
         """What the console gave to connect, as `read` found it."""
+        self.shown: Json | None = None
+        """The session as the console last showed it to `ask`, None where it did not."""
 
     def stays(self) -> bool:
         """Whether the device is still where `read` said, as far as anybody here has heard."""
@@ -66,10 +68,12 @@ class Whereabouts:
         from bedside.specialist.errors import CliError, KeyRefusedError
         from bedside.specialist.outcome import ANSWER_S, console_of
 
+        self.shown = None
         try:
             with console_of(self._language, answer_s=ANSWER_S) as console:
                 if console is not None:
-                    self.look(console, console.get(f"/sessions/{self._folder.session}"))
+                    self.shown = console.get(f"/sessions/{self._folder.session}")
+                    self.look(console, self.shown)
         except KeyRefusedError:
             raise
         except (CliError, OSError, KeyError, ValueError):
