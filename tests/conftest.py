@@ -43,7 +43,6 @@ LONGEST_FIRST = (
     "tests/console/health/test_processes.py",
     "tests/agent/test_crashes.py",
     "tests/tools/test_expand.py",
-    "tests/specialist/test_once.py",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST_FIRST)}
 # Here real programs run, and much of the time is waiting for them: these files and the others take

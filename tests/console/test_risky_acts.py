@@ -12,8 +12,9 @@ from bedside.console.accounts.risky import RISKY, act_of_operation
 from bedside.console.accounts.urls import urlpatterns as account_pages
 from bedside.console.journal.models import JournalRow
 from bedside.console.pages.urls import urlpatterns as pages
+from tests.console.description import DESCRIPTION
 from tests.console.pages.reader import Reader, confirm
-from tests.console.test_routes import DESCRIPTION, body_for, operations
+from tests.console.test_routes import body_for, operations
 from tests.console.things import things
 from tests.console.world import Api, empowered, person, stale
 

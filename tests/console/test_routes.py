@@ -15,9 +15,9 @@ from bedside.console.cases.models import Case
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.monitoring.models import Mute, SilenceRule
-from bedside.console.project.api import api
 from bedside.console.service_sessions.models import ServiceSession
 from tests.console.browser import Browser
+from tests.console.description import DESCRIPTION
 from tests.console.service_sessions.news import requested
 from tests.console.things import things
 from tests.console.world import DEVICE, Api, asking, empowered, person, read
@@ -52,9 +52,6 @@ def pages(patterns, prefix=""):
             yield route
         else:
             yield from pages(entry.url_patterns, route)
-
-
-DESCRIPTION = api.get_openapi_schema(path_prefix="/api/v1/")
 
 
 def operations():

@@ -1,7 +1,7 @@
 """Whatever a page does, the REST API does: a page without its operation is a fault."""
 
 from bedside.console.pages.urls import urlpatterns
-from bedside.console.project.api import api
+from tests.console.description import DESCRIPTION
 
 # The address of a page, and the operations that do the same.
 SAME = {
@@ -84,7 +84,7 @@ PAGES_ONLY = {"language", "token_make"}
 
 
 def test_every_page_has_its_operations():
-    paths = api.get_openapi_schema(path_prefix="/api/v1/")["paths"]
+    paths = DESCRIPTION["paths"]
     known = {each["operationId"] for methods in paths.values() for each in methods.values()}
     assert {pattern.name for pattern in urlpatterns} == SAME.keys() | PAGES_ONLY
     named = {operation for operations in SAME.values() for operation in operations.split()}
