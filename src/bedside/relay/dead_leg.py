@@ -63,7 +63,7 @@ def is_gone(state: bytes) -> bool:
     """
     if len(state) < _LENGTH:
         return False
-    # While a peer sends and nothing goes to it, Linux does not count its packets as a sign.
+    # Data is a sign too, whether or not this kernel counts it among what acknowledges.
     silent_ms = min(_number(state, _LAST_DATA_MS), _number(state, _LAST_ACK_MS))
     return _number(state, _UNACKED) > 0 and silent_ms >= GONE_MS
 
