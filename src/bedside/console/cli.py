@@ -44,6 +44,7 @@ _CATALOGUES = Path(__file__).parent / "project" / "locale"
 def main(argv: list[str]) -> int:
     """Run one word of the console and return its exit code (2: usage, 1: refused)."""
     from bedside.console.project.config import CONFIG_VARIABLE
+    from bedside.console.project.installed import INSTALLED_CONFIG
 
     arguments = list(argv)
     language = spoken_language(os.environ)  # noqa: TID251 - who types
@@ -55,16 +56,32 @@ def main(argv: list[str]) -> int:
         print(_usage(language))
         return 0 if arguments else 2
     word, rest = arguments[0], arguments[1:]
+    if INSTALLED_CONFIG.exists():
+        os.environ.setdefault(CONFIG_VARIABLE, str(INSTALLED_CONFIG))  # noqa: TID251 - as above
     if word != "manage" and not os.environ.get(CONFIG_VARIABLE):  # noqa: TID251 - as above
         words = say(N_("name a configuration: --config FILE or {variable}"))
         print(f"bedside console: {words.format(variable=CONFIG_VARIABLE)}")
         return 2
     os.environ["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"  # noqa: TID251
     try:
+        _settle()
         return _manage(rest) if word == "manage" else _run(word, rest, language)
     except ConfigError as error:
         print(f"bedside console: {error.say(language)}", file=sys.stderr)
         return 2
+
+
+def _settle() -> None:
+    """Give whoever types what the services have: their database, and their user instead of root."""
+    from bedside.console.project.config import DATABASE_VARIABLE, config_file, load_config
+    from bedside.console.project.installed import become_owner, variable_beside
+
+    path, given = config_file(), os.environ  # noqa: TID251 - as above
+    if path is None:
+        return
+    if DATABASE_VARIABLE not in given and (address := variable_beside(path, DATABASE_VARIABLE)):
+        given[DATABASE_VARIABLE] = address
+    become_owner(load_config().data_dir)
 
 
 def _usage(language: Language) -> str:

@@ -24,6 +24,7 @@ from bedside.vocabulary import Role
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "DATABASE_VARIABLE",
     "IN_MEMORY",
     "AdminConfig",
     "AlarmConfig",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 CONFIG_VARIABLE = "BEDSIDE_CONSOLE_CONFIG"
-_DATABASE_VARIABLE = "BEDSIDE_DATABASE_URL"
+DATABASE_VARIABLE = "BEDSIDE_DATABASE_URL"
 IN_MEMORY = "sqlite:///:memory:"
 """The `database` of a console that keeps nothing: tests, and commands without a configuration."""
 _T = TypeVar("_T")
@@ -230,7 +231,7 @@ def load_config() -> ConsoleConfig:
     except OSError as error:
         raise file_error(error, str(path)) from error
     config = parse_config(data, where=str(path))
-    database = os.environ.get(_DATABASE_VARIABLE)  # noqa: TID251 - this is the config module
+    database = os.environ.get(DATABASE_VARIABLE)  # noqa: TID251 - this is the config module
     return _with_database(config, database) if database else config
 
 
@@ -239,7 +240,7 @@ def _with_database(config: ConsoleConfig, database: str) -> ConsoleConfig:
     try:
         database_settings(config)
     except ConfigError as error:
-        raise error.within(_DATABASE_VARIABLE) from error.__cause__
+        raise error.within(DATABASE_VARIABLE) from error.__cause__
     return config
 
 
