@@ -55,6 +55,7 @@ AGENT_CASES = [
     ('"state"', '"a\\u0000b"', "state_dir n’est pas un nom de fichier"),
     ('"password"', '"/dev/nowhere/x"', "/dev/nowhere/x: aucun fichier de ce nom"),
     ('"password"', '"binary"', "proxy.password_file ne désigne pas un fichier de texte"),
+    ('"password"', '"open/secret.key"', "proxy.password_file : d’autres peuvent lire"),
     ('"daemon"', '"nobody-here"', "l’utilisateur nobody-here n’existe pas"),
     ('["root"]\nworker', '["nobody-here"]\nworker', "le groupe nobody-here n’existe pas"),
     ("2000000000", "0", "session_user est root : nommez un utilisateur qui n’a aucun autre droit"),
@@ -146,6 +147,8 @@ def folder(tmp_path):
     """What the files of the cases name."""
     (tmp_path / "password").write_text("secret\n")
     (tmp_path / "binary").write_bytes(b"\xff")
+    for file in ("password", "binary"):
+        (tmp_path / file).chmod(0o600)
     (tmp_path / "profile.toml").write_text(PROFILE.format(folder=tmp_path))
     (tmp_path / "world").mkdir()
     world = World(tmp_path / "world")

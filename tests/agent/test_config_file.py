@@ -30,6 +30,7 @@ password_file = "password"
 
 def write(folder, text):
     (folder / "password").write_text("secret\n")
+    (folder / "password").chmod(0o600)
     path = folder / "agent.toml"
     path.write_text(text)
     return path
@@ -44,6 +45,16 @@ def test_a_whole_file(tmp_path):
     assert config.worker_user == find_user("daemon")
     assert config.session_users == SessionUsers(find_user(2_000_000_000), separate=True)
     assert AgentConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_proxy_s_password_that_others_may_read_is_refused(tmp_path, mode):
+    path = write(tmp_path, GOOD)
+    (tmp_path / "password").chmod(mode)
+    with pytest.raises(
+        ConfigError, match=r"proxy\.password_file: others may read .*: chmod 600 it"
+    ):
+        load_config(path)
 
 
 def test_the_least(tmp_path):

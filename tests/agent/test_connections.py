@@ -54,6 +54,7 @@ async def test_everything_through_a_proxy_without_a_password(tmp_path):
 
 async def test_everything_through_a_proxy_with_a_password(tmp_path):
     async with ProxyServer("bedside", "söme") as proxy, world(tmp_path, enrolled=False) as play:
+        (play.state / "password").touch(mode=0o600)
         (play.state / "password").write_text("söme\n")
         use_proxy(play, proxy.port, 'user = "bedside"\npassword_file = "password"\n')
         await begin(play)
@@ -66,6 +67,7 @@ async def test_everything_through_a_proxy_with_a_password(tmp_path):
 
 async def test_a_proxy_that_wants_another_password_opens_nothing(tmp_path):
     async with ProxyServer("bedside", "right") as proxy, world(tmp_path, enrolled=False) as play:
+        (play.state / "password").touch(mode=0o600)
         (play.state / "password").write_text("wrong")
         use_proxy(play, proxy.port, 'user = "bedside"\npassword_file = "password"\n')
         status, out = await play.enrol()

@@ -43,6 +43,13 @@ async def test_the_worker_becomes_its_user_and_cannot_come_back(folder):
     async with world(folder, enrolled=False) as play:
         play.before_agent = for_any_user() or ()
         play.config_file.write_text(f'{play.config_file.read_text()}worker_user = "{user}"\n')
+        play.config.profile.chmod(0o600)
+        if wanted.pw_uid != os.geteuid():
+            for word in (play.enrol(), play.command("check")):
+                status, out = await word
+                assert (status, "Traceback" in out) == (2, False)
+                assert f"{user} (worker_user) cannot read {play.config.profile}" in out
+        play.config.profile.chmod(0o644)
         assert (await play.enrol())[0] == 0
         await play.set_credential()
         play.start_agent()

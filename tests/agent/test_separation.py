@@ -2,6 +2,8 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,6 +20,14 @@ WORKER = find_user("daemon")
 
 
 @pytest.fixture
+def tmp_path():
+    """A folder that the worker's user may walk through."""
+    with TemporaryDirectory(prefix="bedside-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
 def config(tmp_path):
     (tmp_path / "profile.toml").write_text(PROFILE.format(folder=tmp_path))
     (tmp_path / "state").mkdir(mode=0o700)
@@ -29,6 +39,7 @@ def config(tmp_path):
         profile=tmp_path / "profile.toml",
         manufacturer_key=tmp_path / "maker.pem",
         worker_user=WORKER,
+        site_trust=tmp_path / "site.json",
     )
 
 
@@ -101,6 +112,27 @@ def test_without_a_worker_s_user_the_folder_is_root_s(config):
         settle_users(config)
     os.chown(config.state_dir, 0, 0)
     assert settle_users(config) == config
+
+
+@pytest.mark.parametrize("name", ["profile.toml", "site.json"])
+def test_a_file_that_the_worker_cannot_read_is_named(config, name):
+    file = config.profile.with_name(name)
+    config.site_trust.write_text("{}")
+    settle_users(config)
+    file.chmod(0o600)
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    if ROOT:
+        with pytest.raises(ConfigError, match=rf"daemon \(worker_user\) cannot read {file}: chmod"):
+            settle_users(config)
+    else:
+        settle_users(config)
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+    file.chmod(0o644)
+    settle_users(config)
+    if ROOT:
+        file.parent.chmod(0o700)
+        with pytest.raises(ConfigError, match="cannot read"):
+            settle_users(config)
 
 
 def test_before_enrolment_there_is_no_folder(config):

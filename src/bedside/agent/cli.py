@@ -142,9 +142,11 @@ def _run(config: AgentConfig, _given: argparse.Namespace, _language: Language) -
 def _enrol(config: AgentConfig, given: argparse.Namespace, language: Language) -> int:
     from bedside.agent.enrolment import EnrolmentError, enrol, open_bundle
     from bedside.agent.moment import wall_ms
+    from bedside.agent.separation import check_reach
     from bedside.language import gate_advice, gate_sentence
     from bedside.protocol.enrolment import parse_enrolment_code
 
+    check_reach(config)
     envelope, maker = given.bundle.read_bytes(), config.manufacturer_key.read_text()
     _work_as_the_worker(config)
     try:
@@ -197,8 +199,9 @@ def _host_key(config: AgentConfig, _given: argparse.Namespace, language: Languag
 
 def _check(config: AgentConfig, _given: argparse.Namespace, language: Language) -> int:
     from bedside.agent.check import check_connections
-    from bedside.agent.separation import separation_sentence
+    from bedside.agent.separation import check_reach, separation_sentence
 
+    check_reach(config)
     _must_be_enrolled(config)
     lines, everything_open = asyncio.run(check_connections(config, language))
     print(*lines, separation_sentence(config, language), sep="\n")

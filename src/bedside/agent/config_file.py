@@ -1,6 +1,7 @@
 """Reads the agent's configuration: one TOML file, checked whole (`docs/reference/agent-config.md`)."""
 
 import grp
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,14 @@ def _proxy(given: dict[str, Any] | None, folder: Path) -> Proxy | None:
 
 def _password(file: Path) -> str:
     try:
-        return file.read_text("utf-8").rstrip("\n")
+        mode, password = file.stat().st_mode, file.read_text("utf-8").rstrip("\n")
     except ValueError:  # not UTF-8, or a NUL in the name
         text = N_("{name} names no file of text")
         raise AgentConfigError(text, name="proxy.password_file") from None
+    if stat.S_IMODE(mode) & 0o077:
+        text = N_("{name}: others may read {file}: chmod 600 it")
+        raise AgentConfigError(text, name="proxy.password_file", file=file)
+    return password
 
 
 def _system_user(table: _Table, name: str, *kinds: type) -> SystemUser | None:

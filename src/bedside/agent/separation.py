@@ -2,6 +2,8 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from bedside.agent.config import AgentConfig
@@ -13,7 +15,7 @@ from bedside.language.config_error import field_error
 from bedside.protocol.errors import ProtocolError
 from bedside.protocol.profile import parse_profile
 
-__all__ = ["separation_sentence", "settle_users"]
+__all__ = ["check_reach", "separation_sentence", "settle_users"]
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -21,8 +23,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 def settle_users(config: AgentConfig) -> AgentConfig:
     """Return the configuration with the users that this process can really become.
 
-    Raises ConfigError where a session would not be kept apart as the configuration says, or the
-    product's service application would not get its user.
+    Raises ConfigError where a session would not be kept apart as the configuration says, the
+    product's service application would not get its user, or the worker could not read its files.
     """
     service = _service_user(config)
     if os.geteuid() != 0:
@@ -33,7 +35,28 @@ def settle_users(config: AgentConfig) -> AgentConfig:
             raise AgentConfigError(text, user=service.name)
         return replace(config, worker_user=None)
     _check_folder(config)
+    check_reach(config)
     return replace(config, service_user=service)
+
+
+def check_reach(config: AgentConfig) -> None:
+    """Let root see, before anything starts, that the worker can read its files beside `agent.toml`.
+
+    Raises ConfigError with the file that `worker_user` cannot read.
+    """
+    user = config.worker_user
+    if user is None or os.geteuid() != 0:
+        return
+    for file in (config.profile, config.site_trust):
+        try:
+            with _as(user), suppress(FileNotFoundError):  # said by who reads it
+                file.open("rb").close()
+        except PermissionError:
+            text = N_(
+                "{user} (worker_user) cannot read {file}: chmod 644 it, and let that user into its "
+                "folder"
+            )
+            raise AgentConfigError(text, user=user.name, file=file) from None
 
 
 def separation_sentence(config: AgentConfig, language: Language) -> str:
@@ -78,3 +101,18 @@ def _check_folder(config: AgentConfig) -> None:
     if config.session_user is not None and found.st_mode & _OTHERS:
         text = N_("state_dir {folder} is open to others: chmod 700 it")
         raise AgentConfigError(text, folder=config.state_dir)
+
+
+@contextmanager
+def _as(user: SystemUser) -> Iterator[None]:
+    """Look as `user` looks, and be root again."""
+    groups, group = os.getgroups(), os.getegid()
+    os.setgroups(user.groups)
+    os.setegid(user.gid)
+    os.seteuid(user.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)

@@ -1,5 +1,7 @@
 """`add-relay` and `renew-relay` as somebody types them: no key is made unasked, nothing is overwritten."""
 
+import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,7 @@ from django.utils import translation
 from bedside.console.journal.models import JournalRow
 from bedside.console.relays.queries import assertion_key
 from bedside.pki.device_keys import create_key_file, load_key_file
+from bedside.pki.requests import MAX_REQUEST
 
 pytestmark = pytest.mark.django_db
 PLACE = {"host": "192.0.2.9", "server_name": "c.example", "port": [443]}
@@ -89,6 +92,20 @@ def test_a_certificate_is_renewed_from_a_request_and_the_key_stays_there(known, 
     assert assertion_key("c") == key
     (row,) = JournalRow.objects.filter(action="relay:certificate:renewed")
     assert f"{new.serial_number:x}" in bytes(row.entry).decode()
+
+
+def test_a_request_is_taken_from_standard_input_and_no_more_of_it_than_a_file(
+    known, tmp_path, monkeypatch, capsys
+):
+    given = io.BytesIO(request(known, tmp_path).read_bytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given))
+    call_command("renew_relay", "c", request=Path("-"))
+    made = x509.load_pem_x509_certificate(capsys.readouterr().out.encode())
+    assert made.public_key() == load_key_file(known / "key.pem").public_key()
+    much = io.BytesIO(bytes(3 * MAX_REQUEST))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(much))
+    with pytest.raises(CommandError, match="no request that a relay's key signed"):
+        call_command("renew_relay", "c", request=Path("-"))
 
 
 @pytest.mark.parametrize(

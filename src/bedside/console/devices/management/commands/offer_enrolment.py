@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bedside.console.accounts.terminal import typist
-from bedside.console.commands import HouseCommand
+from bedside.console.commands import HouseCommand, file_refusal
 from bedside.console.devices.actions import do_offer_enrolment
 from bedside.console.devices.models import Device
 from bedside.console.enrolment.actions import NoRelayError
@@ -32,8 +33,12 @@ class Command(HouseCommand):
             words = _("No device is registered as %(device)s.") % {"device": options["device"]}
             raise CommandError(words)
         try:
-            offer = do_offer_enrolment(device, acting_user=typist())
+            # An offer whose bundle cannot be written is none: the code would be lost.
+            with transaction.atomic():
+                offer = do_offer_enrolment(device, acting_user=typist())
+                options["bundle"].write_bytes(offer.bundle)
         except NoRelayError as error:
             raise CommandError(str(error)) from error
-        options["bundle"].write_bytes(offer.bundle)
+        except OSError as error:
+            raise CommandError(file_refusal(error)) from error
         self.stdout.write(offer.code)

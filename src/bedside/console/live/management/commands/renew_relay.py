@@ -32,7 +32,7 @@ class Command(HouseCommand):
             type=Path,
             required=True,
             metavar=_("FILE"),
-            help=_("what `bedside relay request` printed there"),
+            help=_("what `bedside relay request` printed there; - is standard input"),
         )
         parser.add_argument(
             "--certificate",
@@ -45,8 +45,7 @@ class Command(HouseCommand):
         """Verify the request, issue the certificate, hand it out."""
         name, file = options["name"], options["certificate"]
         try:
-            with options["request"].open("rb") as request:
-                key = check_relay_request(request.read(MAX_REQUEST + 1))
+            key = check_relay_request(_request(options["request"]))
             issued = do_renew_relay(parse_relay_name(name), key, actor=typist(), now=now_ms())
             if file:
                 file.write_text(issued.pem, encoding="ascii")
@@ -66,3 +65,11 @@ class Command(HouseCommand):
             _("Put it over the relay's certificate.pem, then reload the relay (SIGHUP)."),
             file=sys.stderr,
         )
+
+
+def _request(file: Path) -> bytes:
+    """The request, and no more than shows that it is too long; whoever types may be unable to open it."""
+    if str(file) == "-":
+        return sys.stdin.buffer.read(MAX_REQUEST + 1)
+    with file.open("rb") as request:
+        return request.read(MAX_REQUEST + 1)
