@@ -2,7 +2,7 @@
 
 from bedside.observe.admin import METRICS_TYPE, AdminAddress, AdminServer, Answer
 from bedside.relay.clock import wall_ms
-from bedside.relay.config import Address, listen_error
+from bedside.relay.config import listen_error
 from bedside.relay.health import readiness
 from bedside.relay.metrics import RelayMetrics
 from bedside.relay.server import Relay
@@ -28,6 +28,6 @@ async def open_admin(relay: Relay, address: AdminAddress) -> AdminServer:
     try:
         host, port = await server.start(address)
     except OSError as error:
-        raise listen_error(Address(address.host, address.port), error) from error
+        raise listen_error(address, error, key="admin") from error
     relay.log("admin_listening", host=host, port=port)
     return server

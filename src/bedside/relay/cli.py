@@ -15,6 +15,7 @@ from bedside.pki.device_keys import load_key_file
 from bedside.pki.keystore import KeyStoreError
 from bedside.pki.relay_requests import build_relay_request
 from bedside.relay.config import RelayConfig, read_config
+from bedside.relay.extras import faults
 from bedside.relay.log import Log
 from bedside.relay.server import Relay, run
 from bedside.relay.spool_words import check_folder, spool_words
@@ -23,7 +24,7 @@ __all__ = ["main"]
 
 
 def main(argv: list[str]) -> int:
-    """Run the relay, or look at what it is given and owes; exit code 2 says what is wrong."""
+    """Run the relay, or look at what it is given and owes; exit code 2: it cannot serve."""
     given = _parser().parse_args(argv)
     try:
         config = read_config(given.config)
@@ -79,11 +80,14 @@ async def _serve(config: RelayConfig) -> int:
 
 
 async def _check(config: RelayConfig) -> int:
-    """Build everything, listen to nothing."""
+    """Build everything, listen to nothing; 1 where it would serve, but not all that it is told to."""
     check_folder(config.spool)
     Relay(config, Log(config.name)).door.close()
     print(f"relay {config.name}: {config.server_name}")
-    return 0
+    lacks = faults(config)
+    for each in lacks:
+        print(f"bedside relay: {each.say(_language())}", file=sys.stderr)
+    return 1 if lacks else 0
 
 
 def _run_loop(main: Coroutine[Any, Any, int]) -> int:

@@ -31,11 +31,11 @@ _MAX_SIBLINGS = 64
 # unix(7): sun_path, with the zero at its end.
 _MAX_SOCKET_PATH = 107
 _LISTEN_SENTENCES = {
-    errno.EACCES: N_("listen: this user may not take port {port} of {host}"),
-    errno.EADDRINUSE: N_("listen: another program has port {port} of {host}"),
-    errno.EADDRNOTAVAIL: N_("listen: {host} is no address of this machine"),
+    errno.EACCES: N_("{key}: this user may not take port {port} of {host}"),
+    errno.EADDRINUSE: N_("{key}: another program has port {port} of {host}"),
+    errno.EADDRNOTAVAIL: N_("{key}: {host} is no address of this machine"),
 }
-_OTHER_LISTEN = N_("listen: port {port} of {host} cannot be taken ({number})")
+_OTHER_LISTEN = N_("{key}: port {port} of {host} cannot be taken ({number})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,10 +274,12 @@ def _toml(data: bytes) -> dict[str, Any]:
         raise toml_error(error) from error
 
 
-def listen_error(address: Address, error: OSError) -> ConfigError:
-    """Return the error for an address where the relay cannot listen."""
+def listen_error(
+    address: Address | AdminAddress, error: OSError, *, key: str = "listen"
+) -> ConfigError:
+    """Return the error for an address of `key` where the relay cannot listen."""
     text = _LISTEN_SENTENCES.get(error.errno or 0, _OTHER_LISTEN)
-    return ConfigError(text, host=address.host, port=address.port, number=error.errno)
+    return ConfigError(text, key=key, host=address.host, port=address.port, number=error.errno)
 
 
 def _parse(content: dict[str, Any], folder: Path) -> RelayConfig:

@@ -34,6 +34,7 @@ from bedside.relay.console_client import HttpClient
 from bedside.relay.console_link import ConsoleLink
 from bedside.relay.driver import Door
 from bedside.relay.est import EstForwarder
+from bedside.relay.extras import Extras
 from bedside.relay.guard import Guard
 from bedside.relay.link import Link
 from bedside.relay.log import Log
@@ -433,20 +434,9 @@ async def run(config: RelayConfig, log: Log) -> None:
     relay = Relay(config, log)
     loop.add_signal_handler(signal.SIGHUP, relay.reload)
     relay.open()
-    # Loaded here, so that a relay without them carries none of it.
-    admin = tracing = None
-    if config.tracing:
-        from bedside.relay.tracing import Tracing
-
-        tracing = Tracing(relay, config.tracing)
-    if config.admin is not None:
-        from bedside.relay.admin import open_admin
-
-        admin = await open_admin(relay, config.admin)
+    extras = Extras(relay)
+    await extras.open()
     try:
         await relay.serve(stopping, hurry=hurry)
     finally:
-        if admin is not None:
-            admin.close()
-        if tracing is not None:
-            tracing.close()
+        extras.close()

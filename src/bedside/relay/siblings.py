@@ -20,7 +20,7 @@ from pathlib import Path
 from bedside.pki.contexts import enrolment_name
 from bedside.relay.sockets import READ, Sockets, Watched
 
-__all__ = ["Siblings"]
+__all__ = ["Siblings", "strangers"]
 
 _A_TURN = 16
 _MESSAGE = b"\0"
@@ -132,6 +132,28 @@ class Siblings:
         line = self._lines.pop(path, None)
         if line is not None:
             line.close()
+
+
+def strangers(folder: Path, names: tuple[str, ...]) -> list[str]:
+    """Return the server names of relays that run over this folder and are not among `names`."""
+    try:
+        found = sorted(each.stem for each in folder.glob("*.sock"))
+    except OSError:
+        return []
+    return [name for name in found if name not in names and _runs(folder / f"{name}.sock")]
+
+
+def _runs(path: Path) -> bool:
+    """Whether somebody listens there: one that was killed leaves its file."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
+        line.setblocking(False)
+        try:
+            line.connect(str(path))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 class _Giver:

@@ -1,7 +1,6 @@
 """A relay's own spans: how long a session's legs waited for each other."""
 
-from bedside.language import N_
-from bedside.language.config_error import ConfigError
+from bedside.observe.extra import spans_class
 from bedside.observe.trace import Span
 from bedside.relay.clock import wall_ms
 from bedside.relay.pairing import Pair
@@ -15,19 +14,12 @@ SERVICE = "bedside-relay"
 class Tracing:
     """Sends a span for each pair of legs, until it is closed.
 
-    Raises ConfigError where the extra `tracing` is not installed.
+    Raises ImportError where the extra `tracing` is not installed.
     """
 
     def __init__(self, relay: Relay, endpoint: str) -> None:
-        try:
-            from bedside.observe.spans import Spans
-        except ModuleNotFoundError as error:
-            words = N_(
-                "tracing: the extra is missing: pip install --require-hashes -r requirements/all.lock"
-            )
-            raise ConfigError(words) from error
         self._name = relay.config.name
-        self._spans = Spans(endpoint)
+        self._spans = spans_class()(endpoint)
         relay.tunnels.paired = self._paired
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.http import HttpResponse
 
 from bedside.audit.entry import Thing
-from bedside.console.health.tracing import open_spans, trace_session_request
+from bedside.console.health.tracing import open_spans, trace_session_request, traces_are_off
 from bedside.console.journal.actions import person, record
 from bedside.console.journal.models import DeviceEntry
 from bedside.console.live.traces import SessionTraces
@@ -19,6 +19,7 @@ from bedside.observe.spans import Spans
 from bedside.observe.trace import ROOT, trace_id
 from bedside.vocabulary import JournalAction
 from tests.observe.collector import Collector
+from tests.observe.packages import remove_packages
 
 SESSION = "01JD0000000000000000000000"
 MATCH = type("Match", (), {"view_name": "api:request", "kwargs": {}})()
@@ -101,3 +102,17 @@ def test_without_a_collector_nothing_of_it_is_there():
     assert open_spans() is None
     with pytest.raises(MiddlewareNotUsed):
         trace_session_request(HttpResponse)
+
+
+def test_packages_that_are_missing_are_a_line_of_log_and_requests_are_served(
+    rf, settings, monkeypatch, caplog
+):
+    settings.CONFIG = replace(settings.CONFIG, tracing=TracingConfig("http://127.0.0.1:9"))
+    assert not traces_are_off()
+    remove_packages(monkeypatch)
+    assert traces_are_off()
+    with pytest.raises(MiddlewareNotUsed):
+        trace_session_request(HttpResponse)
+    (record,) = [each for each in caplog.records if getattr(each, "event", "") == "tracing_off"]
+    assert record.levelname == "WARNING"
+    assert "requirements/tracing.lock" in record.getMessage()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bedside.console.health.queries import Reading, RelaySeen
 from bedside.language import N_
+from bedside.observe.extra import TRACING_LOCK
 from bedside.pki.keystore import KeyName
 from bedside.protocol.presence import CLOCK_OFF_MS, is_relay_lost
 from bedside.protocol.states import LIVE
@@ -124,6 +125,12 @@ def _processes(reading: Reading, now_ms: int) -> Iterator[Finding]:
             yield Finding("processes", False, words, values)
         else:
             yield Finding("processes", True, N_("{kind} runs, seen {ago} ago."), values)
+    if reading.traces_off:
+        words = N_(
+            "The packages of [tracing] are missing, and there are no traces: pip install "
+            "--require-hashes -r {lock}, then restart web and worker."
+        )
+        yield Finding("processes", False, words, {"lock": TRACING_LOCK})
 
 
 def _relays(reading: Reading, now_ms: int) -> Iterator[Finding]:

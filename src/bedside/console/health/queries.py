@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Min, Q
 
 from bedside.console.enrolment.authority import root_certificate_path
 from bedside.console.health.models import ProcessSeen
+from bedside.console.health.tracing import traces_are_off
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.custody import is_foreign, is_secret_key_missing, newest_note
 from bedside.console.journal.queries import devices_in_conflict, log_status, oldest_unsealed_ms
@@ -117,6 +118,8 @@ class Reading:
     """Devices that are expected and have never polled."""
     conflicts: int = 0
     """Devices whose journal contradicted what the console had of it."""
+    traces_off: bool = False
+    """Whether traces are wanted, and their packages are missing on this host."""
 
 
 def check_database() -> str:
@@ -206,6 +209,7 @@ def read() -> Reading:
         silent=sum(each.silent for each in polling.values()),
         unseen=UnseenDevice.objects.count(),
         conflicts=devices_in_conflict(),
+        traces_off=traces_are_off(),
     )
 
 

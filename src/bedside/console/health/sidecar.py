@@ -12,10 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import CommandError
 from django.db import connections
 
-from bedside.console.health.words import taken
+from bedside.console.health.words import admin_off
 from bedside.console.log import announce
 from bedside.observe.admin import AdminAddress
 
@@ -40,7 +39,7 @@ class Sidecar:
         self._process: multiprocessing.context.ForkProcess | None = None
 
     def start(self) -> None:
-        """Listen, in a child. Raises CommandError where the address cannot be had."""
+        """Listen, in a child; where the address cannot be had, the log says so and nobody counts."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, mode=0o700)
         os.environ[FILES_VARIABLE] = str(self._folder)  # noqa: TID251 - read by prometheus_client
@@ -56,8 +55,9 @@ class Sidecar:
         listens = ours.recv()
         ours.close()
         if not listens:
-            self._process.join()
-            raise CommandError(taken(self._address))
+            self.stop()
+            self._process = None
+            del os.environ[FILES_VARIABLE]  # noqa: TID251 - read by prometheus_client
 
     def stop(self) -> None:
         """End it, and remove what was counted."""
@@ -80,7 +80,8 @@ async def _answer(address: AdminAddress, folder: Path, started: Connection) -> N
     server = admin_server("web", files=folder)
     try:
         host, port = await server.start(address)
-    except OSError:
+    except OSError as error:
+        admin_off(address, error)
         started.send(False)
         return
     announce("admin_listening", f"web: admin on {host}:{port}", host=host, port=port)

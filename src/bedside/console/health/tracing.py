@@ -1,42 +1,47 @@
 """The console's spans: where they go, and the one of each request that touches a session."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
-from django.core.management.base import CommandError
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 
 from bedside.console.journal.actions import now_ms
-from bedside.console.log import bindings
+from bedside.console.log import bindings, told
+from bedside.observe.extra import TRACING_LOCK, has_tracing, spans_class
 from bedside.observe.trace import Span
 
 if TYPE_CHECKING:
     from bedside.observe.spans import Spans
 
-__all__ = ["open_spans", "trace_session_request"]
+__all__ = ["open_spans", "trace_session_request", "traces_are_off"]
 
+_log = logging.getLogger("bedside.health")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def open_spans() -> "Spans | None":
     """Return what sends spans, None where `[tracing]` names no collector.
 
-    Raises CommandError where the extra is missing.
+    None too where the extra is missing: that is a line of log, and `status` says it.
     """
     endpoint = settings.CONFIG.tracing.endpoint
     if not endpoint:
         return None
     try:
-        from bedside.observe.spans import Spans
-    except ModuleNotFoundError as error:
-        words = _(
-            "[tracing] needs the extra: pip install --require-hashes -r requirements/all.lock"
-        )
-        raise CommandError(words) from error
-    return Spans(endpoint)
+        return spans_class()(endpoint)
+    except ImportError as error:
+        cure = f"pip install --require-hashes -r {TRACING_LOCK}"
+        words = "no traces: the packages of [tracing] are missing (%s); %s, then restart"
+        _log.warning(words, error, cure, extra=told("tracing_off", error=str(error), cure=cure))
+        return None
+
+
+def traces_are_off() -> bool:
+    """Whether `[tracing]` names a collector and the extra is missing here."""
+    return bool(settings.CONFIG.tracing.endpoint) and not has_tracing()
 
 
 def trace_session_request(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:

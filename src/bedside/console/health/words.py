@@ -1,13 +1,17 @@
 """Findings and checks in the active language."""
 
+import logging
+
 from django.utils.translation import gettext as _
 
 from bedside.console.health.judge import Ago, Finding
+from bedside.console.log import told
 from bedside.language import N_
 from bedside.observe.admin import AdminAddress
 
-__all__ = ["area_name", "say", "span", "taken"]
+__all__ = ["admin_off", "area_name", "say", "span"]
 
+_log = logging.getLogger("bedside.admin")
 _AREAS = {
     "database": N_("database"),
     "migrations": N_("migrations"),
@@ -44,13 +48,15 @@ def say(finding: Finding) -> str:
     return _(finding.sentence).format(**values)
 
 
-def taken(address: AdminAddress) -> str:
-    """Return why an admin address could not be had, and what to do."""
+def admin_off(address: AdminAddress, error: OSError) -> None:
+    """Say loudly that an admin address could not be had; the process serves without it."""
     words = _(
         "[admin] {host}:{port} cannot be had: another program has it, this user may not take it, or "
-        "it is no address of this machine."
+        "it is no address of this machine. It serves all the same: mend it and restart."
     )
-    return words.format(host=address.host, port=address.port)
+    said = words.format(host=address.host, port=address.port)
+    told_of = told("admin_off", host=address.host, port=address.port, error=str(error))
+    _log.warning(said, extra=told_of)
 
 
 def span(ms: int) -> str:

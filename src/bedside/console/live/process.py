@@ -8,10 +8,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.core.management.base import CommandError
-
 from bedside.console.health.beat import Beat
-from bedside.console.health.words import taken
+from bedside.console.health.words import admin_off
 from bedside.console.live.answering import answering
 from bedside.console.live.database import Database
 from bedside.console.live.people_routes import PeopleRoutes
@@ -52,7 +50,7 @@ _PEOPLE_LIMITS = ServerLimits(http=HttpLimits(body=1024), connections=1024)
 
 
 async def serve(config: LiveConfig) -> None:
-    """Serve until SIGTERM or SIGINT, then end every connection and return. Raises CommandError."""
+    """Serve until SIGTERM or SIGINT, then end every connection and return."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,7 +93,7 @@ async def serve(config: LiveConfig) -> None:
 
 async def _open_admin(
     address: AdminAddress, servers: dict[str, HttpServer], watch: Watch
-) -> AdminServer:
+) -> AdminServer | None:
     # Loaded here, so that a process without an admin address carries none of it.
     from bedside.console.health.admin import admin_server
     from bedside.console.health.metrics import watch_database
@@ -106,6 +104,7 @@ async def _open_admin(
     try:
         host, port = await server.start(address)
     except OSError as error:
-        raise CommandError(taken(address)) from error
+        admin_off(address, error)
+        return None
     announce("admin_listening", f"live: admin on {host}:{port}", host=host, port=port)
     return server

@@ -4,12 +4,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import CommandError
 
 from bedside.console.commands import HouseCommand
 from bedside.console.health.beat import Beat
 from bedside.console.health.tracing import open_spans
-from bedside.console.health.words import taken
+from bedside.console.health.words import admin_off
 from bedside.console.journal.custody import do_take_custody
 from bedside.console.live.clockwork import Clockwork, Duty
 from bedside.console.log import announce, name_process
@@ -84,6 +83,7 @@ def _admin(clockwork: Clockwork) -> AdminThread | None:
     try:
         host, port = thread.start()
     except OSError as error:
-        raise CommandError(taken(address)) from error
+        admin_off(address, error)
+        return None
     announce("admin_listening", f"worker: admin on {host}:{port}", host=host, port=port)
     return thread
