@@ -81,6 +81,38 @@ def test_what_the_units_start_exists():
     assert unit("bedside-relay@.service")["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
+def test_a_storm_at_a_relay_is_in_the_log_and_not_without_end():
+    relay = unit("bedside-relay@.service")
+    assert relay["LogRateLimitIntervalSec"] == "30s"
+    # Some hundreds of refused handshakes a second are more than journald's own 10,000.
+    assert 10_000 < int(relay["LogRateLimitBurst"]) <= 1_000_000
+
+
+def test_prometheus_asks_the_admin_addresses_that_the_page_configures():
+    page = (DEPLOY.parent / "docs" / "howto" / "monitor.md").read_text()
+    told = re.findall(r'^(?:admin|web|live|worker) = "([^"]+)"$', page, re.MULTILINE)
+    asked = re.findall(r'"([\d.]+:\d+)"', "".join(re.findall(r"targets: (.*)", page)))
+    assert len(told) == 4
+    assert set(told) <= set(asked)
+    ports = {each.rpartition(":")[2] for each in asked}
+    for line in re.findall(r"tcp dport \{(.*)\}", page):
+        assert set(line.replace(" ", "").split(",")) == ports
+    assert not [port for port in ports if 9100 <= int(port) < 10_000]
+
+
+def test_each_lock_that_a_page_or_a_sentence_names_is_there():
+    root = DEPLOY.parent
+    sources = [*root.glob("docs/howto/*.md"), *root.glob("src/**/*.py")]
+    named = {
+        name
+        for each in sources
+        for name in re.findall(r"requirements/[\w-]+[.]lock", each.read_text())
+    }
+    assert "requirements/tracing.lock" in named
+    assert [name for name in named if not (root / name).exists()] == []
+    assert "requirements/all.lock" not in named
+
+
 def test_each_user_of_a_unit_is_made_and_owns_its_folder():
     for name in ("console", "relay"):
         user = unit(f"bedside-{name}@.service")["User"]

@@ -57,8 +57,8 @@ def test_relays_that_share_a_port_are_named(tmp_path):
 
 def test_the_admin_address_is_off_unless_it_is_named(tmp_path):
     assert read(tmp_path, SMALLEST).admin is None
-    named = SMALLEST.replace("[console]", 'admin = "[::1]:9100"\n[console]')
-    assert read(tmp_path, named).admin == AdminAddress("::1", 9100)
+    named = SMALLEST.replace("[console]", 'admin = "[::1]:17201"\n[console]')
+    assert read(tmp_path, named).admin == AdminAddress("::1", 17201)
 
 
 @pytest.mark.parametrize("admin", ["0.0.0.0:443", "192.0.2.9:443", "[::1]:17001", "[::]:17001"])
