@@ -319,7 +319,8 @@ def test_a_session_through_the_units_and_what_it_may_there(house):
     with house.operator() as operator:
         house.let_in(operator)
         said, _ = house.ssh(
-            "id -un; ls /var/lib/bedside; kill -9 1; unshare -U true; grep NoNewPrivs /proc/self/status"
+            "exec 2>&1; id -un; ls /var/lib/bedside; kill -9 1; unshare -U true;"
+            " grep NoNewPrivs /proc/self/status"
         ).communicate(timeout=60)
         assert {"bedside-session", "NoNewPrivs:\t1"} <= set(said.splitlines()), said
         for refused in ("ls: cannot open", "kill: (1) - Operation not permitted", "unshare failed"):
