@@ -81,6 +81,14 @@ def test_somebody_elses_file_is_refused(store, tmp_path, monkeypatch):
         FileKeyStore(tmp_path / "keys")
 
 
+def test_root_is_told_to_be_whom_the_keys_belong_to(store, monkeypatch, tmp_path):
+    mine = os.stat_result((0o100600, 0, 0, 1, 54_321, 0, 1, 0, 0, 0))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fstat", lambda _: mine)
+    with pytest.raises(KeyStoreError, match="belongs to user 54321: run this as that user"):
+        store.signer("order")
+
+
 def test_links_and_missing_keys_are_refused(store, tmp_path):
     path = tmp_path / "keys/order.pem"
     path.rename(tmp_path / "elsewhere.pem")

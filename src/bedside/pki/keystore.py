@@ -233,7 +233,12 @@ def _check_private(path: Path, status: os.stat_result, *, folder: bool) -> None:
         text = N_("{path} is not a folder") if folder else N_("{path} is not a plain file")
         raise KeyStoreError(text, path=path)
     if status.st_uid != os.geteuid():
-        text = N_("{path} belongs to user {owner}: chown {user} {path}")
+        # Root is told to be that user: with the file root's, its owner could not work any more.
+        text = (
+            N_("{path} belongs to user {owner}: chown {user} {path}")
+            if os.geteuid()
+            else N_("{path} belongs to user {owner}: run this as that user")
+        )
         raise KeyStoreError(text, path=path, owner=status.st_uid, user=os.geteuid())
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
