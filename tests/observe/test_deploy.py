@@ -21,8 +21,8 @@ PROCESS = {
     "process_max_fds",
 }
 FUNCTIONS = {
-    "and", "by", "histogram_quantile", "increase", "max", "min", "offset", "rate", "sum", "time",
-    "topk", "up",
+    "and", "by", "histogram_quantile", "increase", "max", "min", "offset", "or", "rate", "sum",
+    "time", "topk", "up", "vector",
 }  # fmt: skip
 
 
@@ -95,6 +95,14 @@ def test_each_alert_says_how_urgent_it_is_and_what_it_means():
             *(known().get(n, set()) for n in NAMES.findall(rule["expr"]))
         )
         assert shown <= of_metrics
+
+
+def test_devices_are_lost_too_where_no_relay_is_left_to_count_them():
+    (lost,) = [rule["expr"] for rule in rules() if rule["alert"] == "BedsideDevicesLost"]
+    now, _, before = lost.partition(" < ")
+    # A sum over nothing is empty, and nothing is less than anything. `<` binds closer than `or`.
+    assert now == "(sum(bedside_relay_devices) or vector(0))"
+    assert "offset 15m" in before
 
 
 def test_the_dashboard_is_one_that_grafana_imports():
