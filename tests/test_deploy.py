@@ -25,6 +25,7 @@ NAMES = ("web", "live", "worker")
 # systemd's own sum of what a unit could do to the machine: 0 nothing, 100 everything.
 UNITS = {
     "bedside-agent.service": 60,
+    "bedside-backup.service": 15,
     "bedside-console@web.service": 15,
     "bedside-panel@tty1.service": 15,
     "bedside-relay@a.service": 20,
@@ -118,6 +119,31 @@ def test_each_user_of_a_unit_is_made_and_owns_its_folder():
         user = unit(f"bedside-{name}@.service")["User"]
         assert f"u {user} " in (DEPLOY / f"sysusers.d/bedside-{name}.conf").read_text()
         assert f"/var/lib/{user} " in (DEPLOY / f"tmpfiles.d/bedside-{name}.conf").read_text()
+
+
+def test_the_daily_backup_is_a_command_that_exists_into_a_folder_that_is_made():
+    console, backup = unit("bedside-console@.service"), unit("bedside-backup.service")
+    assert backup["User"] == console["User"]
+    assert backup["EnvironmentFile"] == console["EnvironmentFile"]
+    begin = console["ExecStart"].removesuffix("%i")
+    assert f"exec {begin}backup {backup['ReadWritePaths']}/" in backup["ExecStart"]
+    made = (DEPLOY / "tmpfiles.d/bedside-console.conf").read_text()
+    assert f"d {backup['ReadWritePaths']} 0700 {backup['User']} " in made
+    (when,) = re.findall(
+        "^OnCalendar=(.*)$", (DEPLOY / "systemd/bedside-backup.timer").read_text(), re.MULTILINE
+    )
+    subprocess.run(["systemd-analyze", "calendar", when], check=True, capture_output=True)
+
+
+def test_an_image_makes_of_the_agent_s_users_and_folders_what_the_page_makes():
+    page = (DEPLOY.parent / "docs/howto/install-agent.md").read_text()
+    users = (DEPLOY / "sysusers.d/bedside-agent.conf").read_text()
+    made = re.findall(r"useradd --system --home-dir (\S+) .* (\S+)$", page, re.MULTILINE)
+    assert len(made) == 3
+    for home, user in made:
+        assert re.search(rf'^u {user} +- ".*" {home} +-$', users, re.MULTILINE), user
+    folders = (DEPLOY / "tmpfiles.d/bedside-agent.conf").read_text()
+    assert re.findall(r"^d (\S+) ", folders, re.MULTILINE) == ["/var/lib/bedside", "/etc/bedside"]
 
 
 # ---- nginx ----
