@@ -141,7 +141,7 @@ def test_an_image_makes_of_the_agent_s_users_and_folders_what_the_page_makes():
     made = re.findall(r"useradd --system --home-dir (\S+) .* (\S+)$", page, re.MULTILINE)
     assert len(made) == 3
     for home, user in made:
-        assert re.search(rf'^u {user} +- ".*" {home} +-$', users, re.MULTILINE), user
+        assert re.search(rf'^u {user} +- ".*" +{home} +-$', users, re.MULTILINE), user
     folders = (DEPLOY / "tmpfiles.d/bedside-agent.conf").read_text()
     assert re.findall(r"^d (\S+) ", folders, re.MULTILINE) == ["/var/lib/bedside", "/etc/bedside"]
 
@@ -323,6 +323,10 @@ def test_each_container_is_asked_at_the_admin_address_that_its_configuration_nam
     for name in NAMES:
         asked = services()[name]["healthcheck"]["test"]
         assert f"http://{getattr(console_config().admin, name)}/readyz" in asked[-1]
+
+
+def test_no_container_s_log_fills_the_disk():
+    assert {each["logging"]["options"]["max-size"] for each in services().values()} == {"10m"}
 
 
 def test_one_service_builds_the_image_and_no_registry_is_asked_for_it():

@@ -133,24 +133,20 @@ class House:
         site = machine.folder / "opt/tree/deploy/nginx/bedside.conf"
         site.write_text(site.read_text().replace("listen 443", f"listen {CONSOLE}:443"))
         machine.run(
-            "install -d /etc/bedside/tls; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
             "-nodes -days 30 -subj /CN=console.example.com -addext subjectAltName=DNS:console.example.com "
-            "-keyout /etc/bedside/tls/console.key -out /etc/bedside/tls/console.crt"
+            "-keyout console.key -out console.crt"
         )
-        machine.run(begin + page[6][0].text)
-        machine.run(page[7][0].text.replace("status", "status || true"))
+        machine.run(page[6][0].text)
+        machine.run(begin + page[6][1].text)
+        machine.run(page[7][0].text)
 
     def offer(self) -> str:
         """State the world, and offer the device its enrolment; returns the code."""
         folder = self.console.folder / "srv"
         (folder / "world.toml").write_text(WORLD)
         shutil.copyfile(PROFILE, folder / "profile.toml")
-        self.words("import-profile /srv/profile.toml")
-        self.words("apply /srv/world.toml")
-        said = self.words(
-            "offer-enrolment CI-20417 --bundle /var/lib/bedside-console/CI-20417.bundle"
-        )
-        return said.split()[-1]
+        return self.console.run(steps("install-on-one-machine")[8][0].text).split()[-1]
 
     def install_agent(self, code: str) -> None:
         """Follow install-agent."""
@@ -167,9 +163,10 @@ class House:
         machine.run(page[2][0].text)
         (machine.folder / "etc/bedside/agent.toml").write_text(page[2][1].text)
         keys = self.console.folder / "var/lib/bedside-console"
-        shutil.copyfile(PROFILE, machine.folder / "etc/bedside/profile.toml")
-        shutil.copyfile(keys / "manufacturer.pem", machine.folder / "etc/bedside/manufacturer.pem")
-        shutil.copyfile(keys / "CI-20417.bundle", machine.folder / "srv/CI-20417.bundle")
+        shutil.copyfile(PROFILE, machine.folder / "srv/profile.toml")
+        for file in ("manufacturer.pem", "in/CI-20417.bundle"):
+            shutil.copy(keys / file, machine.folder / "srv")
+        machine.run(page[2][2].text)
         machine.run(page[3][0].text.replace("7K2QP-…", code))
         machine.run(page[4][0].text, typed=SUPPORT + "\n")
         assert "Every relay can be reached." in machine.run(page[5][0].text)
@@ -230,11 +227,12 @@ class House:
         machine.run(
             tree(machine) + for_a_relay(steps("install-on-one-machine")[2][0].text), fetches=True
         )
-        shutil.move(
+        shutil.copytree(
             self.console.folder / "var/lib/bedside-console/relays/b",
-            machine.folder / "srv/relays-b",
+            machine.folder / "home/admin/relays-b",
         )
-        machine.run(of_b(page[2][1].text))
+        machine.run(of_b(page[2][2].text))
+        self.console.run(of_b(page[2][3].text))
 
     def all_is_well(self) -> bool:
         """Say whether `status` finds nothing that needs a person."""
@@ -313,6 +311,18 @@ def test_the_pages_install_a_console_a_relay_and_a_device(house):
     for machine in (house.console, house.device):
         assert "0 loaded units listed" in machine.run("systemctl --failed --no-pager")
     assert house.device.run("ss --no-header --listening --tcp --udp") == ""
+
+
+def test_a_relay_s_certificate_is_renewed(house):
+    page = steps("renew-a-relay")
+    relay = house.console.path("/var/lib/bedside-relay/a")
+    before = (relay / "certificate.pem").read_bytes()
+    house.console.run(page[1][0].text + page[2][0].text)
+    said = house.console.run(page[3][0].text)
+    assert "reload_refused" not in said
+    assert (relay / "certificate.pem").read_bytes() != before
+    assert not (relay / "check.toml").exists()
+    wait_for("the relay", house.all_is_well)
 
 
 def test_a_session_through_the_units_and_what_it_may_there(house):
@@ -394,6 +404,8 @@ def test_an_upgrade_and_the_way_back_while_a_session_goes_on(house, tmp_path):
     ):
         shutil.copytree(tmp_path / "dist", machine.folder / "opt/tree/dist", dirs_exist_ok=True)
         machine.run("cd /opt/tree\n" + text, fetches=True)
+    house.console.run("cd /opt/tree\n" + page[2][1].text)
+    house.second.run("cd /opt/tree\n" + for_a_relay(page[2][1].text))
     with house.operator() as operator:
         house.let_in(operator)
         session = house.ssh("i=0; while :; do echo $i; i=$((i+1)); sleep 0.2; done")
@@ -443,16 +455,14 @@ def runs_from(machine: Machine, unit: str) -> str:
 
 
 def test_a_backup_brings_a_lost_console_back_to_a_live_session(house):
+    page = steps("back-up-the-console", "Every day")
+    said = house.console.run("cd /opt/tree\n" + page[1][0].text + page[2][0].text)
+    (made,) = re.findall(r"^console-\S+[.]backup$", said, re.MULTILINE)
     house.console.run(
-        "install -d -o bedside-console /backup; cd /backup\n"
-        "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out restore.pem\n"
-        "openssl pkey -in restore.pem -pubout -out backup.pub; chown bedside-console restore.pem"
-    )
-    house.words("backup /backup/today.backup --to-key /backup/backup.pub")
-    house.console.run(
+        "install -o bedside-console -m 600 /opt/tree/restore.pem /srv/restore.pem\n"
         "systemctl stop 'bedside-console@*'; rm -r /var/lib/bedside-console; systemd-tmpfiles --create"
     )
-    house.words("restore /backup/today.backup --key /backup/restore.pem")
+    house.words(f"restore /var/backups/bedside/{made} --key /srv/restore.pem")
     house.console.run(
         "systemctl start bedside-console@web bedside-console@live bedside-console@worker"
     )
