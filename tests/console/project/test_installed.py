@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.console.cli import main
-from bedside.console.project.config import CONFIG_VARIABLE, DATABASE_VARIABLE
+from bedside.console.project.config import DATABASE_VARIABLE
 from bedside.console.project.installed import variable_beside
 from bedside.language.config_error import ConfigError
 
@@ -55,14 +54,19 @@ def test_a_file_that_is_none_is_refused_and_no_value_of_it_is_said(tmp_path, lin
     assert "hidden" not in str(refused.value)
 
 
-def test_a_command_works_on_the_database_that_the_file_names(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
-    monkeypatch.setenv(CONFIG_VARIABLE, "")
+def test_a_command_works_on_the_database_that_the_file_names(tmp_path):
     config = tmp_path / "console.toml"
     config.write_text(f'public_url = "http://localhost:8000"\ndata_dir = "{tmp_path}/data"\n')
     (tmp_path / "console.env").write_text("BEDSIDE_DATABASE_URL=mysql://nowhere\n")
-    assert main(["--config", str(config), "status"]) == 2
-    assert "BEDSIDE_DATABASE_URL: database must be sqlite:///PATH" in capsys.readouterr().err
+    done = subprocess.run(
+        [sys.executable, "-m", "bedside", "console", "--config", str(config), "status"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.defpath},
+    )
+    assert done.returncode == 2
+    assert "BEDSIDE_DATABASE_URL: database must be sqlite:///PATH" in done.stderr
 
 
 @pytest.mark.parametrize("there", [True, False])
