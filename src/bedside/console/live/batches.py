@@ -118,10 +118,7 @@ def _apply(run: _Run, event: RelayEvent, now: int) -> set[str]:
                 return set(do_apply_sightings(relay, [event], now=now))
             if isinstance(event, Settled):
                 return set(do_apply_settled(relay, event, now=now))
-            if isinstance(event, Draining):
-                _draining(run, event, now)
-            else:
-                _APPLY[type(event)](relay, event, now)
+            _APPLY[type(event)](run, event, now)
     except Exception:  # noqa: BLE001 - see above
         kind = str(event.FIXED["kind"])
         _log.exception(
@@ -147,8 +144,8 @@ def _put_right(event: RelayEvent, offset_ms: int, now: int) -> RelayEvent:
     return replace(event, **times)
 
 
-def _report(relay: str, event: Report, now: int) -> None:
-    do_receive_report(event.device, event.sealed, relay=relay, now=now)
+def _report(run: _Run, event: Report, now: int) -> None:
+    do_receive_report(event.device, event.sealed, relay=run.relay, now=now)
 
 
 def _draining(run: _Run, event: Draining, now: int) -> None:
@@ -163,31 +160,31 @@ def _draining(run: _Run, event: Draining, now: int) -> None:
     )
 
 
-def _delivered(relay: str, event: Delivered, now: int) -> None:
+def _delivered(run: _Run, event: Delivered, now: int) -> None:
     known = do_note_delivered(event.device, event.id, now=now)
     if known and known[0] is MessageKind.ORDER:
-        sessions.do_note_delivered(known[1], at_ms=event.at_ms, relay=relay)
+        sessions.do_note_delivered(known[1], at_ms=event.at_ms, relay=run.relay)
 
 
-def _tunnel_opened(relay: str, event: TunnelOpened, _now: int) -> None:
-    device = _device_of_tunnel(relay, event.session)
+def _tunnel_opened(run: _Run, event: TunnelOpened, _now: int) -> None:
+    device = _device_of_tunnel(run.relay, event.session)
     if device is None:
         return
     do_note_tunnel_opened(event.session)
-    sessions.do_apply_tunnel_event(event.session, "opened", relay=relay, at_ms=event.at_ms)
+    sessions.do_apply_tunnel_event(event.session, "opened", relay=run.relay, at_ms=event.at_ms)
     record(
         JournalAction.SESSION_TUNNEL_OPENED,
-        actor=relay_actor(relay),
+        actor=relay_actor(run.relay),
         thing=Thing("session", event.session),
         device=device,
         session=event.session,
-        detail={"index": event.index, "relay": relay},
+        detail={"index": event.index, "relay": run.relay},
         at_ms=event.at_ms,
     )
 
 
-def _tunnel_closed(relay: str, event: TunnelClosed, _now: int) -> None:
-    device = _device_of_tunnel(relay, event.session)
+def _tunnel_closed(run: _Run, event: TunnelClosed, _now: int) -> None:
+    device = _device_of_tunnel(run.relay, event.session)
     if device is None:
         return
     moved: dict[str, Any] = {
@@ -196,24 +193,24 @@ def _tunnel_closed(relay: str, event: TunnelClosed, _now: int) -> None:
     }
     record(
         JournalAction.SESSION_TUNNEL_CLOSED,
-        actor=relay_actor(relay),
+        actor=relay_actor(run.relay),
         thing=Thing("session", event.session),
         device=device,
         session=event.session,
-        detail={"index": event.index, "relay": relay, "reason_code": event.reason, **moved},
+        detail={"index": event.index, "relay": run.relay, "reason_code": event.reason, **moved},
         at_ms=event.at_ms,
     )
     sessions.do_apply_tunnel_event(
         event.session,
         "closed",
-        relay=relay,
+        relay=run.relay,
         reason=event.reason,
         at_ms=event.at_ms,
         **moved,
     )
 
 
-def _refused(relay: str, event: Refused, now: int) -> None:
+def _refused(run: _Run, event: Refused, now: int) -> None:
     # Whoever can reach a relay can be refused as often as they like: the journal hears the first.
     told = count_since(
         JournalAction.RELAY_CONNECTION_REFUSED,
@@ -224,10 +221,10 @@ def _refused(relay: str, event: Refused, now: int) -> None:
     if told >= _REFUSALS_A_MINUTE:
         return
     thing = Thing("device", event.device) if event.device else Thing("address", event.address)
-    detail = {"address": event.address, "relay": relay}
+    detail = {"address": event.address, "relay": run.relay}
     record(
         JournalAction.RELAY_CONNECTION_REFUSED,
-        actor=relay_actor(relay),
+        actor=relay_actor(run.relay),
         thing=thing,
         outcome=Outcome.REFUSED,
         gate=event.gate,
@@ -236,8 +233,8 @@ def _refused(relay: str, event: Refused, now: int) -> None:
     )
 
 
-def _superseded(relay: str, event: SupersededInstanceReturned, now: int) -> None:
-    do_quarantine(relay, event.device, event.instance, now=now)
+def _superseded(run: _Run, event: SupersededInstanceReturned, now: int) -> None:
+    do_quarantine(run.relay, event.device, event.instance, now=now)
 
 
 def _device_of_tunnel(relay: str, session: str) -> str | None:
@@ -250,8 +247,9 @@ def _device(event: RelayEvent) -> str | None:
     return getattr(event, "device", None)
 
 
-_APPLY: dict[type[RelayEvent], Callable[[str, Any, int], None]] = {
+_APPLY: dict[type[RelayEvent], Callable[[_Run, Any, int], None]] = {
     Delivered: _delivered,
+    Draining: _draining,
     Refused: _refused,
     Report: _report,
     SupersededInstanceReturned: _superseded,
