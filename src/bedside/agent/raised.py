@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from bedside.agent.users import SystemUser
 
-__all__ = ["lower", "raised"]
+__all__ = ["lower", "lowered", "raised"]
 
 
 def lower(user: SystemUser | None) -> None:
@@ -35,3 +35,17 @@ def raised() -> Iterator[None]:
         yield
     finally:
         os.seteuid(user)
+
+
+@contextmanager
+def lowered(user: SystemUser) -> Iterator[None]:
+    """Work as `user` within, where we are root, and be root again; else nothing changes."""
+    before, group, groups = os.geteuid(), os.getegid(), os.getgroups()
+    lower(user)
+    try:
+        yield
+    finally:
+        if before == 0:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)

@@ -2,12 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 
 from bedside.agent.config import AgentConfig
 from bedside.agent.config_file import AgentConfigError
+from bedside.agent.raised import lowered
 from bedside.agent.users import SystemUser, find_user
 from bedside.agent.words import say
 from bedside.language import N_, Language
@@ -49,7 +49,7 @@ def check_reach(config: AgentConfig) -> None:
         return
     for file in (config.profile, config.site_trust):
         try:
-            with _as(user), suppress(FileNotFoundError):  # said by who reads it
+            with lowered(user), suppress(FileNotFoundError):  # said by who reads it
                 file.open("rb").close()
         except PermissionError:
             text = N_(
@@ -101,18 +101,3 @@ def _check_folder(config: AgentConfig) -> None:
     if config.session_user is not None and found.st_mode & _OTHERS:
         text = N_("state_dir {folder} is open to others: chmod 700 it")
         raise AgentConfigError(text, folder=config.state_dir)
-
-
-@contextmanager
-def _as(user: SystemUser) -> Iterator[None]:
-    """Look as `user` looks, and be root again."""
-    groups, group = os.getgroups(), os.getegid()
-    os.setgroups(user.groups)
-    os.setegid(user.gid)
-    os.seteuid(user.uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
