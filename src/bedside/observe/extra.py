@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bedside.observe.spans import Spans
 
-__all__ = ["TRACING_LOCK", "has_tracing", "spans_class"]
+__all__ = ["TRACING_CURE", "TRACING_LOCK", "has_tracing", "spans_class"]
 
 TRACING_LOCK = "requirements/tracing.lock"
 """What `pip install --require-hashes -r` installs it from."""
+TRACING_CURE = f"pip install --require-hashes -r {TRACING_LOCK}"
 
 
 def spans_class() -> "type[Spans]":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bedside.language import N_
 from bedside.language.config_error import ConfigError
 from bedside.observe.admin import AdminAddress, AdminServer
-from bedside.observe.extra import TRACING_LOCK, has_tracing
+from bedside.observe.extra import TRACING_CURE, TRACING_LOCK, has_tracing
 from bedside.relay.config import RelayConfig, listen_error
 from bedside.relay.siblings import strangers
 
@@ -46,8 +46,7 @@ class Extras:
             try:
                 self._tracing = Tracing(self._relay, config.tracing)
             except ImportError as error:
-                cure = f"pip install --require-hashes -r {TRACING_LOCK}"
-                log("tracing_off", level="warning", error=str(error), cure=cure)
+                log("tracing_off", level="warning", error=str(error), cure=TRACING_CURE)
         if config.admin is not None:
             from bedside.relay.admin import open_admin
 

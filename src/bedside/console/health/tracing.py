@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from bedside.console.journal.actions import now_ms
 from bedside.console.log import bindings, told
-from bedside.observe.extra import TRACING_LOCK, has_tracing, spans_class
+from bedside.observe.extra import TRACING_CURE, has_tracing, spans_class
 from bedside.observe.trace import Span
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def open_spans() -> "Spans | None":
     try:
         return spans_class()(endpoint)
     except ImportError as error:
-        cure = f"pip install --require-hashes -r {TRACING_LOCK}"
         words = "no traces: the packages of [tracing] are missing (%s); %s, then restart"
-        _log.warning(words, error, cure, extra=told("tracing_off", error=str(error), cure=cure))
+        off = told("tracing_off", error=str(error), cure=TRACING_CURE)
+        _log.warning(words, error, TRACING_CURE, extra=off)
         return None
 
 

@@ -54,7 +54,7 @@ def _variables(data: bytes) -> dict[str, str]:
         match = _LINE.fullmatch(text)
         if match is None:
             raise ConsoleConfigError(N_("line {number} is not NAME=VALUE"), number=number)
-        found[match[1]] = next((each for each in match.groups()[1:] if each is not None), "")
+        found[match[1]] = "".join(match.groups("")[1:])
     return found
 
 
