@@ -149,6 +149,7 @@ async def _relay(name: RelayName, live: Live) -> AsyncIterator[Owed]:
             name,
             lambda: HttpClient(place, lambda: identity, door),
             owed,
+            hand_on=lambda _lone: None,
             apply=lambda _reply: None,
             log=log,
             times=LinkTimes(),

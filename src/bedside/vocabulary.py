@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import NewType
 
 __all__ = [
+    "DEVICE_ID",
     "AccessKind",
     "Activity",
     "AlarmScope",
@@ -48,14 +49,14 @@ RelayName = NewType("RelayName", str)
 SessionId = NewType("SessionId", str)
 """A ULID in Crockford base 32, upper case, 26 characters."""
 
-_DEVICE_ID = re.compile(r"[A-Z][A-Z0-9]{0,7}-[A-Z0-9]{1,20}\Z")
+DEVICE_ID = re.compile(r"[A-Z][A-Z0-9]{0,7}-[A-Z0-9]{1,20}")
 _RELAY_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _SESSION_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
 
 def parse_device_id(text: str) -> DeviceId:
     """Return `text` as a device id, or raise ValueError."""
-    if not _DEVICE_ID.match(text):
+    if not DEVICE_ID.fullmatch(text):
         raise ValueError("not a device id")
     return DeviceId(text)
 

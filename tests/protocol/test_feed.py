@@ -90,6 +90,22 @@ def test_the_pattern_for_a_message_alone_accepts_nothing_more(data, piece):
         assert feed.parse_feed(bent) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["QQ==", "QR==", "QUI=", "QUJ=", "QUJD", "QUJDQ", "QUJDQU", "A", "=", "====", "Q===", ""],
+)
+def test_the_pattern_takes_base64_in_its_one_form_only(text):
+    sealed = CONSOLE_EVENTS[0].to_dict()["sealed"]
+    body = NEWS_OF_ONE.to_json().replace(sealed.encode(), text.encode())
+    try:
+        expected = read_slowly(body)
+    except ProtocolError:
+        assert feed.read_lone_message(body) is None
+    else:
+        assert feed.read_lone_message(body).sealed == text
+        assert feed.parse_feed(body) == expected
+
+
 def test_a_message_alone_that_is_too_long_is_refused():
     long = replace(CONSOLE_EVENTS[0], sealed=bytes(MAX_SEALED + 1))
     with pytest.raises(LimitError):

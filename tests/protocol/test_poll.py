@@ -14,6 +14,7 @@ from bedside.protocol.poll import (
     Refusal,
     ReportRequest,
     Spans,
+    messages_text,
     parse_poll,
     parse_poll_reply,
     parse_refusal,
@@ -173,4 +174,6 @@ def test_an_answer_that_sends_nobody_away_has_one_form(spans, messages):
         messages=messages, next_in_ms=5, hold_ms=30_000, now_ms=1_000_000, spans=spans
     )
     ends = reply_ends(30_000, spans)
-    assert reply_body(ends, messages, next_in_ms=5, now_ms=1_000_000) == reply.to_json()
+    assert (
+        reply_body(ends, messages_text(messages), next_in_ms=5, now_ms=1_000_000) == reply.to_json()
+    )

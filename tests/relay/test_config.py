@@ -101,7 +101,7 @@ def test_each_machine_is_given_every_limit_of_its_own():
         if each.name not in {"unknown_retry_ms", "spans"}
         and not (share == limits.link() and each.name == "retry_ms")
     }
-    elsewhere = {"connections_per_device_count", "stop_ms", "drain_ms"}
+    elsewhere = {"connections_per_device_count", "stop_ms", "drain_ms", "rehearse_ms"}
     assert given == {value for name, value in values.items() if name not in elsewhere}
 
 

@@ -12,7 +12,7 @@ from bedside.protocol.batch import (
     Settled,
     SupersededInstanceReturned,
 )
-from bedside.protocol.feed import MessageOffered
+from bedside.protocol.feed import FeedReply, MessageOffered, read_lone_message
 from bedside.protocol.poll import PollReply, Spans, parse_poll_reply
 from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
@@ -180,6 +180,58 @@ def test_a_withdrawn_message_and_an_expired_one_are_not_sent():
     talk.polls.withdraw(DEVICE, "01JD0000000000000000000099")
     talk.later(11_000)
     assert ids(talk.asks()) == [[message(3).id]]
+
+
+def lone(offered):
+    return read_lone_message(FeedReply(cursor="1", snapshot=False, events=(offered,)).to_json())
+
+
+def test_a_message_that_comes_alone_is_sent_before_it_is_booked_and_as_any_other_is():
+    talk, other = Dialogue(), Dialogue()
+    for each in (talk, other):
+        each.settled().asks()
+    answer = talk.polls.hand_on(lone(message()), talk.now)
+    assert [answer] == other.polls.offer(message(), other.now)
+    assert talk.polls.offer(message(), talk.now) == []
+    assert talk.asks() == other.asks() == []
+    talk.later(4_900)
+    assert ids(talk.later(200)) == [[message().id]]
+    assert talk.polls.waiting() == [(DEVICE, message().id)]
+
+
+def test_what_was_sent_before_it_was_booked_is_sent_at_once_on_another_connection():
+    talk = Dialogue().settled()
+    talk.asks()
+    talk.polls.hand_on(lone(message()), talk.now)
+    talk.polls.offer(message(), talk.now)
+    assert ids(talk.asks("other")) == [[message().id]]
+
+
+def test_no_other_message_counts_as_sent():
+    talk = Dialogue().settled()
+    talk.asks()
+    talk.polls.hand_on(lone(message(1)), talk.now)
+    assert talk.polls.offer(message(2), talk.now) == []
+    assert ids(talk.asks()) == [[message(2).id]]
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        lambda talk: None,
+        lambda talk: talk.asks(request=poll(FIRST, mode=PollMode.INTERVAL)),
+        lambda talk: (talk.asks(), talk.polls.drain(talk.now, 30_000)),
+        lambda talk: (talk.asks(), talk.polls.offer(message(1), talk.now)),
+        lambda talk: (talk.asks(), talk.polls.refuse(DEVICE, Gate.DEVICE_CLONED)),
+        lambda talk: (talk.asks(), talk.polls.departed("c", DEVICE)),
+        lambda talk: (talk.asks(), setattr(talk, "now", NOW + 3_600_000)),
+    ],
+    ids=["no poll", "interval", "draining", "another waits", "refused", "gone", "expired"],
+)
+def test_a_message_waits_where_it_would_not_be_sent_at_once(prepare):
+    talk = Dialogue()
+    prepare(talk)
+    assert talk.polls.hand_on(lone(message()), talk.now) is None
 
 
 def test_an_expired_message_is_not_taken_in():

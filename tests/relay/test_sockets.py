@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from bedside.relay.sockets import READ, WRITE, Sockets
+from bedside.relay.sockets import READ, WRITE, Sockets, bytes_taken
 
 
 class Owner:
@@ -127,3 +127,11 @@ async def test_an_owner_may_be_forgotten_when_nothing_is_watched_any_more():
         owner.watch(READ)
         sockets.close()
         owner.close()
+
+
+def test_where_the_kernel_counts_nothing_nothing_was_taken():
+    near, far = socket.socketpair()
+    with near, far:
+        far.send(b"something")
+        assert near.recv(4)
+        assert bytes_taken(near) == 0

@@ -5,10 +5,11 @@ not events of an unknown kind.
 """
 
 import re
+from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from bedside.protocol.codec import MAX_INTEGER, Fields, Wire, parse_json
 from bedside.protocol.events import (
@@ -18,10 +19,9 @@ from bedside.protocol.events import (
     read_message,
     read_session,
 )
-from bedside.protocol.fields import unbase64
 from bedside.protocol.poll import MAX_SEALED
 from bedside.protocol.shapes import MESSAGE_ID, SERIAL, parse_time
-from bedside.vocabulary import DeviceId, Ending, Gate, MessageKind, SessionId, parse_device_id
+from bedside.vocabulary import DEVICE_ID, DeviceId, Ending, Gate, MessageKind, SessionId
 
 __all__ = [
     "MAX_FEED",
@@ -29,17 +29,21 @@ __all__ = [
     "DeviceRestored",
     "Event",
     "FeedReply",
+    "LoneMessage",
     "MessageOffered",
     "MessageWithdrawn",
     "Revoked",
     "TunnelEnded",
     "TunnelOffered",
     "parse_feed",
+    "read_lone_message",
 ]
 
 MAX_FEED = 8 * 1024 * 1024
 _MAX_SERIALS = 1024
 _MAX_CURSOR = 200
+_MAX_SEALED_TEXT = MAX_SEALED // 3 * 4
+"""In base64; the few longer texts that say as many bytes are read field by field."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -194,43 +198,59 @@ class FeedReply(Wire):
         )
 
 
-def parse_feed(body: bytes) -> FeedReply:
-    """Return the news in a response's body; raises ProtocolError.
+class LoneMessage(NamedTuple):
+    """A message that came alone, in the texts that stood for it; `sealed` is base64."""
 
-    A message alone, in canonical JSON, is read by one pattern: a person waits for an order. Whatever
-    the pattern does not match is read, or refused, field by field.
+    cursor: str
+    device: DeviceId
+    expires_ms: int
+    id: str
+    kind: str
+    sealed: str
+
+
+def parse_feed(body: bytes) -> FeedReply:
+    """Return the news in a response's body; raises ProtocolError."""
+    lone = read_lone_message(body)
+    if lone is None:
+        return FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
+    offered = MessageOffered(
+        device=lone.device,
+        id=lone.id,
+        message_kind=MessageKind(lone.kind),
+        sealed=a2b_base64(lone.sealed),
+        expires_ms=lone.expires_ms,
+    )
+    return FeedReply(cursor=lone.cursor, snapshot=False, events=(offered,))
+
+
+def read_lone_message(body: bytes) -> LoneMessage | None:
+    """Return the one message that an answer brings, read by one pattern: a person waits for an order.
+
+    None for whatever is not that, not in canonical JSON, or not well: it is read, or refused, field
+    by field.
     """
-    match = _canonical_message().fullmatch(body)
-    reply = None if match is None else _read_message_alone(match)
-    return reply or FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
+    match = _canonical_message().fullmatch(body.decode("latin-1"))
+    if match is None:
+        return None
+    cursor, device, expires, message, kind, sealed = match.groups()
+    if len(sealed) % 4 or not sealed or len(sealed) > _MAX_SEALED_TEXT:
+        return None
+    return LoneMessage(cursor, DeviceId(device), int(expires), message, kind, sealed)
 
 
 @cache
-def _canonical_message() -> re.Pattern[bytes]:
-    """The form that `FeedReply.to_json` gives an answer that brings one message and nothing else."""
+def _canonical_message() -> re.Pattern[str]:
+    """The form that `FeedReply.to_json` gives an answer that brings one message and nothing else.
+
+    The last character of base64 that is not whole says only the bits that are left (1.9).
+    """
     return re.compile(
-        rf'\{{"cursor":"([ !#-\[\]-~]{{1,{_MAX_CURSOR}}})","events":\[\{{"device":"([0-9A-Z-]+)"'
-        r',"expires_ms":(0|[1-9][0-9]{0,14})'
+        rf'\{{"cursor":"([ !#-\[\]-~]{{1,{_MAX_CURSOR}}})"'
+        rf',"events":\[\{{"device":"({DEVICE_ID.pattern})","expires_ms":(0|[1-9][0-9]{{0,14}})'
         rf',"id":"({MESSAGE_ID.pattern})","kind":"message","message_kind":"({"|".join(MessageKind)})"'
-        r',"sealed":"([0-9A-Za-z+/]+={0,2})"\}\],"snapshot":false,"v":1\}'.encode("ascii")
+        r',"sealed":"([0-9A-Za-z+/]*(?:[AQgw]==|[AEIMQUYcgkosw048]=)?)"\}\],"snapshot":false,"v":1\}'
     )
-
-
-def _read_message_alone(match: re.Match[bytes]) -> FeedReply | None:
-    cursor, device, expires, message, kind, sealed = (
-        each.decode("ascii") for each in match.groups()
-    )
-    try:
-        offered = MessageOffered(
-            device=parse_device_id(device),
-            id=message,
-            message_kind=MessageKind(kind),
-            sealed=unbase64(sealed, "sealed", low=1, high=MAX_SEALED),
-            expires_ms=int(expires),
-        )
-    except ValueError:
-        return None
-    return FeedReply(cursor=cursor, snapshot=False, events=(offered,))
 
 
 def _digests(fields: Fields, name: str) -> tuple[str, ...]:

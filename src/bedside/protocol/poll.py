@@ -6,6 +6,7 @@ What matters inside them is sealed and signed, and read strictly by `bedside.pro
 
 import re
 from binascii import b2a_base64
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -32,6 +33,8 @@ __all__ = [
     "Refusal",
     "ReportRequest",
     "Spans",
+    "message_text",
+    "messages_text",
     "parse_poll",
     "parse_poll_reply",
     "parse_refusal",
@@ -198,7 +201,10 @@ class PollReply(Wire):
         if self.leave_in_ms is not None:
             before += f'"leave_in_ms":{self.leave_in_ms},'
         return reply_body(
-            (before, after), self.messages, next_in_ms=self.next_in_ms, now_ms=self.now_ms
+            (before, after),
+            messages_text(self.messages),
+            next_in_ms=self.next_in_ms,
+            now_ms=self.now_ms,
         )
 
 
@@ -283,13 +289,26 @@ def reply_ends(hold_ms: int, spans: Spans) -> tuple[str, str]:
     return f'{{"hold_ms":{hold_ms},', f'{text},"v":1}}'
 
 
-def reply_body(
-    ends: tuple[str, str], messages: tuple[Message, ...] = (), *, next_in_ms: int, now_ms: int
-) -> bytes:
-    """Return `PollReply.to_json` of an answer that sends nobody away, as nearly all of a fleet's are."""
+def message_text(message: str, kind: str, sealed: str) -> str:
+    """Return the JSON of a message with this id; `sealed` is base64."""
+    return f'{{"id":"{message}","kind":"{kind}","sealed":"{sealed}"}}'
+
+
+def messages_text(messages: Iterable[Message]) -> str:
+    """Return the JSON of some messages, without the brackets around them."""
+    return ",".join(
+        message_text(each.id, each.kind, b2a_base64(each.sealed, newline=False).decode("ascii"))
+        for each in messages
+    )
+
+
+def reply_body(ends: tuple[str, str], messages: str = "", *, next_in_ms: int, now_ms: int) -> bytes:
+    """Return `PollReply.to_json` of an answer that sends nobody away, as nearly all of a fleet's are.
+
+    `messages` is what `messages_text` says, or `message_text`.
+    """
     before, after = ends
-    told = ",".join(map(_message_text, messages)) if messages else ""
-    text = f'{before}"messages":[{told}],"next_in_ms":{next_in_ms},"now_ms":{now_ms}{after}'
+    text = f'{before}"messages":[{messages}],"next_in_ms":{next_in_ms},"now_ms":{now_ms}{after}'
     return text.encode("ascii")
 
 
@@ -306,11 +325,6 @@ def parse_report_request(body: bytes) -> ReportRequest:
 def parse_refusal(body: bytes) -> Refusal:
     """Return the refusal in a response's body; raises ProtocolError."""
     return Refusal.from_dict(parse_json(body, limit=MAX_REFUSAL))
-
-
-def _message_text(message: Message) -> str:
-    sealed = b2a_base64(message.sealed, newline=False).decode("ascii")
-    return f'{{"id":"{message.id}","kind":"{message.kind}","sealed":"{sealed}"}}'
 
 
 _MODES = {mode.encode(): mode for mode in PollMode}

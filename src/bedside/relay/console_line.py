@@ -59,10 +59,20 @@ class ConsoleLine:
         tls = context.wrap_socket(
             sock, server_hostname=place.server_name, do_handshake_on_connect=False
         )
-        self._link = Link(tls, place.host, self)
+        await self.begin(tls, place.host)
+
+    async def begin(self, tls: Tls, address: str) -> None:
+        """Shake hands on a connection that is there. Raises OSError, ssl.SSLError among them."""
+        self._link = Link(tls, address, self)
         self._link.handler = self
         self._link.start()
         await self._shaken
+
+    @property
+    def link(self) -> Link:
+        """The connection, once it was opened."""
+        assert self._link is not None
+        return self._link
 
     def ask(
         self, question: bytes, heard: Callable[[Response | OSError], None], *, timeout_s: float

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bedside.protocol.batch import Batch, parse_batch_reply
 from bedside.protocol.errors import ProtocolError
-from bedside.protocol.feed import FeedReply, parse_feed
+from bedside.protocol.feed import FeedReply, LoneMessage, parse_feed, read_lone_message
 from bedside.protocol.http import Response
 from bedside.relay.clock import wall_ms
 from bedside.relay.console_client import HttpClient, Question
@@ -44,6 +44,7 @@ class ConsoleLink:
         client: Callable[[], HttpClient],
         owed: Owed,
         *,
+        hand_on: Callable[[LoneMessage], None],
         apply: Callable[[FeedReply], None],
         log: Log,
         times: LinkTimes,
@@ -52,7 +53,7 @@ class ConsoleLink:
         self._relay = relay
         self._client = client
         self._owed = owed
-        self._apply = apply
+        self._hand_on, self._apply = hand_on, apply
         self._log = log
         self._times = times
         self._random = random
@@ -114,9 +115,12 @@ class ConsoleLink:
         return Question(target, wait_s + self._times.answer_ms / 1000)
 
     def _hear(self, answer: Response) -> None:
-        """Take in news. Raises ConsoleError, ProtocolError."""
+        """Take in news; a message that comes alone goes on its way first. Raises ConsoleError, ProtocolError."""
         if answer.status != 200:
             raise ConsoleError(_status_words(answer.status))
+        lone = read_lone_message(answer.body)
+        if lone is not None:
+            self._hand_on(lone)
         reply = parse_feed(answer.body)
         if not self.connected:
             count = len(reply.events)

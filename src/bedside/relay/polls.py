@@ -19,6 +19,8 @@ Rules (docs/protocol/poll.md):
    held. Who comes from another relay, as one that comes home does, is sent back there, and the
    console hears nothing of it. A relay that is not to stop after all sends nobody away any more.
 8. A poll that says word for word what the device's last one said is served without being read.
+9. A message that comes alone is sent before it is booked (`hand_on`, then `offer`) to a device whose
+   poll is held and for whom nothing else waits: somebody waits for it.
 """
 
 from collections import deque
@@ -35,7 +37,7 @@ from bedside.protocol.batch import (
     Settled,
     SupersededInstanceReturned,
 )
-from bedside.protocol.feed import MessageOffered
+from bedside.protocol.feed import LoneMessage, MessageOffered
 from bedside.protocol.poll import (
     MAX_LEAVE_MS,
     MAX_MESSAGES,
@@ -43,6 +45,8 @@ from bedside.protocol.poll import (
     PollReply,
     PollRequest,
     Spans,
+    message_text,
+    messages_text,
     reply_body,
     reply_ends,
 )
@@ -140,6 +144,8 @@ class Polls:
         self._ripe: deque[DeviceId] = deque()
         """Those whose holds are over, and who were not answered yet."""
         self._silences: Wheel[DeviceId] = Wheel(1000)
+        self._handed: tuple[str, Hashable] | None = None
+        """The message that was sent last before it was booked, and to whom (rule 9)."""
         self._draining = False
         self._leaves: dict[DeviceId, int] = {}
         """When each of those that poll is to be sent away."""
@@ -159,9 +165,14 @@ class Polls:
         """Devices present, polls held and messages waiting now."""
         return {
             "devices": len(self._silences),
-            "held": len(self._holds) + len(self._ripe),
+            "held": self.held,
             "messages": len(self._messages),
         }
+
+    @property
+    def held(self) -> int:
+        """Polls that are held now."""
+        return len(self._holds) + len(self._ripe)
 
     @property
     def untold(self) -> int:
@@ -195,9 +206,30 @@ class Polls:
 
     # ---- from the console ----
 
+    def hand_on(self, lone: LoneMessage, now_ms: int) -> Answer | None:
+        """Answer a poll that is held with a message that is offered next; None: there is no haste (9)."""
+        device = lone.device
+        known = self._devices.get(device)
+        if (
+            known is None
+            or known.held is None
+            or known.mode is not _HELD
+            or self._draining
+            or device in self._addressed
+            or lone.expires_ms <= now_ms
+        ):
+            return None
+        key, known.held = known.held, None
+        self._holds.cancel(device)
+        self._handed = lone.id, key
+        text = message_text(lone.id, lone.kind, lone.sealed)
+        return Answer(key, reply_body(self._ends, text, next_in_ms=0, now_ms=now_ms))
+
     def offer(self, offered: MessageOffered, now_ms: int) -> list[Command]:
         """A message waits for a device; a poll that is held is answered with it (rule 1)."""
-        if not self._messages.offer(offered, now_ms):
+        handed, self._handed = self._handed, None
+        sent_to = handed[1] if handed is not None and handed[0] == offered.id else None
+        if not self._messages.offer(offered, now_ms, sent_to=sent_to):
             return []
         device = self._devices.get(offered.device)
         return [] if device is None else self._end_hold(offered.device, device, now_ms)
@@ -462,7 +494,8 @@ class Polls:
             return self._nothing(key, known.mode, now_ms, fresh=fresh)
         at_once = known.mode is _HELD or len(messages) == MAX_MESSAGES
         next_in_ms = 0 if at_once else self._interval(fresh=fresh)
-        body = reply_body(self._ends, messages, next_in_ms=next_in_ms, now_ms=now_ms)
+        text = messages_text(messages)
+        body = reply_body(self._ends, text, next_in_ms=next_in_ms, now_ms=now_ms)
         return Answer(key, body)
 
     def _nothing(

@@ -143,13 +143,19 @@ class PeerRoutes:
         self._guard.note(connection.link, gate)
         connection.refuse(403, gate, self._polls.refused_retry())
 
+    def answer(self, answer: Answer) -> None:
+        """Answer a poll."""
+        connection, body = answer
+        if isinstance(connection, HttpConnection):
+            self.polls_answered += 1
+            connection.answer(200, body)
+
     def execute(self, commands: Sequence[Command]) -> None:
         """Do what the polls decided."""
         for command in commands:
             match command:
-                case Answer(key=HttpConnection() as connection):
-                    self.polls_answered += 1
-                    connection.answer(200, command.body)
+                case Answer():
+                    self.answer(command)
                 case RefusePoll(key=HttpConnection() as connection):
                     self._guard.note(connection.link, command.gate)
                     status = 429 if command.gate is Gate.LIMIT else 403

@@ -14,12 +14,14 @@ from typing import Any
 
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, file_error
+from bedside.pki.contexts import console_client_context, console_server_context
 from bedside.protocol.batch import Draining, RelayEvent
 from bedside.protocol.feed import (
     DeviceRefused,
     DeviceRestored,
     Event,
     FeedReply,
+    LoneMessage,
     MessageOffered,
     MessageWithdrawn,
     Revoked,
@@ -41,6 +43,7 @@ from bedside.relay.log import Log
 from bedside.relay.owed import Owed
 from bedside.relay.pairing import CloseReason, Pairing
 from bedside.relay.polls import Polls
+from bedside.relay.rehearsal import Rehearsal, SelfContexts
 from bedside.relay.routes import EnrolmentRoutes, PeerRoutes
 from bedside.relay.shown import read_shown
 from bedside.relay.siblings import Siblings
@@ -103,6 +106,7 @@ class Relay:
             config.name,
             client,
             self.owed,
+            hand_on=self._hand_on,
             apply=self.apply,
             log=log,
             times=limits.link(),
@@ -110,6 +114,14 @@ class Relay:
         )
         self._est = EstForwarder(
             client, now_ms=self.door.now_ms, answer_ms=limits.console_answer_ms
+        )
+        self._rehearsal = Rehearsal(
+            self.door,
+            limits.polls(),
+            self._times,
+            contexts=self._self_contexts,
+            every_ms=limits.rehearse_ms,
+            held=lambda: self.polls.held,
         )
         self._peers = self._make_routes(self._est)
         self._enrolling = EnrolmentRoutes(self._est)
@@ -150,6 +162,18 @@ class Relay:
         if not reply.events or reply.snapshot or any(isinstance(e, _REFUSES) for e in reply.events):
             for link in self.guard.to_close(self.door.links):
                 self._close_refused(link)
+
+    def _self_contexts(self) -> SelfContexts:
+        """Those of the console and of this relay, with its own certificate at both ends."""
+        config = self.config
+        name = config.server_name
+        server = console_server_context(config.certificate, config.key, server_name=name)
+        return SelfContexts(server, console_client_context(config.ca.read_text("ascii")), name)
+
+    def _hand_on(self, lone: LoneMessage) -> None:
+        answer = self.polls.hand_on(lone, wall_ms())
+        if answer is not None:
+            self._peers.answer(answer)
 
     def _apply_one(self, event: Event, now: int) -> None:
         match event:
@@ -345,6 +369,8 @@ class Relay:
                 tasks.create_task(self.console.follow_feed()),
                 tasks.create_task(self.console.post_batches()),
             ]
+            if self.config.limits.rehearse_ms:
+                loops.append(tasks.create_task(self._rehearsal.run()))
             await stopping.wait()
             if hurry is not None:
                 await self.drain(hurry)

@@ -55,14 +55,19 @@ class WaitingMessages:
         """Whether an order waits for this device."""
         return any(waiting.is_order for waiting in self.by_device.get(device, {}).values())
 
-    def offer(self, offered: MessageOffered, now_ms: int) -> bool:
-        """Let a message wait; False where it does already, or has expired."""
+    def offer(self, offered: MessageOffered, now_ms: int, *, sent_to: Hashable = None) -> bool:
+        """Let a message wait; False where it does already, or has expired.
+
+        It is noted as sent where `sent_to` is the connection on which it was.
+        """
         waiting = self.by_device.get(offered.device, {})
         if offered.id in waiting or offered.expires_ms <= now_ms:
             return False
         while len(waiting) >= self._per_device:
             self.withdraw(offered.device, next(iter(waiting)))
-        self.by_device.setdefault(offered.device, waiting)[offered.id] = Waiting(offered)
+        self.by_device.setdefault(offered.device, waiting)[offered.id] = Waiting(
+            offered, sent_to, now_ms
+        )
         self._expiries.set((offered.device, offered.id), offered.expires_ms)
         return True
 
