@@ -76,4 +76,5 @@ def test_names_and_values_agree_and_stand_in_order(words):
 
 
 def test_every_name_is_exported_once():
-    assert sorted(set(vocabulary.__all__)) == vocabulary.__all__
+    in_order = sorted(set(vocabulary.__all__), key=lambda name: (not name.isupper(), name))
+    assert in_order == vocabulary.__all__
