@@ -208,20 +208,25 @@ class LoneMessage(NamedTuple):
     kind: str
     sealed: str
 
+    @property
+    def reply(self) -> FeedReply:
+        """The whole answer that brought it."""
+        offered = MessageOffered(
+            device=self.device,
+            id=self.id,
+            message_kind=MessageKind(self.kind),
+            sealed=a2b_base64(self.sealed),
+            expires_ms=self.expires_ms,
+        )
+        return FeedReply(cursor=self.cursor, snapshot=False, events=(offered,))
+
 
 def parse_feed(body: bytes) -> FeedReply:
     """Return the news in a response's body; raises ProtocolError."""
     lone = read_lone_message(body)
     if lone is None:
         return FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
-    offered = MessageOffered(
-        device=lone.device,
-        id=lone.id,
-        message_kind=MessageKind(lone.kind),
-        sealed=a2b_base64(lone.sealed),
-        expires_ms=lone.expires_ms,
-    )
-    return FeedReply(cursor=lone.cursor, snapshot=False, events=(offered,))
+    return lone.reply
 
 
 def read_lone_message(body: bytes) -> LoneMessage | None:

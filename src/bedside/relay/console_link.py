@@ -121,7 +121,7 @@ class ConsoleLink:
         lone = read_lone_message(answer.body)
         if lone is not None:
             self._hand_on(lone)
-        reply = parse_feed(answer.body)
+        reply = parse_feed(answer.body) if lone is None else lone.reply
         if not self.connected:
             count = len(reply.events)
             self._log("console_connected", snapshot=reply.snapshot, events=count)

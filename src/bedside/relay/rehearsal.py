@@ -112,7 +112,7 @@ class Rehearsal:
     async def _play(self) -> None:
         """Play until a way is broken or the fleet has left. Raises OSError, ValueError."""
         contexts = self._contexts()
-        async with contextlib.AsyncExitStack() as stack:
+        with contextlib.ExitStack() as stack:
             console, asking = await self._way(stack, contexts, to_us=False)
             device, answering = await self._way(stack, contexts, to_us=True)
             stage = _Stage(asking, answering, self._limits, self._times)
@@ -130,7 +130,7 @@ class Rehearsal:
                 self.played += stage.take_played()
 
     async def _way(
-        self, stack: contextlib.AsyncExitStack, contexts: SelfContexts, *, to_us: bool
+        self, stack: contextlib.ExitStack, contexts: SelfContexts, *, to_us: bool
     ) -> tuple[ssl.SSLSocket, ConsoleLine]:
         """Return the far end of a new way, and the line that has ours; `to_us` we are its server."""
         server, client = _pair(contexts)
@@ -183,29 +183,23 @@ class _Stage:
 
 def _pair(contexts: SelfContexts) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
     """Return the two ends of a TLS connection within this process. Raises OSError."""
-    ends = socket.socketpair()
-    try:
-        for end in ends:
-            end.setblocking(False)
-        server = contexts.server.wrap_socket(
-            ends[0], server_side=True, do_handshake_on_connect=False
+    with contextlib.ExitStack() as undo:
+        ours, theirs = (undo.enter_context(end) for end in socket.socketpair())
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        server = undo.enter_context(
+            contexts.server.wrap_socket(ours, server_side=True, do_handshake_on_connect=False)
         )
-        client = contexts.client.wrap_socket(
-            ends[1], server_hostname=contexts.server_name, do_handshake_on_connect=False
+        client = undo.enter_context(
+            contexts.client.wrap_socket(
+                theirs, server_hostname=contexts.server_name, do_handshake_on_connect=False
+            )
         )
-    except OSError:
-        for end in ends:
-            end.close()
-        raise
-    try:
         for _ in range(_ROUNDS):
             if all([_shaken(client), _shaken(server)]):
+                undo.pop_all()
                 return server, client
-        raise TimeoutError("no handshake with oneself")
-    except OSError:
-        server.close()
-        client.close()
-        raise
+    raise TimeoutError("no handshake with oneself")
 
 
 def _shaken(end: ssl.SSLSocket) -> bool:
