@@ -267,6 +267,7 @@ async def test_a_refused_device_loses_everything_until_it_is_restored(tmp_path):
 async def test_a_stopping_relay_closes_its_tunnels_and_says_why(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
         device, specialist = await world.paired()
-        await world.relay.close()
+        world.stopping.set()
+        await world.serving
         assert (await device.closed(), await specialist.closed()) == (b"", b"")
         assert any(map(closed_because("stopping"), world.live.received))

@@ -376,7 +376,7 @@ class Relay:
                 await self.drain(hurry)
             for each in loops:
                 each.cancel()
-        await self.close()
+        await self._close()
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Send devices away and let what is live end, for `drain_ms` at most or until `hurry`."""
@@ -415,7 +415,7 @@ class Relay:
             "legs": pairs["waiting"],
         }
 
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """Stop: no new connections, tunnels closed, what is owed posted, then everything closed."""
         self.door.close_listeners()
         self.tunnels.stop()
