@@ -14,7 +14,10 @@ class Machine:
     def __init__(self) -> None:
         self.set_by = 0
         self.passed = 12_345
-        self.clock = SteadyClock(lambda: START_MS + self.passed + self.set_by, lambda: self.passed)
+        self.clock = SteadyClock(
+            lambda: (START_MS + self.passed + self.set_by) * 1_000_000,
+            lambda: self.passed * 1_000_000,
+        )
 
     def says_after(self, passed_ms: int, *, looks: int = 1) -> int:
         """Let time pass, ask so many times meanwhile, and return how far it is off what passed."""

@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from bedside.relay.read_watch import ReadWatch
+from bedside.relay.read_watch import Reads, ReadWatch
 
 
 class Link:
@@ -14,18 +14,13 @@ class Link:
         self.is_cut = True
 
 
-class Loop:
-    reads = 0
-    reading = None
-
-
 @contextlib.contextmanager
 def watched():
-    loop, told = Loop(), []
-    watch = ReadWatch(loop, told.append)
+    reads, told = Reads(), []
+    watch = ReadWatch(reads, told.append)
     watch.start()
     try:
-        yield loop, told
+        yield reads, told
     finally:
         watch.stop()
 
@@ -39,19 +34,19 @@ def busy(link, seconds, each=lambda: None):
 
 def test_a_read_that_goes_on_and_on_is_cut_and_told():
     link = Link()
-    with watched() as (loop, told):
-        loop.reads, loop.reading = 1, link
+    with watched() as (reads, told):
+        reads.count, reads.of = 1, link
         busy(link, 10)
         assert link.is_cut
-        loop.reading = None
+        reads.of = None
         time.sleep(0.3)
         assert told == [link]
 
 
 def test_a_read_that_goes_on_is_cut_where_others_take_most_of_the_cpu():
     link = Link()
-    with watched() as (loop, _):
-        loop.reads, loop.reading = 1, link
+    with watched() as (reads, _):
+        reads.count, reads.of = 1, link
 
         def wait_for_others():
             end = time.thread_time() + 0.001
@@ -65,11 +60,11 @@ def test_a_read_that_goes_on_is_cut_where_others_take_most_of_the_cpu():
 
 def test_many_reads_of_one_link_are_not_one():
     link = Link()
-    with watched() as (loop, told):
-        loop.reading = link
+    with watched() as (reads, told):
+        reads.of = link
 
         def again():
-            loop.reads += 1
+            reads.count += 1
 
         busy(link, 0.5, again)
         assert not link.is_cut
@@ -78,8 +73,8 @@ def test_many_reads_of_one_link_are_not_one():
 
 def test_a_read_that_stands_still_costs_nobody_anything():
     link = Link()
-    with watched() as (loop, told):
-        loop.reads, loop.reading = 1, link
+    with watched() as (reads, told):
+        reads.count, reads.of = 1, link
         time.sleep(0.4)
         assert not link.is_cut
         assert told == []

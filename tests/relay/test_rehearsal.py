@@ -93,7 +93,7 @@ async def test_nothing_is_played_while_others_are_served(tmp_path):
 
         async def serve():
             while True:
-                play.door.reads += 100
+                play.door.reads.count += 100
                 await asyncio.sleep(0)
 
         async with asyncio.TaskGroup() as tasks:

@@ -107,7 +107,8 @@ class Response(NamedTuple):
     @property
     def keep_alive(self) -> bool:
         """Whether the peer will answer again on this connection."""
-        return "close" not in _words(self.headers.get("connection", ""))
+        value = self.headers.get("connection")
+        return value is None or "close" not in _words(value)
 
 
 class _Refused(Exception):  # noqa: N818  # never leaves this module

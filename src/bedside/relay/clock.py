@@ -22,24 +22,24 @@ class SteadyClock:
     """A clock by two others.
 
     Args:
-        machine_ms: the machine's clock, Unix milliseconds; it may be set.
-        passed_ms: milliseconds since any moment; nobody can set it.
+        machine_ns: the machine's clock, Unix nanoseconds; it may be set.
+        passed_ns: nanoseconds since any moment; nobody can set it.
     """
 
-    __slots__ = ("_ahead", "_looked", "_machine_ms", "_passed_ms")
+    __slots__ = ("_ahead", "_looked", "_machine_ns", "_passed_ns")
 
-    def __init__(self, machine_ms: Callable[[], int], passed_ms: Callable[[], int]) -> None:
-        self._machine_ms, self._passed_ms = machine_ms, passed_ms
-        self._looked = passed_ms()
-        self._ahead = machine_ms() - self._looked
+    def __init__(self, machine_ns: Callable[[], int], passed_ns: Callable[[], int]) -> None:
+        self._machine_ns, self._passed_ns = machine_ns, passed_ns
+        self._looked = passed_ns() // 1_000_000
+        self._ahead = machine_ns() // 1_000_000 - self._looked
 
     def __call__(self) -> int:
         """Return Unix milliseconds."""
-        passed = self._passed_ms()
+        passed = self._passed_ns() // 1_000_000
         since = passed - self._looked
         if since >= _SHARE:  # whole milliseconds: it never goes back
             self._looked = passed
-            self._follow(self._machine_ms() - passed - self._ahead, since // _SHARE)
+            self._follow(self._machine_ns() // 1_000_000 - passed - self._ahead, since // _SHARE)
         return passed + self._ahead
 
     def _follow(self, off: int, most: int) -> None:
@@ -47,13 +47,5 @@ class SteadyClock:
         self._ahead += off if abs(off) > _JUMP_MS else max(-most, min(off, most))
 
 
-def _machine_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _passed_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
-wall_ms = SteadyClock(_machine_ms, _passed_ms)
+wall_ms = SteadyClock(time.time_ns, time.monotonic_ns)
 """The clock of messages, sessions and certificates: Unix milliseconds."""

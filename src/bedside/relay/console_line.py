@@ -45,9 +45,10 @@ class ConsoleLine:
         self.loop = driver.loop
         self.sockets, self.arrivals = driver.sockets, driver.arrivals
         self.timers, self.record, self.now_ms = driver.timers, driver.record, driver.now_ms
+        # A read that does not end is ended, whoever sends without end (`read_watch`).
+        self.reads = driver.reads
         self.counts: Counter[str] = Counter()
         self.is_lost = False
-        self._driver = driver
         self._link: Link | None = None
         self._shaken: asyncio.Future[None] = self.loop.create_future()
         self._reader: ResponseReader | None = None
@@ -132,25 +133,6 @@ class ConsoleLine:
 
     # ---- from the link, as its owner ----
 
-    # A read that does not end is ended, whoever sends without end (`read_watch`).
-    @property
-    def reads(self) -> int:
-        """The driver's."""
-        return self._driver.reads
-
-    @reads.setter
-    def reads(self, count: int) -> None:
-        self._driver.reads = count
-
-    @property
-    def reading(self) -> Link | None:
-        """The driver's."""
-        return self._driver.reading
-
-    @reading.setter
-    def reading(self, link: Link | None) -> None:
-        self._driver.reading = link
-
     def established(self, link: Link, tls: Tls) -> None:
         """The certificate was verified, and the name in it, by the context."""
         del link, tls
@@ -180,15 +162,20 @@ class ConsoleLine:
         if heard is None:  # nobody asked: whatever it means, it is not meant well
             self.close()
             return
-        assert self._link is not None
-        self.timers.cancel(self._link)
         # To take in a long answer takes a while: the read is over meanwhile, and another one after.
-        reading, self.reading = self.reading, None
+        reads = self.reads
+        reading, reads.of = reads.of, None
         try:
             heard(answer)
         finally:
-            self.reads += 1
-            self.reading = reading
+            reads.count += 1
+            reads.of = reading
+            self._rest()
+
+    def _rest(self) -> None:
+        """Without a question there is no deadline; the next one has set its own."""
+        if self._heard is None and self._link is not None:
+            self.timers.cancel(self._link)
 
     def _fail(self, error: OSError) -> None:
         self.is_lost = True

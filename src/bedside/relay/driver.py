@@ -23,7 +23,7 @@ from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
 from bedside.relay.link import RECORD_BYTES, Link
-from bedside.relay.read_watch import Reader, ReadWatch
+from bedside.relay.read_watch import Reader, Reads, ReadWatch
 from bedside.relay.roles import Peer, Timed, Tls
 from bedside.relay.siblings import Siblings
 from bedside.relay.sockets import READ, Sockets
@@ -131,9 +131,8 @@ class Door:
         self._siblings = siblings
         self._welcome, self._gone, self._refusal = welcome, gone, refusal
         self._abuse = abuse
-        self.reads = 0
-        self.reading: Link | None = None
-        self._watch = ReadWatch(self, self._was_cut)
+        self.reads = Reads()
+        self._watch = ReadWatch(self.reads, self._was_cut)
         self._newcomers: set[_Newcomer] = set()
         self._turns: Turns[_Newcomer] = Turns(
             limits.handshakes, limits.waiting, limits.handshakes_per_source

@@ -289,9 +289,9 @@ class Link:
     def _read(self) -> None:
         """Read within one turn's share. OpenSSL holds no record back: what is left wakes the loop."""
         pours = self.handler.pours()
-        owner = self._owner
-        owner.reads += 1
-        owner.reading = self
+        reads = self._owner.reads
+        reads.count += 1
+        reads.of = self
         try:
             if pours is None:
                 ended = self._read_for_handler()
@@ -303,7 +303,7 @@ class Link:
         except OSError:
             ended = True
         finally:
-            owner.reading = None
+            reads.of = None
         if ended and self._state is _OPEN:
             self._break()
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["ReadWatch", "Reader", "Reading"]
+__all__ = ["ReadWatch", "Reader", "Reads"]
 
 _LOOK_S = 0.1
 _BUSY_S = 0.05
@@ -24,23 +24,23 @@ class Reader(Protocol):
         """Shut the socket from another thread."""
 
 
-class Reading(Protocol):
+class Reads:
     """Where the loop says what it reads."""
 
-    @property
-    def reads(self) -> int:
-        """How many reads have begun."""
+    __slots__ = ("count", "of")
 
-    @property
-    def reading(self) -> Reader | None:
+    def __init__(self) -> None:
+        self.count = 0
+        """How many reads have begun."""
+        self.of: Reader | None = None
         """What is read now."""
 
 
 class ReadWatch:
     """Watches the reads of the thread that makes it; `tell` is called with each link that was cut."""
 
-    def __init__(self, loop: Reading, tell: Callable[[Reader], None]) -> None:
-        self._loop = loop
+    def __init__(self, reads: Reads, tell: Callable[[Reader], None]) -> None:
+        self._reads = reads
         self._tell = tell
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
         self._stopping = threading.Event()
@@ -57,9 +57,9 @@ class ReadWatch:
     def _run(self) -> None:
         seen, used = 0, 0.0
         while not self._stopping.wait(_LOOK_S):
-            reads, link, now = self._loop.reads, self._loop.reading, self._used()
-            if link is None or reads != seen:
-                seen, used = reads, now
+            count, link, now = self._reads.count, self._reads.of, self._used()
+            if link is None or count != seen:
+                seen, used = count, now
             elif now - used > _BUSY_S:
                 link.cut()
                 self._tell(link)

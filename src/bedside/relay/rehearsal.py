@@ -118,15 +118,16 @@ class Rehearsal:
             stage = _Stage(asking, answering, self._limits, self._times)
             stage.ask()
             reads = self._driver.reads
+            before = reads.count
             while not (asking.is_lost or answering.is_lost) and self._held() >= FLEET:
                 await asyncio.sleep(self._every_s)
                 # Whoever has much to do is warm, and has no time.
-                if self._driver.reads - reads < _BUSY_READS:
+                if reads.count - before < _BUSY_READS:
                     _empty(device)
                     _empty(console)
                     stage.hold()
                     console.send(_ORDER)
-                reads = self._driver.reads
+                before = reads.count
                 self.played += stage.take_played()
 
     async def _way(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bedside.pki.names import CertificateKind, CertificateName
+from bedside.relay.read_watch import Reads
 from bedside.relay.sockets import Sockets
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import DeviceId
@@ -130,9 +131,8 @@ class Driver(Protocol):
     timers: Wheel[Timed]
     record: memoryview
     """Room for one record: nothing in it outlives a callback."""
-    reads: int
-    reading: "Link | None"
-    """What is read now, for whoever watches (`read_watch`)."""
+    reads: Reads
+    """What is read now, for whoever watches."""
 
     def now_ms(self) -> int:
         """Monotonic time of the timers, in milliseconds."""
