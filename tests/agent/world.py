@@ -190,7 +190,7 @@ class World:
         self.live = FakeLive(self.maker.live(), "live.example")
         self.live.answer_est = self._answer_est
         self.relays: dict[str, RelayProgram] = {}
-        self.loops: dict[str, list[asyncio.Task[None]]] = {}
+        self.serving: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
         self.places: dict[str, Relay] = {}
         self.tricks: Tricks | None = None
         """What relays that start from now on play; None for honest ones."""
@@ -241,22 +241,19 @@ class World:
         log = Log(name, io.StringIO())
         relay = HostileRelay(config, log, self.tricks) if self.tricks else RelayProgram(config, log)
         port = relay.open()[0][1]
-        loop = asyncio.get_running_loop()
         self.relays[name] = relay
-        self.loops[name] = [
-            loop.create_task(relay.console.follow_feed()),
-            loop.create_task(relay.console.post_batches()),
-        ]
+        stopping = asyncio.Event()
+        serving = asyncio.get_running_loop().create_task(relay.serve(stopping))
+        self.serving[name] = (stopping, serving)
         self.places[name] = Relay(
             name=RelayName(name), host="127.0.0.1", server_name=server_name, ports=(port,)
         )
 
     async def stop_relay(self, name: str) -> None:
-        loops = self.loops.pop(name)
-        for task in loops:
-            task.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        await self.relays.pop(name).close()
+        del self.relays[name]
+        stopping, serving = self.serving.pop(name)
+        stopping.set()
+        await serving
 
     # ---- enrolment ----
 

@@ -192,7 +192,7 @@ def test_a_message_that_comes_alone_is_sent_before_it_is_booked_and_as_any_other
         each.settled().asks()
     answer = talk.polls.hand_on(lone(message()), talk.now)
     assert [answer] == other.polls.offer(message(), other.now)
-    assert talk.polls.offer(message(), talk.now) == []
+    assert talk.polls.offer(message(), talk.now, sent_to=answer.key) == []
     assert talk.asks() == other.asks() == []
     talk.later(4_900)
     assert ids(talk.later(200)) == [[message().id]]
@@ -202,17 +202,9 @@ def test_a_message_that_comes_alone_is_sent_before_it_is_booked_and_as_any_other
 def test_what_was_sent_before_it_was_booked_is_sent_at_once_on_another_connection():
     talk = Dialogue().settled()
     talk.asks()
-    talk.polls.hand_on(lone(message()), talk.now)
-    talk.polls.offer(message(), talk.now)
+    answer = talk.polls.hand_on(lone(message()), talk.now)
+    talk.polls.offer(message(), talk.now, sent_to=answer.key)
     assert ids(talk.asks("other")) == [[message().id]]
-
-
-def test_no_other_message_counts_as_sent():
-    talk = Dialogue().settled()
-    talk.asks()
-    talk.polls.hand_on(lone(message(1)), talk.now)
-    assert talk.polls.offer(message(2), talk.now) == []
-    assert ids(talk.asks()) == [[message(2).id]]
 
 
 @pytest.mark.parametrize(

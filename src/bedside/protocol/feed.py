@@ -44,6 +44,8 @@ _MAX_SERIALS = 1024
 _MAX_CURSOR = 200
 _MAX_SEALED_TEXT = MAX_SEALED // 3 * 4
 """In base64; the few longer texts that say as many bytes are read field by field."""
+_MAX_LONE = _MAX_SEALED_TEXT + 1024
+"""Of an answer that brings one message and nothing else; what stands beside the sealed text is short."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -209,24 +211,20 @@ class LoneMessage(NamedTuple):
     sealed: str
 
     @property
-    def reply(self) -> FeedReply:
-        """The whole answer that brought it."""
-        offered = MessageOffered(
+    def offered(self) -> MessageOffered:
+        """The message as the event that brought it."""
+        return MessageOffered(
             device=self.device,
             id=self.id,
             message_kind=MessageKind(self.kind),
             sealed=a2b_base64(self.sealed),
             expires_ms=self.expires_ms,
         )
-        return FeedReply(cursor=self.cursor, snapshot=False, events=(offered,))
 
 
 def parse_feed(body: bytes) -> FeedReply:
     """Return the news in a response's body; raises ProtocolError."""
-    lone = read_lone_message(body)
-    if lone is None:
-        return FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
-    return lone.reply
+    return FeedReply.from_dict(parse_json(body, limit=MAX_FEED))
 
 
 def read_lone_message(body: bytes) -> LoneMessage | None:
@@ -235,6 +233,8 @@ def read_lone_message(body: bytes) -> LoneMessage | None:
     None for whatever is not that, not in canonical JSON, or not well: it is read, or refused, field
     by field.
     """
+    if len(body) > _MAX_LONE:  # a snapshot is not searched for it
+        return None
     match = _canonical_message().fullmatch(body.decode("latin-1"))
     if match is None:
         return None

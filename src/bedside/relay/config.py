@@ -163,7 +163,7 @@ class Limits:
     rehearse_ms: int = _limit(
         2,
         0,
-        1_000,
+        100,
         "How often a relay that holds a thousand polls plays an order to itself, so that the next one "
         "finds its way warm; it takes about a tenth of a core. 0: never.",
     )

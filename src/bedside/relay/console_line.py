@@ -62,18 +62,13 @@ class ConsoleLine:
         )
         await self.begin(tls, place.host)
 
-    async def begin(self, tls: Tls, address: str) -> None:
+    async def begin(self, tls: Tls, address: str) -> Link:
         """Shake hands on a connection that is there. Raises OSError, ssl.SSLError among them."""
-        self._link = Link(tls, address, self)
-        self._link.handler = self
-        self._link.start()
+        link = self._link = Link(tls, address, self)
+        link.handler = self
+        link.start()
         await self._shaken
-
-    @property
-    def link(self) -> Link:
-        """The connection, once it was opened."""
-        assert self._link is not None
-        return self._link
+        return link
 
     def ask(
         self, question: bytes, heard: Callable[[Response | OSError], None], *, timeout_s: float

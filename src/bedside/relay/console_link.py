@@ -115,19 +115,24 @@ class ConsoleLink:
         return Question(target, wait_s + self._times.answer_ms / 1000)
 
     def _hear(self, answer: Response) -> None:
-        """Take in news; a message that comes alone goes on its way first. Raises ConsoleError, ProtocolError."""
+        """Take in news; a message that comes alone is on its way at once. Raises ConsoleError, ProtocolError."""
         if answer.status != 200:
             raise ConsoleError(_status_words(answer.status))
         lone = read_lone_message(answer.body)
         if lone is not None:
             self._hand_on(lone)
-        reply = parse_feed(answer.body) if lone is None else lone.reply
-        if not self.connected:
-            count = len(reply.events)
-            self._log("console_connected", snapshot=reply.snapshot, events=count)
-        self.connected, self._unheard, self._cursor = True, 0, reply.cursor
+            self._heard(lone.cursor, snapshot=False, events=1)
+        else:
+            reply = parse_feed(answer.body)
+            self._apply(reply)
+            self._heard(reply.cursor, snapshot=reply.snapshot, events=len(reply.events))
+
+    def _heard(self, cursor: str, *, snapshot: bool, events: int) -> None:
+        was_connected, self.connected = self.connected, True
+        self._unheard, self._cursor = 0, cursor
         self.heard_ms = wall_ms()
-        self._apply(reply)
+        if not was_connected:
+            self._log("console_connected", snapshot=snapshot, events=events)
 
     async def _post(self, client: HttpClient) -> None:
         out = self._owed.batch()

@@ -91,6 +91,11 @@ _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
         "Polls that waited because their device had more than its share.",
         lambda r: r.polls.delayed,
     ),
+    (
+        "rehearsals",
+        "Orders that the relay played to itself, so that the next one finds its way warm.",
+        lambda r: r.rehearsals,
+    ),
     ("connections_accepted", "Connections accepted.", lambda r: r.door.counts["accepted"]),
     (
         "connections_taken_over",

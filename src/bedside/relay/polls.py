@@ -20,7 +20,7 @@ Rules (docs/protocol/poll.md):
    console hears nothing of it. A relay that is not to stop after all sends nobody away any more.
 8. A poll that says word for word what the device's last one said is served without being read.
 9. A message that comes alone is sent before it is booked (`hand_on`, then `offer`) to a device whose
-   poll is held and for whom nothing else waits: somebody waits for it.
+   poll is held and for whom nothing else waits, unless this relay drains: a person may wait for it.
 """
 
 from collections import deque
@@ -144,9 +144,8 @@ class Polls:
         self._ripe: deque[DeviceId] = deque()
         """Those whose holds are over, and who were not answered yet."""
         self._silences: Wheel[DeviceId] = Wheel(1000)
-        self._handed: tuple[str, Hashable] | None = None
-        """The message that was sent last before it was booked, and to whom (rule 9)."""
-        self._draining = False
+        self.draining = False
+        """Whether devices are sent away (rule 7)."""
         self._leaves: dict[DeviceId, int] = {}
         """When each of those that poll is to be sent away."""
         self._told: dict[DeviceId, int] = {}
@@ -192,7 +191,7 @@ class Polls:
 
     def drain(self, now_ms: int, span_ms: int) -> None:
         """Send every device away within `span_ms`, from now on (rule 7)."""
-        self._draining = True
+        self.draining = True
         for device, known in self._devices.items():
             if known.mode is PollMode.HELD and known.contact is not Contact.OFFLINE:
                 self._leaves[device] = at_ms = now_ms + self._random.randrange(span_ms + 1)
@@ -200,35 +199,40 @@ class Polls:
 
     def stay(self) -> None:
         """Send nobody away any more: the relay is not to stop after all."""
-        self._draining = False
+        self.draining = False
         self._told.clear()
         self._leaves.clear()
 
     # ---- from the console ----
 
     def hand_on(self, lone: LoneMessage, now_ms: int) -> Answer | None:
-        """Answer a poll that is held with a message that is offered next; None: there is no haste (9)."""
+        """Answer a poll that is held with a message that is offered next, as sent to the answer's key.
+
+        None where it would not be sent at once (rule 9).
+        """
         device = lone.device
         known = self._devices.get(device)
         if (
             known is None
             or known.held is None
             or known.mode is not _HELD
-            or self._draining
+            or self.draining
             or device in self._addressed
             or lone.expires_ms <= now_ms
         ):
             return None
         key, known.held = known.held, None
         self._holds.cancel(device)
-        self._handed = lone.id, key
         text = message_text(lone.id, lone.kind, lone.sealed)
         return Answer(key, reply_body(self._ends, text, next_in_ms=0, now_ms=now_ms))
 
-    def offer(self, offered: MessageOffered, now_ms: int) -> list[Command]:
-        """A message waits for a device; a poll that is held is answered with it (rule 1)."""
-        handed, self._handed = self._handed, None
-        sent_to = handed[1] if handed is not None and handed[0] == offered.id else None
+    def offer(
+        self, offered: MessageOffered, now_ms: int, *, sent_to: Hashable = None
+    ) -> list[Command]:
+        """A message waits for a device; a poll that is held is answered with it (rule 1).
+
+        `sent_to` is the connection on which it was sent already (rule 9).
+        """
         if not self._messages.offer(offered, now_ms, sent_to=sent_to):
             return []
         device = self._devices.get(offered.device)
@@ -292,7 +296,7 @@ class Polls:
         known = self._devices.get(device)
         if known is not None and request.instance in known.past:
             return self._find_copy(key, device, request, now_ms)
-        if self._draining and request.moved and self._has_elsewhere(device, now_ms):
+        if self.draining and request.moved and self._has_elsewhere(device, now_ms):
             return [self._send_away(device, key, request.mode, now_ms, fresh=True)]
         commands = self._acknowledge(device, request, now_ms) if request.acks else []
         wait_ms = 0
@@ -337,7 +341,7 @@ class Polls:
             or known.address != address
             or known.held is not None
             or known.contact is not _ONLINE
-            or self._draining
+            or self.draining
             or device in self._addressed
             or device in self._refused
         ):
@@ -415,7 +419,7 @@ class Polls:
 
     def _goes(self, device: DeviceId, now_ms: int) -> bool:
         """Whether this device is to be sent away, and was not yet (rule 7)."""
-        if not self._draining or device in self._told:
+        if not self.draining or device in self._told:
             return False
         return self._leaves.get(device, now_ms) <= now_ms or self._messages.has_order(device)
 
@@ -433,7 +437,7 @@ class Polls:
         hold = self._limits.hold_ms
         if device in self._addressed:  # sent here already: another try before the period ends
             hold = min(hold, self._limits.resend_ms)
-        if self._draining and device not in self._told:
+        if self.draining and device not in self._told:
             return min(hold, self._leaves[device] - now_ms)
         return self._random.randrange(hold) if fresh else hold
 
@@ -480,14 +484,14 @@ class Polls:
         return [self._answer(device, known, key, now_ms)]
 
     def _due(self, device: DeviceId, key: Hashable, now_ms: int) -> bool:
-        return bool(self._messages.due(device, key, now_ms, orders=not self._draining))
+        return bool(self._messages.due(device, key, now_ms, orders=not self.draining))
 
     def _answer(
         self, device: DeviceId, known: _Device, key: Hashable, now_ms: int, *, fresh: bool = False
     ) -> Answer:
         messages: tuple[Message, ...] = ()
         if device in self._addressed:
-            messages = self._messages.take(device, key, now_ms, orders=not self._draining)
+            messages = self._messages.take(device, key, now_ms, orders=not self.draining)
         if not messages:
             if self._goes(device, now_ms):
                 return self._send_away(device, key, known.mode, now_ms, fresh=fresh)

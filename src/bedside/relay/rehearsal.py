@@ -5,6 +5,9 @@ four times as long as when it passes again and again (docs/rfd, 8). So a relay w
 to itself: a console that is none says an order to a device that is none, over the same TLS, through
 the same calls, up to the bytes that leave. Nothing of it meets a device, the console or the network:
 both are the far ends of socket pairs in this process, and no other is told.
+
+More records may pass under one key than RFC 8446, 5.5 allows: the bound keeps secrets, and what is
+said here are zeros.
 """
 
 import asyncio
@@ -12,6 +15,7 @@ import contextlib
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -23,25 +27,37 @@ from bedside.protocol.shapes import JournalHead
 from bedside.relay.clock import wall_ms
 from bedside.relay.connection import HttpConnection, HttpTimes
 from bedside.relay.console_line import ConsoleLine
+from bedside.relay.link import Link
+from bedside.relay.log import Log
 from bedside.relay.polls import PollLimits, Polls
 from bedside.relay.roles import Driver
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
 
-__all__ = ["FLEET", "Rehearsal", "SelfContexts"]
+__all__ = ["FLEET", "STAYS", "Rehearsal", "SelfContexts"]
 
 FLEET = 1_000
 """Polls that are held at once where an order's way is worth a tenth of a core."""
+STAYS = 750
+"""With fewer it plays no more: a device that is between two polls is not held."""
 _LOOK_S = 1.0
-_BUSY_READS = 16
+"""How often it looks for a fleet, or tries again what failed."""
+_LOOK_MOST_S = 60.0
+"""The same, after it failed again and again."""
+_BUSY = 0.5
+"""Share of its core above which a relay has no time: its way is warm as it is."""
+_LATE_S = 0.003
+"""Behind its time, where others had the loop meanwhile, or the core."""
+_FOREVER_MS = 10**12
 _DEVICE = DeviceId("SELF-1")
 _MESSAGE = "00000000000000000000000000"
 _SEALED_BYTES = 1024
 _SAID = 1
+"""Stands for the words of the device that is none."""
 _NEVER_MS = 10**15 - 1
 _PACE = 60_000
+"""Polls a minute: nothing of what is played waits for its turn."""
 _ROUNDS = 16
-_TIMEOUT_S = 60
-_PIECE = 64 * 1024
+"""Of a handshake, at most; it takes three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,106 +86,143 @@ class _NoRoutes:
         """Nobody waits for it."""
 
 
+class _Pauses:
+    """Moments between which a relay does what it is there for."""
+
+    def __init__(self) -> None:
+        self._used, self._at = time.thread_time(), time.monotonic()
+
+    async def over(self, seconds: float) -> bool:
+        """Wait so long; whether there is time then: the relay had little to do since the last one."""
+        due = time.monotonic() + seconds
+        await asyncio.sleep(seconds)
+        used, at = time.thread_time(), time.monotonic()
+        share = (used - self._used) / (at - self._at)
+        self._used, self._at = used, at
+        return at - due < _LATE_S and share < _BUSY
+
+
 class Rehearsal:
-    """Plays orders to the relay itself, in quiet moments.
+    """Plays orders to the relay itself, while it has time.
 
     Args:
         driver: whose loop, timers and room for a record the ways use.
         limits: of the polls.
-        times: of a connection.
-        contexts: gives the TLS contexts of the moment. May raise OSError, ValueError.
+        contexts: gives the TLS contexts of the moment.
         every_ms: between two orders.
-        held: says how many polls are held; with fewer than `FLEET` nothing is played.
+        held: says how many polls are held (`FLEET`, `STAYS`).
+        log: has a line for the first, second, fourth, eighth ... time in turn that it fails.
     """
 
     def __init__(
         self,
         driver: Driver,
         limits: PollLimits,
-        times: HttpTimes,
         *,
         contexts: Callable[[], SelfContexts],
         every_ms: int,
         held: Callable[[], int],
+        log: Log,
     ) -> None:
         self._driver = driver
         self._limits = replace(limits, polls_per_minute=_PACE)
-        self._times = times
         self._contexts = contexts
         self._every_s = every_ms / 1000
         self._held = held
+        self._log = log
+        self._pauses = _Pauses()
         self.played = 0
         """Orders that came to the end of their way."""
 
     async def run(self) -> None:
-        """Play for ever. What cannot be, as with a certificate that ran out, is tried again."""
+        """Play for ever. Whatever fails costs its warmth and nobody anything else: it is tried again."""
+        failures = 0
         while True:
-            if self._held() >= FLEET:
-                with contextlib.suppress(OSError, ValueError):
+            pause_s = min(_LOOK_S * 2 ** min(failures, 10), _LOOK_MOST_S)
+            if await self._pauses.over(pause_s) and self._held() >= FLEET:
+                before = self.played
+                try:
                     await self._play()
-            await asyncio.sleep(_LOOK_S)
+                    failures = 0
+                except Exception as error:  # noqa: BLE001  # no fault of these may stop a relay
+                    failures = 1 if self.played > before else failures + 1
+                    if failures.bit_count() == 1:
+                        words = f"{type(error).__name__}: {error}"
+                        self._log(
+                            "rehearsal_failed", level="warning", failures=failures, error=words
+                        )
 
     async def _play(self) -> None:
-        """Play until a way is broken or the fleet has left. Raises OSError, ValueError."""
+        """Play until the fleet has left. Raises ConnectionError for a way that is broken, and others."""
         contexts = self._contexts()
         with contextlib.ExitStack() as stack:
-            console, asking = await self._way(stack, contexts, to_us=False)
-            device, answering = await self._way(stack, contexts, to_us=True)
-            stage = _Stage(asking, answering, self._limits, self._times)
-            stage.ask()
-            reads = self._driver.reads
-            before = reads.count
-            while not (asking.is_lost or answering.is_lost) and self._held() >= FLEET:
-                await asyncio.sleep(self._every_s)
-                # Whoever has much to do is warm, and has no time.
-                if reads.count - before < _BUSY_READS:
-                    _empty(device)
-                    _empty(console)
+            console, asking, _ = await self._way(stack, contexts, to_us=False)
+            device, answering, link = await self._way(stack, contexts, to_us=True)
+            connection = HttpConnection(
+                link,
+                answering,
+                _NoRoutes(),
+                limits=HttpLimits(),
+                times=HttpTimes(request_ms=_FOREVER_MS, idle_ms=_FOREVER_MS),
+            )
+            stage = _Stage(asking, connection, self._limits, self._count)
+            while self._held() >= STAYS:
+                has_time = await self._pauses.over(self._every_s)
+                if asking.is_lost or answering.is_lost:
+                    raise ConnectionError("a way to itself broke")
+                if has_time:
+                    self._empty(device)
+                    self._empty(console)
                     stage.hold()
                     console.send(_ORDER)
-                before = reads.count
-                self.played += stage.take_played()
 
     async def _way(
         self, stack: contextlib.ExitStack, contexts: SelfContexts, *, to_us: bool
-    ) -> tuple[ssl.SSLSocket, ConsoleLine]:
-        """Return the far end of a new way, and the line that has ours; `to_us` we are its server."""
-        server, client = _pair(contexts)
+    ) -> tuple[ssl.SSLSocket, ConsoleLine, Link]:
+        """Return the far end of a new way, and who owns ours with it; `to_us` we are its server.
+
+        The device's is owned by such a line too, which knows when it is lost, and is in no count.
+        """
+        server, client = await _pair(contexts)
         ours, far = (server, client) if to_us else (client, server)
         line = ConsoleLine(self._driver)
         stack.callback(far.close)
         stack.callback(line.close)
-        await line.begin(ours, "")
-        return far, line
+        return far, line, await line.begin(ours, "")
+
+    def _count(self) -> None:
+        self.played += 1
+
+    def _empty(self, far: ssl.SSLSocket) -> None:
+        """Take away what was said to the far end; nobody reads it."""
+        with contextlib.suppress(BlockingIOError):
+            os.readv(far.fileno(), [self._driver.record])
 
 
 class _Stage:
     """One order's way: from the line to the console to the connection of the device that is none."""
 
     def __init__(
-        self, asking: ConsoleLine, answering: ConsoleLine, limits: PollLimits, times: HttpTimes
+        self,
+        asking: ConsoleLine,
+        connection: HttpConnection,
+        limits: PollLimits,
+        played: Callable[[], None],
     ) -> None:
-        self._asking = asking
+        self._asking, self._connection = asking, connection
         self._polls = Polls(limits, Random(0), now_ms=wall_ms())  # noqa: S311  # spreads nothing
-        self._connection = HttpConnection(
-            answering.link, answering, _NoRoutes(), limits=HttpLimits(), times=times
-        )
-        self._polls.poll(self._connection, _DEVICE, _POLL, address="", now_ms=wall_ms(), said=_SAID)
-        self._played = 0
+        self._played = played
+        self._polls.poll(connection, _DEVICE, _POLL, address="", now_ms=wall_ms(), said=_SAID)
+        self._ask()
 
     def hold(self) -> None:
         """The device polls again, as its words of before say."""
         self._connection.begin()
         self._polls.again(self._connection, _DEVICE, _SAID, address="", now_ms=wall_ms())
 
-    def ask(self) -> None:
+    def _ask(self) -> None:
         """Ask the console that is none for its next order."""
-        self._asking.ask(_question(), self._hear, timeout_s=_TIMEOUT_S)
-
-    def take_played(self) -> int:
-        """Return how many came to their end since it was asked."""
-        played, self._played = self._played, 0
-        return played
+        self._asking.ask(_question(), self._hear, timeout_s=_FOREVER_MS / 1000)
 
     def _hear(self, answer: Response | OSError) -> None:
         if isinstance(answer, OSError):
@@ -178,12 +231,15 @@ class _Stage:
         reply = None if lone is None else self._polls.hand_on(lone, wall_ms())
         if reply is not None:
             self._connection.answer(200, reply.body)
-            self._played += 1
-        self.ask()
+            self._played()
+        self._ask()
 
 
-def _pair(contexts: SelfContexts) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
-    """Return the two ends of a TLS connection within this process. Raises OSError."""
+async def _pair(contexts: SelfContexts) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
+    """Return the two ends of a TLS connection within this process. Raises OSError.
+
+    Each round takes a millisecond or two: others have their turn in between.
+    """
     with contextlib.ExitStack() as undo:
         ours, theirs = (undo.enter_context(end) for end in socket.socketpair())
         ours.setblocking(False)
@@ -200,6 +256,7 @@ def _pair(contexts: SelfContexts) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
             if all([_shaken(client), _shaken(server)]):
                 undo.pop_all()
                 return server, client
+            await asyncio.sleep(0)
     raise TimeoutError("no handshake with oneself")
 
 
@@ -209,12 +266,6 @@ def _shaken(end: ssl.SSLSocket) -> bool:
     except ssl.SSLWantReadError:
         return False
     return True
-
-
-def _empty(far: ssl.SSLSocket) -> None:
-    """Take away what was said to the far end; nobody reads it."""
-    with contextlib.suppress(BlockingIOError):
-        os.read(far.fileno(), _PIECE)
 
 
 def _question() -> bytes:

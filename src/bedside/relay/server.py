@@ -14,7 +14,6 @@ from typing import Any
 
 from bedside.language import N_
 from bedside.language.config_error import ConfigError, file_error
-from bedside.pki.contexts import console_client_context, console_server_context
 from bedside.protocol.batch import Draining, RelayEvent
 from bedside.protocol.feed import (
     DeviceRefused,
@@ -43,7 +42,7 @@ from bedside.relay.log import Log
 from bedside.relay.owed import Owed
 from bedside.relay.pairing import CloseReason, Pairing
 from bedside.relay.polls import Polls
-from bedside.relay.rehearsal import Rehearsal, SelfContexts
+from bedside.relay.rehearsal import Rehearsal
 from bedside.relay.routes import EnrolmentRoutes, PeerRoutes
 from bedside.relay.shown import read_shown
 from bedside.relay.siblings import Siblings
@@ -106,7 +105,7 @@ class Relay:
             config.name,
             client,
             self.owed,
-            hand_on=self._hand_on,
+            hand_on=self.hand_on,
             apply=self.apply,
             log=log,
             times=limits.link(),
@@ -118,10 +117,10 @@ class Relay:
         self._rehearsal = Rehearsal(
             self.door,
             limits.polls(),
-            self._times,
-            contexts=self._self_contexts,
+            contexts=lambda: self._shown.mirror,
             every_ms=limits.rehearse_ms,
-            held=lambda: self.polls.held,
+            held=lambda: 0 if self.polls.draining else self.polls.held,
+            log=log,
         )
         self._peers = self._make_routes(self._est)
         self._enrolling = EnrolmentRoutes(self._est)
@@ -163,17 +162,14 @@ class Relay:
             for link in self.guard.to_close(self.door.links):
                 self._close_refused(link)
 
-    def _self_contexts(self) -> SelfContexts:
-        """Those of the console and of this relay, with its own certificate at both ends."""
-        config = self.config
-        name = config.server_name
-        server = console_server_context(config.certificate, config.key, server_name=name)
-        return SelfContexts(server, console_client_context(config.ca.read_text("ascii")), name)
-
-    def _hand_on(self, lone: LoneMessage) -> None:
-        answer = self.polls.hand_on(lone, wall_ms())
+    def hand_on(self, lone: LoneMessage) -> None:
+        """Take in a message that came alone: it is on its way before it is booked (polls, rule 9)."""
+        now, sent_to = wall_ms(), None
+        answer = self.polls.hand_on(lone, now)
         if answer is not None:
             self._peers.answer(answer)
+            sent_to = answer.key
+        self._peers.execute(self.polls.offer(lone.offered, now, sent_to=sent_to))
 
     def _apply_one(self, event: Event, now: int) -> None:
         match event:
@@ -269,6 +265,11 @@ class Relay:
     def polls_answered(self) -> int:
         """Polls answered since the start."""
         return self._peers.polls_answered
+
+    @property
+    def rehearsals(self) -> int:
+        """Orders that it played to itself since the start."""
+        return self._rehearsal.played
 
     # ---- life ----
 

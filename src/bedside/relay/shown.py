@@ -7,6 +7,7 @@ from cryptography import x509
 
 from bedside.pki.contexts import (
     console_client_context,
+    console_server_context,
     enrolment_name,
     enrolment_server_context,
     relay_server_context,
@@ -17,6 +18,7 @@ from bedside.relay.console_client import ConsoleIdentity
 from bedside.relay.credentials import check_credentials
 from bedside.relay.driver import Admission
 from bedside.relay.proofs import Assertions
+from bedside.relay.rehearsal import SelfContexts
 
 __all__ = ["Shown", "read_shown"]
 
@@ -29,6 +31,8 @@ class Shown:
     identity: ConsoleIdentity
     ends_ms: int
     """When the certificate runs out (Unix milliseconds)."""
+    mirror: SelfContexts
+    """By which the relay shakes hands with itself, to rehearse."""
 
 
 def read_shown(config: RelayConfig) -> Shown:
@@ -44,10 +48,13 @@ def read_shown(config: RelayConfig) -> Shown:
     tunnels = relay_tunnel_context(config.certificate, config.key, ca)
     ends_ms = _ends_ms(config.certificate)
     assertions = Assertions(config.name, config.key, certificate_ends_ms=ends_ms)
+    asking = console_client_context(ca)
+    itself = console_server_context(config.certificate, config.key, server_name=name)
     return Shown(
         (Admission(name, peers, tunnels), Admission(enrolment_name(name), enrolling)),
-        ConsoleIdentity(console_client_context(ca), assertions),
+        ConsoleIdentity(asking, assertions),
         ends_ms,
+        SelfContexts(itself, asking, name),
     )
 
 

@@ -42,15 +42,20 @@ def bytes_taken(sock: Connected) -> int:
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128 + _BYTES_RECEIVED.size)
     except OSError as error:
-        if error.errno == errno.EOPNOTSUPP:  # no TCP: the relay's own end (`rehearsal`)
-            return 0
-        raise
+        if error.errno != errno.EOPNOTSUPP or not _is_local(sock):
+            raise
+        return 0  # the relay's own end (`rehearsal`)
     if len(info) < 128 + _BYTES_RECEIVED.size:
         return 0
     unread = bytearray(_INT.size)
     fcntl.ioctl(sock.fileno(), termios.FIONREAD, unread)
     received: int = _BYTES_RECEIVED.unpack_from(info, 128)[0]
     return received - int(_INT.unpack(unread)[0])
+
+
+def _is_local(sock: Connected) -> bool:
+    family = sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN, _INT.size)
+    return int(_INT.unpack(family)[0]) == socket.AF_UNIX
 
 
 class Watched(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bedside.protocol.batch import RelayEvent, Report
-from bedside.protocol.feed import Event, FeedReply, MessageOffered, TunnelOffered
+from bedside.protocol.feed import Event, FeedReply, LoneMessage, MessageOffered, TunnelOffered
 from bedside.protocol.http import Request
 from bedside.protocol.poll import Message, parse_poll_reply
 from bedside.protocol.tunnel import TunnelRequest, is_tunnel, proof, proof_digests
@@ -168,6 +168,10 @@ class HostileRelay(Relay):
         """Keep what the console said."""
         self.seen.feed.append(reply.to_json())
         super().apply(reply)
+
+    def hand_on(self, lone: LoneMessage) -> None:
+        """Nobody is given anything without a look at it."""
+        self.apply(FeedReply(cursor=lone.cursor, snapshot=False, events=(lone.offered,)))
 
     def tell(self, event: RelayEvent) -> None:
         """Keep what the real relay could have kept."""
