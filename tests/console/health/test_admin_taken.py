@@ -1,6 +1,7 @@
 """Admin addresses that other programs have: a real `web`, `live` and `worker` serve all the same."""
 
 import socket
+import subprocess
 import urllib.request
 from contextlib import ExitStack
 
@@ -18,6 +19,15 @@ def page(port):
             return answer.status
     except OSError:
         return 0
+
+
+def named(console):
+    """The lines of `status` that name a process without its admin address."""
+    done = subprocess.run(
+        console.command("status"), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    return [line for line in done.stdout.splitlines() if "serves without its admin address" in line]
 
 
 def test_each_process_serves_without_its_admin_address_and_says_so(tmp_path):
@@ -38,4 +48,5 @@ def test_each_process_serves_without_its_admin_address_and_says_so(tmp_path):
         wait_for("web's pages", lambda: page(port) == 200)
         for kind in KINDS:
             wait_for(kind, lambda kind=kind: "[admin] 127.0.0.1:" in console.log(kind).read_text())
+        wait_for("status to name them", lambda: len(named(console)) == len(KINDS))
         assert not list((console.folder / "data" / "metrics").iterdir())

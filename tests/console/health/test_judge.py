@@ -44,6 +44,7 @@ def test_where_all_is_well_nothing_needs_a_person():
         ({"certificates": {"live": 0}}, "certificates", "live: cannot be read."),
         ({"processes": {"worker": None}}, "processes", "worker does not run: start it."),
         ({"processes": {"web": NOW - 2 * MINUTE_MS}}, "processes", "silent for 2 min"),
+        ({"admin_off": ("web (h1)",)}, "processes", "web (h1) serves without its admin address"),
         ({"traces_off": True}, "processes", "The packages of [tracing] are missing"),
         ({"relays": ()}, "relays", "add-relay"),
         ({"relays": (RelaySeen("a", None, 0),)}, "relays", "a has never asked: start it."),

@@ -1,5 +1,7 @@
 """The reading of a real database, and what a process says of itself."""
 
+import socket
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from bedside.console.health.beat import Beat
 from bedside.console.health.checks import readiness
 from bedside.console.health.models import ProcessSeen
-from bedside.console.health.queries import missing_keys, read
+from bedside.console.health.queries import PROCESS_MS, missing_keys, read
 from bedside.console.journal.actions import now_ms
 from bedside.console.notices.models import Notice
 from bedside.console.relays.models import DevicePresence, Relay
@@ -92,6 +94,17 @@ def test_a_process_says_that_it_runs_and_when_it_leaves():
     assert read().processes["live"] == row.seen_ms
     beat._leave()
     assert read().processes["live"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_processes_without_their_admin_address_are_named_while_they_run():
+    now = now_ms()
+    Beat("web", admin_off=True)._say(now)
+    Beat("live", admin_off=True)._say(now - PROCESS_MS - 1000)
+    Beat("worker")._say(now)
+    assert read().admin_off == (f"web ({socket.gethostname()})",)
+    Beat("web")._say(now)
+    assert read().admin_off == ()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -32,7 +32,7 @@ def test_one_that_is_behind_is_told_from_one_that_is_away():
     MigrationRecorder.Migration.objects.filter(app="health").delete()
     finding = _lost(AWAY)
     assert finding.area == "migrations"
-    assert say(finding) == "Not at this version: 1 to apply. Run: bedside console migrate"
+    assert say(finding) == "Not at this version: 2 to apply. Run: bedside console migrate"
 
 
 def run(*words):

@@ -22,11 +22,17 @@ _log = logging.getLogger("bedside.health")
 
 
 class Beat(threading.Thread):
-    """Says so every quarter of a minute until it is stopped, then that the process has left."""
+    """Says so every quarter of a minute until it is stopped, then that the process has left.
 
-    def __init__(self, kind: str) -> None:
+    Args:
+        kind: `web`, `live` or `worker`.
+        admin_off: whether it serves without the admin address that its configuration names.
+    """
+
+    def __init__(self, kind: str, *, admin_off: bool = False) -> None:
         super().__init__(name="beat", daemon=True)
         self._kind = kind
+        self._admin_off = admin_off
         self._over = threading.Event()
         self._started_ms = now_ms()
 
@@ -57,6 +63,7 @@ class Beat(threading.Thread):
                 "version": bedside.__version__,
                 "started_ms": self._started_ms,
                 "seen_ms": now,
+                "admin_off": self._admin_off,
             },
         )
         ProcessSeen.objects.filter(seen_ms__lt=now - _FORGET_MS).delete()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bedside.console.health.queries import Reading, RelaySeen
+from bedside.console.health.queries import PROCESS_MS, Reading, RelaySeen
 from bedside.language import N_
 from bedside.observe.extra import TRACING_LOCK
 from bedside.pki.keystore import KeyName
@@ -14,7 +14,6 @@ __all__ = ["Ago", "Finding", "judge"]
 
 _SECOND_MS = 1000
 _DAY_MS = 24 * 3600 * _SECOND_MS
-_PROCESS_MS = 60 * _SECOND_MS
 # A relay asks every 25 seconds.
 _ASKS_MS = 30 * _SECOND_MS
 _SEAL_MS = 60 * _SECOND_MS
@@ -120,11 +119,17 @@ def _processes(reading: Reading, now_ms: int) -> Iterator[Finding]:
             yield Finding("processes", False, words, values)
             continue
         values["ago"] = Ago(max(0, now_ms - seen_ms))
-        if now_ms - seen_ms > _PROCESS_MS:
+        if now_ms - seen_ms > PROCESS_MS:
             words = N_("{kind} has been silent for {ago}: see whether it runs.")
             yield Finding("processes", False, words, values)
         else:
             yield Finding("processes", True, N_("{kind} runs, seen {ago} ago."), values)
+    for process in reading.admin_off:
+        words = N_(
+            "{process} serves without its admin address, which cannot be had (admin_off in its log): "
+            "mend [admin] and restart it."
+        )
+        yield Finding("processes", False, words, {"process": process})
     if reading.traces_off:
         words = N_(
             "The packages of [tracing] are missing, and there are no traces: pip install "

@@ -17,6 +17,8 @@ class ProcessSeen(models.Model):
     version = models.CharField(max_length=40)
     started_ms = models.BigIntegerField()
     seen_ms = models.BigIntegerField()
+    admin_off = models.BooleanField(default=False, db_default=False)
+    """Whether it serves without the admin address that its configuration names."""
 
     class Meta:
         """A process is one row."""

@@ -27,6 +27,7 @@ from bedside.protocol.states import OPEN
 
 __all__ = [
     "PROCESSES",
+    "PROCESS_MS",
     "Outbox",
     "Reading",
     "RelaySeen",
@@ -39,6 +40,8 @@ __all__ = [
 
 PROCESSES = ("web", "live", "worker")
 """Which processes a console has."""
+PROCESS_MS = 60_000
+"""Without a word for so long, a process is taken to have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ class Reading:
     """Devices that are expected and have never polled."""
     conflicts: int = 0
     """Devices whose journal contradicted what the console had of it."""
+    admin_off: tuple[str, ...] = ()
+    """Processes that run without the admin address that their configuration names: `web (HOST)`."""
     traces_off: bool = False
     """Whether traces are wanted, and their packages are missing on this host."""
 
@@ -209,6 +214,7 @@ def read() -> Reading:
         silent=sum(each.silent for each in polling.values()),
         unseen=UnseenDevice.objects.count(),
         conflicts=devices_in_conflict(),
+        admin_off=_admin_off(),
         traces_off=traces_are_off(),
     )
 
@@ -225,6 +231,12 @@ def _processes() -> dict[str, int | None]:
     newest = ProcessSeen.objects.values("kind").annotate(seen=Max("seen_ms"))
     seen = {row["kind"]: row["seen"] for row in newest}
     return {kind: seen.get(kind) for kind in PROCESSES}
+
+
+def _admin_off() -> tuple[str, ...]:
+    rows = ProcessSeen.objects.filter(admin_off=True, seen_ms__gte=now_ms() - PROCESS_MS)
+    places = rows.order_by("kind", "host").values_list("kind", "host").distinct()
+    return tuple(f"{kind} ({host})" for kind, host in places)
 
 
 def _polling() -> dict[str, _Polling]:

@@ -18,7 +18,7 @@ from bedside.console.health.words import admin_off
 from bedside.console.log import announce
 from bedside.observe.admin import AdminAddress
 
-__all__ = ["FILES_VARIABLE", "Sidecar", "files_folder"]
+__all__ = ["FILES_VARIABLE", "Sidecar", "files_folder", "is_missing"]
 
 FILES_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _LEAVE_S = 5.0
@@ -28,6 +28,12 @@ _PARENT_S = 1.0
 def files_folder() -> Path:
     """Return where the workers of this `web` count: a folder of its own, removed at its end."""
     return Path(settings.BEDSIDE_DATA_DIR) / "metrics" / f"web-{os.getpid()}"
+
+
+def is_missing() -> bool:
+    """Whether this `web` serves without the admin address that its configuration names."""
+    wanted = settings.CONFIG.admin.address("web") is not None
+    return wanted and FILES_VARIABLE not in os.environ  # noqa: TID251 - set by `start`
 
 
 class Sidecar:

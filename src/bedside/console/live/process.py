@@ -62,7 +62,7 @@ async def serve(config: LiveConfig) -> None:
     watch = Watch(database, waker, heard=lambda: bell.heard)
     relays = HttpServer(answering(RelayRoutes(database, watch)), _RELAY_LIMITS)
     people = HttpServer(answering(PeopleRoutes(database, watch)), _PEOPLE_LIMITS)
-    beat, admin = Beat("live"), None
+    beat = admin = None
     try:
         if config.admin is not None:
             admin = await _open_admin(config.admin, {"relays": relays, "people": people}, watch)
@@ -70,6 +70,7 @@ async def serve(config: LiveConfig) -> None:
             looking = tasks.create_task(watch.run())
             relay_port = await relays.start(*config.relays, tls=config.context())
             people_port = await people.start(*config.people)
+            beat = Beat("live", admin_off=config.admin is not None and admin is None)
             beat.start()
             announce(
                 "listening",
@@ -82,7 +83,7 @@ async def serve(config: LiveConfig) -> None:
     finally:
         if admin is not None:
             admin.close()
-        if beat.is_alive():
+        if beat is not None:
             beat.stop()
         bell.stop()
         await relays.close()

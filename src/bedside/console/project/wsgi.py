@@ -11,4 +11,6 @@ name_process("web")
 application = get_wsgi_application()
 settle()
 # Its models can be had only now.
-import_module("bedside.console.health.beat").Beat("web").start()
+sidecar = import_module("bedside.console.health.sidecar")
+beat = import_module("bedside.console.health.beat")
+beat.Beat("web", admin_off=sidecar.is_missing()).start()

@@ -14,7 +14,7 @@ from bedside.console.live.clockwork import Clockwork, Duty
 from bedside.console.log import announce, name_process
 from bedside.console.wake import listen
 from bedside.language import N_
-from bedside.observe.admin import AdminThread
+from bedside.observe.admin import AdminAddress, AdminThread
 
 if TYPE_CHECKING:
     from bedside.observe.spans import Spans
@@ -35,15 +35,18 @@ class Command(HouseCommand):
         do_take_custody()
         waker = listen(f"worker-{os.getpid()}")
         announce("at_work", "worker: at work")
-        spans, beat = open_spans(), Beat("worker")
+        spans = open_spans()
         clockwork = Clockwork(waker, *_traces(spans))
-        admin = None
+        admin = beat = None
         try:
-            admin = _admin(clockwork)
+            address = settings.CONFIG.admin.address("worker")
+            if address is not None:
+                admin = _admin(clockwork, address)
+            beat = Beat("worker", admin_off=address is not None and admin is None)
             beat.start()
             clockwork.run()
         finally:
-            if beat.is_alive():
+            if beat is not None:
                 beat.stop()
             if admin is not None:
                 admin.stop()
@@ -68,10 +71,7 @@ def _traces(spans: "Spans | None") -> list[Duty]:
     return [Duty("traces", _TRACES_MS, turn)]
 
 
-def _admin(clockwork: Clockwork) -> AdminThread | None:
-    address = settings.CONFIG.admin.address("worker")
-    if address is None:
-        return None
+def _admin(clockwork: Clockwork, address: AdminAddress) -> AdminThread | None:
     # Loaded here, so that a worker without an admin address carries none of it.
     from bedside.console.health.admin import admin_server
     from bedside.console.health.metrics import watch_database
