@@ -97,9 +97,9 @@ class _Pauses:
         due = time.monotonic() + seconds
         await asyncio.sleep(seconds)
         used, at = time.thread_time(), time.monotonic()
-        share = (used - self._used) / (at - self._at)
+        is_busy = used - self._used > (at - self._at) * _BUSY
         self._used, self._at = used, at
-        return at - due < _LATE_S and share < _BUSY
+        return not is_busy and at - due < _LATE_S
 
 
 class Rehearsal:
