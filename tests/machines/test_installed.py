@@ -18,10 +18,10 @@ from bedside.testing.operator import Operator
 from bedside.vocabulary import Activity
 from tests.machines.machine import Machine, Switch, base
 from tests.machines.pages import steps
+from tests.machines.release import ROOT, build, for_a_relay, tree
 
 pytestmark = pytest.mark.timeout(900)
 
-ROOT = Path(__file__).parents[2]
 CONSOLE, RELAY, SECOND = "192.0.2.10", "192.0.2.11", "192.0.2.12"
 DEVICE, LAPTOP = "192.0.2.50", "192.0.2.60"
 HOSTS = f"{CONSOLE} console.example.com\n"
@@ -85,20 +85,6 @@ with open("/run/screen", "ab", buffering=0) as seen:
         seen.write(os.read(screen, 65536))
 """
 DRAWN = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-def tree(machine: Machine) -> str:
-    """Bring the release to a machine; returns how its commands begin there."""
-    place = machine.folder / "opt" / "tree"
-    for folder in ("requirements", "deploy", "dist"):
-        shutil.copytree(ROOT / folder, place / folder, dirs_exist_ok=True)
-    return "cd /opt/tree\n"
-
-
-def for_a_relay(text: str) -> str:
-    """Return the lines of a step for a machine that has a relay and no console."""
-    lines = [line for line in text.splitlines() if "console.lock" not in line]
-    return re.sub(r" \S*bedside-console\S*", "", "\n".join(lines))
 
 
 def of_b(text: str) -> str:
@@ -279,9 +265,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    steps_of_the_tree = steps("install-on-one-machine")[1][0].text.splitlines()
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    subprocess.run(["bash", "-euc", "\n".join(steps_of_the_tree)], cwd=ROOT, check=True)
+    build()
     debian, folder = base(ROOT / "var" / "machines"), tmp_path_factory.mktemp("machines")
     switch = Switch()
     try:
