@@ -119,6 +119,7 @@ relay_listen = "127.0.0.1:{free_port()}"
 manufacturer = "Bayard Imaging"
 [sign_in]
 passkey_roles = []
+confirm_minutes = 120
 """,
         encoding="utf-8",
     )
