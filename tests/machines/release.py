@@ -1,4 +1,4 @@
-"""The release as it is brought to a machine: built once, by the words of the page."""
+"""The release as it is brought to a machine, built by the words of the page."""
 
 import re
 import shutil

@@ -19,16 +19,21 @@ LAST = response(200, {"connection": "close"}, b"{}")
 
 
 @asynccontextmanager
-async def console(folder, *pieces, name="live.example", end=False):
-    """A console that says these pieces to each question, a moment apart; yields an open line to it."""
+async def console(folder, *pieces, name="live.example", end=False, most=99):
+    """A console that says these pieces to each question, a moment apart; yields an open line to it.
+
+    It answers no more than `most`.
+    """
     authority = PocketAuthority(folder)
     credentials = authority.console("live.example")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(credentials.certificate, credentials.key)
 
     async def serve(reader, writer):
+        answered = 0
         while await reader.read(1024):
-            for piece in pieces:
+            answered += 1
+            for piece in pieces if answered <= most else ():
                 writer.write(piece)
                 await writer.drain()
                 await asyncio.sleep(0.02)
@@ -136,6 +141,27 @@ async def test_a_console_that_goes_away_is_heard_of(tmp_path, pieces):
 async def test_a_console_that_does_not_finish_is_given_up(tmp_path, pieces):
     async with console(tmp_path, *pieces) as line:
         assert isinstance(await ask(line, timeout_s=0.2), TimeoutError)
+        assert line.is_lost
+
+
+@pytest.mark.asyncio
+async def test_a_line_of_which_nothing_is_asked_stays(tmp_path):
+    async with console(tmp_path, ANSWER) as line:
+        await ask(line, timeout_s=0.3)
+        await asyncio.sleep(0.6)
+        assert not line.is_lost
+
+
+@pytest.mark.asyncio
+async def test_a_question_that_is_asked_at_the_answer_of_another_has_its_own_time(tmp_path):
+    async with console(tmp_path, ANSWER, most=1) as line:
+        heard = asyncio.get_running_loop().create_future()
+
+        def ask_again(_answer):
+            line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", heard.set_result, timeout_s=0.2)
+
+        line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", ask_again, timeout_s=5)
+        assert isinstance(await heard, TimeoutError)
         assert line.is_lost
 
 

@@ -56,6 +56,21 @@ async def test_a_message_wakes_a_held_poll_and_its_acknowledgement_is_told(tmp_p
 
 
 @pytest.mark.asyncio
+async def test_what_was_sent_before_it_was_booked_is_not_sent_again_at_once(tmp_path):
+    async with running(tmp_path) as world:
+        device = await world.device()
+        await device.poll(INTERVAL)
+        held = asyncio.get_running_loop().create_task(device.poll())
+        await until(lambda: world.relay.polls.held)
+        await world.live.push(message())
+        assert messages(await held) == [message().id]
+        again = asyncio.get_running_loop().create_task(device.poll())
+        await until(lambda: world.relay.polls.held or again.done())
+        assert world.relay.polls.counts == {"devices": 1, "held": 1, "messages": 1}
+        again.cancel()
+
+
+@pytest.mark.asyncio
 async def test_a_withdrawn_message_is_not_delivered(tmp_path):
     async with running(tmp_path, PATIENT, message(1), message(2)) as world:
         await world.live.push(MessageWithdrawn(device=DEVICE, id=message(1).id))

@@ -11,6 +11,7 @@ import pytest
 
 from bedside.pki.contexts import console_client_context, console_server_context
 from bedside.relay import rehearsal
+from bedside.relay.clock import wall_ms
 from bedside.relay.driver import Door, DoorLimits
 from bedside.relay.log import Log
 from bedside.relay.polls import PollLimits
@@ -187,13 +188,13 @@ async def test_a_relay_plays_with_its_own_certificate_until_it_drains(tmp_path, 
     monkeypatch.setattr(rehearsal, "STAYS", 1)
     limits = replace(PATIENT, rehearse_ms=1)
     async with running(tmp_path, limits) as world:
-        device = await world.device()
-        held = asyncio.get_running_loop().create_task(device.poll())
+        held = await world.held()
         await until(lambda: world.relay.rehearsals > 10)
         assert world.relay.polls.counts == {"devices": 1, "held": 1, "messages": 0}
-        world.relay.polls.drain(0, 60_000)
+        world.relay.polls.drain(wall_ms(), 10**9)
         await asyncio.sleep(0.05)
         before = world.relay.rehearsals
         await asyncio.sleep(0.1)
         assert world.relay.rehearsals == before
+        assert world.relay.polls.held == 1
         held.cancel()

@@ -161,6 +161,14 @@ class World:
     async def newcomer(self) -> Client:
         return await self.connect(enrolment_client_context(self.authority.ca), f"enrol.{NAME}")
 
+    async def held(self, device: str = DEVICE) -> "asyncio.Task[Response]":
+        """A device's poll that is held, for as long as holds are: its first one may be short."""
+        client = await self.device(device)
+        await client.poll(poll(mode=PollMode.INTERVAL))
+        asking = asyncio.get_running_loop().create_task(client.poll())
+        await until(lambda: self.relay.polls.held)
+        return asking
+
     async def raw(self) -> Client:
         """A TCP connection without TLS."""
         return await self.connect(None)

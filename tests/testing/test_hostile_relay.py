@@ -1,7 +1,5 @@
 """The attacker's relay does what it says: a double that failed to attack would prove nothing."""
 
-import asyncio
-
 import pytest
 
 from bedside.protocol.feed import MessageOffered
@@ -21,7 +19,7 @@ from bedside.testing.hostile_relay import (
     truncate,
 )
 from bedside.vocabulary import MessageKind, PollMode
-from tests.relay.world import DEVICE, ELSEWHERE, OTHER, PATIENT, offered, poll, running, until
+from tests.relay.world import DEVICE, ELSEWHERE, OTHER, PATIENT, offered, poll, running
 
 INTERVAL = poll(mode=PollMode.INTERVAL)
 ONE = Message("01JD0000000000000000000001", MessageKind.ORDER, b"sealed one")
@@ -61,9 +59,7 @@ async def test_each_trick_changes_what_the_device_is_given(tmp_path, trick):
 @pytest.mark.parametrize("trick", [truncate, swap_bytes, forge, relabel])
 async def test_each_trick_changes_what_comes_alone_to_a_poll_that_is_held(tmp_path, trick):
     async with hostile(tmp_path, messages=trick) as world:
-        device = await world.device()
-        held = asyncio.get_running_loop().create_task(device.poll(poll()))
-        await until(lambda: world.relay.polls.held)
+        held = await world.held()
         await world.live.push(offer(ONE))
         (given,) = parse_poll_reply((await held).body).messages
         assert given.id == ONE.id
@@ -74,9 +70,7 @@ async def test_each_trick_changes_what_comes_alone_to_a_poll_that_is_held(tmp_pa
 @pytest.mark.asyncio
 async def test_what_comes_alone_reaches_another_device_too(tmp_path):
     async with hostile(tmp_path, also_to=OTHER) as world:
-        device = await world.device()
-        held = asyncio.get_running_loop().create_task(device.poll(poll()))
-        await until(lambda: world.relay.polls.held)
+        held = await world.held()
         await world.live.push(offer(ONE))
         assert parse_poll_reply((await held).body).messages == (ONE,)
         assert await received(await world.device(OTHER)) == (ONE,)

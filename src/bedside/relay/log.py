@@ -1,5 +1,6 @@
 """One JSON object a line on standard error: ids and words, never a secret, never a body."""
 
+import contextlib
 import sys
 import time
 from typing import TextIO
@@ -21,4 +22,6 @@ class Log:
         line = json_line(
             time.time_ns() // 1_000_000, level, event, {"relay": self._relay, **fields}
         )
-        print(line, file=self._stream, flush=True)
+        # Whoever reads it may go away; devices are served all the same.
+        with contextlib.suppress(OSError):
+            print(line, file=self._stream, flush=True)

@@ -140,12 +140,13 @@ class Rehearsal:
         while True:
             pause_s = min(_LOOK_S * 2 ** min(failures, 10), _LOOK_MOST_S)
             if await self._pauses.over(pause_s) and self._held() >= FLEET:
-                before = self.played
+                began_ms = self._driver.now_ms()
                 try:
                     await self._play()
                     failures = 0
                 except Exception as error:  # noqa: BLE001  # no fault of these may stop a relay
-                    failures = 1 if self.played > before else failures + 1
+                    lasted_s = (self._driver.now_ms() - began_ms) / 1000
+                    failures = 1 if lasted_s > _LOOK_MOST_S else failures + 1
                     if failures.bit_count() == 1:
                         words = f"{type(error).__name__}: {error}"
                         self._log(

@@ -52,7 +52,8 @@ class Beat(threading.Thread):
     def stop(self) -> None:
         """Stop, and let the database forget this process."""
         self._over.set()
-        self.join(_LEAVE_S)
+        if self.is_alive():
+            self.join(_LEAVE_S)
 
     def _say(self, now: int) -> None:
         ProcessSeen.objects.update_or_create(

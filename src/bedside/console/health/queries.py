@@ -234,9 +234,10 @@ def _processes() -> dict[str, int | None]:
 
 
 def _admin_off() -> tuple[str, ...]:
-    rows = ProcessSeen.objects.filter(admin_off=True, seen_ms__gte=now_ms() - PROCESS_MS)
-    places = rows.order_by("kind", "host").values_list("kind", "host").distinct()
-    return tuple(f"{kind} ({host})" for kind, host in places)
+    """Return whom the newest of its kind on each host says to be so: it took the place of the others."""
+    rows = ProcessSeen.objects.filter(seen_ms__gte=now_ms() - PROCESS_MS).order_by("started_ms")
+    newest = {(row.kind, row.host): row.admin_off for row in rows}
+    return tuple(f"{kind} ({host})" for (kind, host), off in sorted(newest.items()) if off)
 
 
 def _polling() -> dict[str, _Polling]:
