@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.machines.machine import Machine
 from tests.machines.pages import steps
 
-__all__ = ["ROOT", "build", "for_a_relay", "tree"]
+__all__ = ["ROOT", "about_relay", "bring_relay", "build", "certify", "for_a_relay", "tree"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,3 +32,32 @@ def for_a_relay(text: str) -> str:
     """Return the lines of a step for a machine that has a relay and no console."""
     lines = [line for line in text.splitlines() if "console.lock" not in line]
     return re.sub(r" \S*bedside-console\S*", "", "\n".join(lines))
+
+
+def about_relay(name: str, text: str) -> str:
+    """Return the lines of a step about relay `a` for another."""
+    return re.sub(r"(relays?[-/@]|add-relay )a\b", rf"\g<1>{name}", text)
+
+
+def certify(machine: Machine, name: str) -> None:
+    """Make `name`.key and `name`.crt in /srv, for `name`.example.com, signed by itself."""
+    machine.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 "
+        f"-subj /CN={name}.example.com -addext subjectAltName=DNS:{name}.example.com "
+        f"-keyout {name}.key -out {name}.crt"
+    )
+
+
+def bring_relay(name: str, console: Machine, machine: Machine, *, address: str) -> None:
+    """Follow install-on-three-machines, step 2, for a relay on a machine of its own."""
+    page = [about_relay(name, block.text) for block in steps("install-on-three-machines")[2]]
+    console.run(page[0].replace("198.51.100.1", address))
+    machine.run(
+        tree(machine) + for_a_relay(steps("install-on-one-machine")[2][0].text), fetches=True
+    )
+    shutil.copytree(
+        console.folder / f"var/lib/bedside-console/relays/{name}",
+        machine.folder / f"home/admin/relays-{name}",
+    )
+    machine.run(page[2])
+    console.run(page[3])

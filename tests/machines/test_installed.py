@@ -18,7 +18,7 @@ from bedside.testing.operator import Operator
 from bedside.vocabulary import Activity
 from tests.machines.machine import Machine, Switch, base
 from tests.machines.pages import steps
-from tests.machines.release import ROOT, build, for_a_relay, tree
+from tests.machines.release import ROOT, about_relay, bring_relay, build, certify, for_a_relay, tree
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -87,11 +87,6 @@ with open("/run/screen", "ab", buffering=0) as seen:
 DRAWN = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def of_b(text: str) -> str:
-    """Return the lines of a step for the second relay."""
-    return re.sub(r"(relays?[-/@]|add-relay )a\b", r"\1b", text)
-
-
 class House:
     """The console with its relay, the device, the specialist's computer, a second relay; set up by the pages."""
 
@@ -118,11 +113,7 @@ class House:
         machine.run(page[5][0].text)
         site = machine.folder / "opt/tree/deploy/nginx/bedside.conf"
         site.write_text(site.read_text().replace("listen 443", f"listen {CONSOLE}:443"))
-        machine.run(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
-            "-nodes -days 30 -subj /CN=console.example.com -addext subjectAltName=DNS:console.example.com "
-            "-keyout console.key -out console.crt"
-        )
+        certify(machine, "console")
         machine.run(page[6][0].text)
         machine.run(begin + page[6][1].text)
         machine.run(page[7][0].text)
@@ -204,21 +195,12 @@ class House:
 
     def add_second_relay(self) -> None:
         """Follow install-on-three-machines for a relay on a machine of its own."""
-        page, machine = steps("install-on-three-machines"), self.second
         config = self.console.folder / "etc/bedside/console.toml"
         kept = [line for line in config.read_text().splitlines() if "relay_listen" not in line]
-        config.write_text(page[1][0].text + "\n".join(kept))
+        lines = steps("install-on-three-machines")[1][0].text
+        config.write_text(lines + "\n".join(kept))
         self.console.run("systemctl restart bedside-console@live bedside-console@worker")
-        self.console.run(of_b(page[2][0].text).replace("198.51.100.1", SECOND))
-        machine.run(
-            tree(machine) + for_a_relay(steps("install-on-one-machine")[2][0].text), fetches=True
-        )
-        shutil.copytree(
-            self.console.folder / "var/lib/bedside-console/relays/b",
-            machine.folder / "home/admin/relays-b",
-        )
-        machine.run(of_b(page[2][2].text))
-        self.console.run(of_b(page[2][3].text))
+        bring_relay("b", self.console, self.second, address=SECOND)
 
     def all_is_well(self) -> bool:
         """Say whether `status` finds nothing that needs a person."""
@@ -405,7 +387,10 @@ def test_an_upgrade_and_the_way_back_while_a_session_goes_on(house, tmp_path):
             assert line.strip().isdigit(), line + session.stdout.read()
         operator.stop()
         session.communicate(timeout=60)
-    for machine, text in ((house.console, page[5][0].text), (house.second, of_b(page[5][0].text))):
+    for machine, text in (
+        (house.console, page[5][0].text),
+        (house.second, about_relay("b", page[5][0].text)),
+    ):
         machine.run(text)
         wait_for("the relays", house.all_is_well)
         assert "Polling: 1; overdue: 0;" in house.status()

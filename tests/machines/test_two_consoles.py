@@ -12,7 +12,7 @@ import pytest
 from bedside.demo.processes import wait_for
 from tests.machines.machine import Machine, Switch, base
 from tests.machines.pages import steps
-from tests.machines.release import ROOT, build, for_a_relay, tree
+from tests.machines.release import ROOT, bring_relay, build, certify, tree
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -28,8 +28,6 @@ HOUSE_DATABASE = """
 apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends postgresql
 """
 HOUSE_RULES = f"""
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=db.example.com \
-    -addext subjectAltName=DNS:db.example.com -keyout db.key -out db.crt
 install -o postgres -m 600 db.key /var/lib/postgresql/db.key
 install -o postgres -m 644 db.crt /var/lib/postgresql/db.crt
 cd /etc/postgresql/15/main
@@ -56,6 +54,7 @@ class House:
     def install_database(self) -> None:
         """Follow postgresql, step 2, on the house's own server."""
         self.database.run(HOUSE_DATABASE, fetches=True)
+        certify(self.database, "db")
         self.database.run(HOUSE_RULES)
         made = steps("postgresql")[2][0].text.replace("sudo -u postgres", "runuser -u postgres --")
         self.database.run(
@@ -79,28 +78,10 @@ class House:
         page, machine = steps("install-on-one-machine"), self.one
         self.install_program(machine, own=steps("install-on-three-machines")[1][0].text)
         machine.run(page[4][0].text, typed=PASSWORD + "\n")
-        machine.run(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
-            "-nodes -days 30 -subj /CN=console.example.com -addext subjectAltName=DNS:console.example.com "
-            "-keyout console.key -out console.crt"
-        )
+        certify(machine, "console")
         machine.run(page[6][0].text)
         machine.run("cd /opt/tree\n" + page[6][1].text)
         machine.run(page[7][0].text.replace(" bedside-relay@a", ""))
-
-    def install_relay(self) -> None:
-        """Follow install-on-three-machines, step 2."""
-        page, machine = steps("install-on-three-machines"), self.relay
-        self.one.run(page[2][0].text.replace("198.51.100.1", RELAY))
-        machine.run(
-            tree(machine) + for_a_relay(steps("install-on-one-machine")[2][0].text), fetches=True
-        )
-        shutil.copytree(
-            self.one.folder / "var/lib/bedside-console/relays/a",
-            machine.folder / "home/admin/relays-a",
-        )
-        machine.run(page[2][2].text)
-        self.one.run(page[2][3].text)
 
     def install_two(self) -> None:
         """Give the second host the program and the same configuration, with addresses of its own."""
@@ -198,7 +179,7 @@ def house(tmp_path_factory):
 def test_the_pages_install_a_console_over_a_database_of_the_house(house):
     house.install_database()
     house.install_one()
-    house.install_relay()
+    bring_relay("a", house.one, house.relay, address=RELAY)
     wait_for("the console", lambda: house.all_is_well(house.one))
     assert "It answers: PostgreSQL." in house.status(house.one)
 

@@ -58,10 +58,7 @@ async def test_a_message_wakes_a_held_poll_and_its_acknowledgement_is_told(tmp_p
 @pytest.mark.asyncio
 async def test_what_was_sent_before_it_was_booked_is_not_sent_again_at_once(tmp_path):
     async with running(tmp_path) as world:
-        device = await world.device()
-        await device.poll(INTERVAL)
-        held = asyncio.get_running_loop().create_task(device.poll())
-        await until(lambda: world.relay.polls.held)
+        device, held = await world.held()
         await world.live.push(message())
         assert messages(await held) == [message().id]
         again = asyncio.get_running_loop().create_task(device.poll())

@@ -188,7 +188,7 @@ async def test_a_relay_plays_with_its_own_certificate_until_it_drains(tmp_path, 
     monkeypatch.setattr(rehearsal, "STAYS", 1)
     limits = replace(PATIENT, rehearse_ms=1)
     async with running(tmp_path, limits) as world:
-        held = await world.held()
+        _, held = await world.held()
         await until(lambda: world.relay.rehearsals > 10)
         assert world.relay.polls.counts == {"devices": 1, "held": 1, "messages": 0}
         world.relay.polls.drain(wall_ms(), 10**9)

@@ -161,13 +161,13 @@ class World:
     async def newcomer(self) -> Client:
         return await self.connect(enrolment_client_context(self.authority.ca), f"enrol.{NAME}")
 
-    async def held(self, device: str = DEVICE) -> "asyncio.Task[Response]":
-        """A device's poll that is held, for as long as holds are: its first one may be short."""
+    async def held(self, device: str = DEVICE) -> "tuple[Client, asyncio.Task[Response]]":
+        """A device, and its poll that is held, for as long as holds are: its first one may be short."""
         client = await self.device(device)
         await client.poll(poll(mode=PollMode.INTERVAL))
         asking = asyncio.get_running_loop().create_task(client.poll())
         await until(lambda: self.relay.polls.held)
-        return asking
+        return client, asking
 
     async def raw(self) -> Client:
         """A TCP connection without TLS."""

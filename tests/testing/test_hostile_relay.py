@@ -59,7 +59,7 @@ async def test_each_trick_changes_what_the_device_is_given(tmp_path, trick):
 @pytest.mark.parametrize("trick", [truncate, swap_bytes, forge, relabel])
 async def test_each_trick_changes_what_comes_alone_to_a_poll_that_is_held(tmp_path, trick):
     async with hostile(tmp_path, messages=trick) as world:
-        held = await world.held()
+        _, held = await world.held()
         await world.live.push(offer(ONE))
         (given,) = parse_poll_reply((await held).body).messages
         assert given.id == ONE.id
@@ -70,7 +70,7 @@ async def test_each_trick_changes_what_comes_alone_to_a_poll_that_is_held(tmp_pa
 @pytest.mark.asyncio
 async def test_what_comes_alone_reaches_another_device_too(tmp_path):
     async with hostile(tmp_path, also_to=OTHER) as world:
-        held = await world.held()
+        _, held = await world.held()
         await world.live.push(offer(ONE))
         assert parse_poll_reply((await held).body).messages == (ONE,)
         assert await received(await world.device(OTHER)) == (ONE,)
