@@ -122,8 +122,8 @@ LANGUAGES = [("en", _("English")), ("fr", _("French"))]
 LANGUAGE_COOKIE_NAME = "bedside_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = CONFIG.secure
-# Sentences of packages that are not apps; each app's own are found by themselves.
-LOCALE_PATHS = [Path(__file__).parent.parent / "rest" / "locale"]
+# Before those of any library: where it has the same sentence, ours is said.
+LOCALE_PATHS = sorted(Path(__file__).parent.parent.glob("*/locale"))
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
