@@ -119,14 +119,20 @@ def full_disk(storm: Storm) -> Iterator[None]:
     """There is no room on the disk of the session's relay."""
     world, name = storm.world, storm.relay
     failed, writable = (len(world.said(name, each)) for each in ("spool_failed", "spool_writable"))
-    pid = world.processes.pid(f"relay-{name}")
-    world.disks[name].fill(pid)
-    try:
+    disk, pid = world.disks[name], world.processes.pid(f"relay-{name}")
+
+    def fails() -> bool:
+        # The rest of a page is room, and so is what the relay deletes: it is filled until it is full.
+        # A limit is one for the relay's log as well, which has no room to say so.
+        disk.fill(pid)
         storm.types()
-        world.says(name, "spool_failed", failed)
+        return not disk.is_mounted or len(world.said(name, "spool_failed")) > failed
+
+    try:
+        wait_for(f"relay {name} to find its disk full", fails)
         yield
     finally:
-        world.disks[name].grow(pid)
+        disk.grow(pid)
     world.says(name, "spool_writable", writable)
 
 
