@@ -7,7 +7,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= python3
+# Debian's Python where it will do: it is what installed hosts run, and it is built for speed.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
 RUN := $(CURDIR)/$(BIN)
 STAMPS := .stamps

@@ -1,9 +1,11 @@
 """A question to the console and its answer, over real TLS; and consoles that answer otherwise."""
 
 import asyncio
+import socket
 import ssl
+import threading
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -11,11 +13,34 @@ from bedside.pki.contexts import console_client_context
 from bedside.protocol.http import Response, response
 from bedside.relay.console_line import ConsoleError, ConsoleLine, ConsolePlace
 from bedside.relay.driver import Door, DoorLimits
+from bedside.relay.sockets import READ
 from bedside.testing.certificates import PocketAuthority
 from tests.relay.world import until
 
 ANSWER = response(200, {"content-type": "application/json"}, b"{}")
+QUESTION = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 LAST = response(200, {"connection": "close"}, b"{}")
+
+
+def console_of(folder):
+    """Return an authority, and the context of the console that it knows."""
+    authority = PocketAuthority(folder)
+    credentials = authority.console("live.example")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(credentials.certificate, credentials.key)
+    return authority, context
+
+
+@contextmanager
+def a_door():
+    """A door that lets nobody in: what drives links."""
+    nobody = {"welcome": print, "gone": print, "refusal": print, "abuse": print}
+    door = Door((), DoorLimits(), **nobody)
+    door.start()
+    try:
+        yield door
+    finally:
+        door.close()
 
 
 @asynccontextmanager
@@ -24,10 +49,7 @@ async def console(folder, *pieces, name="live.example", end=False, most=99):
 
     It answers no more than `most`.
     """
-    authority = PocketAuthority(folder)
-    credentials = authority.console("live.example")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(credentials.certificate, credentials.key)
+    authority, context = console_of(folder)
 
     async def serve(reader, writer):
         answered = 0
@@ -42,26 +64,74 @@ async def console(folder, *pieces, name="live.example", end=False, most=99):
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    nobody = {"welcome": print, "gone": print, "refusal": print, "abuse": print}
-    door = Door((), DoorLimits(), **nobody)
-    door.start()
-    line = ConsoleLine(door)
-    try:
-        async with asyncio.timeout(10):
-            place = ConsolePlace("localhost", server.sockets[0].getsockname()[1], name)
-            await line.open(place, console_client_context(authority.ca_file.read_text()))
-            yield line
-    finally:
-        line.close()
-        door.close()
-        server.close()
+    with a_door() as door:
+        line = ConsoleLine(door)
+        try:
+            async with asyncio.timeout(10):
+                place = ConsolePlace("localhost", server.sockets[0].getsockname()[1], name)
+                await line.open(place, console_client_context(authority.ca_file.read_text()))
+                yield line
+        finally:
+            line.close()
+            server.close()
+
+
+def answer_once(listener, context):
+    """Be a console in a thread: one connection, one question, one answer."""
+    near, _ = listener.accept()
+    with context.wrap_socket(near, server_side=True) as tls:
+        tls.recv(1024)
+        tls.send(ANSWER)
 
 
 async def ask(line, timeout_s=5):
     """Return what is heard: an answer, or why there is none."""
     heard = asyncio.get_running_loop().create_future()
-    line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", heard.set_result, timeout_s=timeout_s)
+    line.ask(QUESTION, heard.set_result, timeout_s=timeout_s)
     return await heard
+
+
+class Waiting:
+    """A device that has said something, to which the relay has not come yet."""
+
+    def __init__(self, door, told):
+        self._near, self._far = socket.socketpair()
+        self._told = told
+        door.sockets.watch(self._near.fileno(), self, READ)
+        self._far.send(b"a")
+
+    def ready(self, events):
+        del events
+        self._told.append(self._near.recv(1))
+
+    def close(self, door):
+        door.sockets.forget(self._near.fileno())
+        self._near.close()
+        self._far.close()
+
+
+@pytest.mark.asyncio
+async def test_an_answer_does_not_stand_in_line_with_devices_that_came_before_it(tmp_path):
+    authority, context = console_of(tmp_path)
+    context.num_tickets = 0  # nothing comes of it but the answer
+    listener = socket.create_server(("127.0.0.1", 0))
+    answering = threading.Thread(target=answer_once, args=(listener, context))
+    answering.start()
+    with a_door() as door, listener:
+        line = ConsoleLine(door)
+        place = ConsolePlace("localhost", listener.getsockname()[1], "live.example")
+        await line.open(place, console_client_context(authority.ca_file.read_text()))
+        await asyncio.sleep(0.01)  # what a handshake leaves is looked for once
+        told, heard = [], []
+        devices = [Waiting(door, told) for _ in range(200)]
+        line.ask(QUESTION, lambda _: heard.append(len(told)), timeout_s=5)
+        answering.join()  # all of it is there before the loop looks
+        await until(lambda: heard)
+        assert heard[0] < len(devices) / 2
+        await until(lambda: len(told) == len(devices))
+        for device in devices:
+            device.close(door)
+        line.close()
 
 
 @pytest.mark.asyncio
@@ -158,7 +228,7 @@ async def test_a_question_that_is_asked_at_the_answer_of_another_has_its_own_tim
         heard = asyncio.get_running_loop().create_future()
 
         def ask_again(_answer):
-            line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", heard.set_result, timeout_s=0.2)
+            line.ask(QUESTION, heard.set_result, timeout_s=0.2)
 
         line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", ask_again, timeout_s=5)
         assert isinstance(await heard, TimeoutError)
@@ -183,7 +253,7 @@ async def test_whoever_asks_when_the_console_has_gone_is_told(tmp_path):
 async def test_nobody_who_gave_up_hears_an_answer(tmp_path):
     async with console(tmp_path, ANSWER) as line:
         heard = []
-        line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", heard.append, timeout_s=5)
+        line.ask(QUESTION, heard.append, timeout_s=5)
         line.close()
         await asyncio.sleep(0.1)
         assert heard == []

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import socket
+from itertools import pairwise
 
 import pytest
 
@@ -116,6 +117,25 @@ async def test_only_so_many_are_told_before_the_loop_has_its_turn():
         between = sum(len(each.told) for each in owners)
         await owners[1].called.wait()
         assert (between, turns) == (1, [1, 2])
+        for owner in owners:
+            owner.close()
+
+
+@pytest.mark.asyncio
+async def test_a_few_are_told_in_a_turn_and_twice_as_many_in_each_that_follows_a_full_one():
+    with watching() as sockets:
+        owners = [Owner(sockets) for _ in range(30)]
+        for _ in range(2):  # after a pause it is a few again
+            for owner in owners:
+                owner.told.clear()
+                owner.watch(READ)
+                owner.far.send(b"a")
+            told = [0]
+            while told[-1] < len(owners):
+                await asyncio.sleep(0)
+                told.append(sum(len(each.told) for each in owners))
+            turns = [after - before for before, after in pairwise(told) if after > before]
+            assert turns == [4, 8, 16, 2]
         for owner in owners:
             owner.close()
 

@@ -43,7 +43,8 @@ class ConsoleLine:
 
     def __init__(self, driver: Driver) -> None:
         self.loop = driver.loop
-        self.sockets, self.arrivals = driver.sockets, driver.arrivals
+        self.sockets = self.lines = driver.lines
+        self.arrivals = driver.arrivals
         self.timers, self.record, self.now_ms = driver.timers, driver.record, driver.now_ms
         # A read that does not end is ended, whoever sends without end (`read_watch`).
         self.reads = driver.reads

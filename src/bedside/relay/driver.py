@@ -119,7 +119,7 @@ class Door:
         siblings: Siblings | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.sockets = Sockets(self.loop)
+        self.sockets, self.lines = Sockets(self.loop), Sockets(self.loop)
         self.arrivals = Sockets(self.loop, at_once=_HANDSHAKES_A_TURN)
         self._hellos = Sockets(self.loop, at_once=_HELLOS_A_TURN)
         self.timers: Wheel[Timed] = Wheel()
@@ -218,6 +218,7 @@ class Door:
         for link in list(self.links):
             link.abort()
         self.sockets.close()
+        self.lines.close()
         self.arrivals.close()
         self._hellos.close()
 

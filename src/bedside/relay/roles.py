@@ -126,6 +126,8 @@ class Driver(Protocol):
 
     loop: asyncio.AbstractEventLoop
     sockets: Sockets
+    lines: Sockets
+    """For the lines to the console: what it orders does not stand in line with the devices."""
     arrivals: Sockets
     """For handshakes, which take long: a few, then whoever is served has its turn."""
     timers: Wheel[Timed]

@@ -304,12 +304,13 @@ class Relay:
         self.tunnels.tick()
 
     def _end_holds(self) -> None:
-        """Answer a few whose holds are over; whoever has news for a device goes before the others."""
-        self._peers.execute(self.polls.tick(wall_ms(), most=_HOLDS_A_TURN))
+        """Answer one whose hold is over, or a few where many wait: an order goes before the others."""
+        most = _HOLDS_A_TURN if self.polls.behind > _MANY_HOLDS else 1
+        self._peers.execute(self.polls.tick(wall_ms(), most=most))
         behind = self.polls.behind
         if behind and not self._ending:
             self._ending = True
-            # A few are spread over the tick: whoever shares this core has it in between.
+            # They are spread over the tick: whoever shares this core has it in between.
             self.door.loop.call_later(_BREATH_S if behind < _MANY_HOLDS else 0, self._end_more)
 
     def _end_more(self) -> None:

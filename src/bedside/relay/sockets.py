@@ -19,6 +19,7 @@ __all__ = ["READ", "WRITE", "Connected", "Sockets", "Watched", "bytes_taken"]
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _EVENTS_A_TURN = 64
+_FEW = 4
 # tcpi_bytes_received of linux/tcp.h, since Linux 4.1.
 _BYTES_RECEIVED = struct.Struct("=Q")
 _INT = struct.Struct("=i")
@@ -70,12 +71,14 @@ class Sockets:
 
     Args:
         loop: the event loop, which watches all of them as one.
-        at_once: how many owners are told before the loop has its turn again.
+        at_once: how many owners at most are told before the loop has its turn again. Few to begin
+            with, so that nobody waits long for the others; twice as many each time that more wait.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, at_once: int = _EVENTS_A_TURN) -> None:
         self._loop = loop
         self._at_once = at_once
+        self._share = min(_FEW, at_once)
         self._epoll = select.epoll()
         self._owners: dict[int, Watched] = {}
         self.full = False
@@ -104,8 +107,10 @@ class Sockets:
     def _turn(self) -> None:
         """Tell the owners, some of them at a time: the loop has others to serve."""
         owners = self._owners
-        ready = self._epoll.poll(0, self._at_once)
-        self.full = len(ready) == self._at_once
+        share = self._share
+        ready = self._epoll.poll(0, share)
+        self.full = len(ready) == share
+        self._share = min(2 * share if self.full else _FEW, self._at_once)
         for descriptor, events in ready:
             owner = owners.get(descriptor)
             if owner is not None:  # else one before it in this turn closed it
