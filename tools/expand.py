@@ -17,10 +17,8 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import tempfile
 import tomllib
-from io import BytesIO
 from pathlib import Path
 
 TREE = Path(__file__).parent.parent
@@ -110,8 +108,8 @@ def take_out(repository: Path, commit: str, to: Path) -> bool:
     )
     if done.returncode:
         return False
-    with tarfile.open(fileobj=BytesIO(done.stdout)) as tar:
-        tar.extractall(to, filter="data")
+    to.mkdir(parents=True)
+    subprocess.run(["tar", "--extract", "--directory", to], input=done.stdout, check=True)
     return True
 
 
