@@ -72,13 +72,14 @@ class Sockets:
     Args:
         loop: the event loop, which watches all of them as one.
         at_once: how many owners at most are told before the loop has its turn again. Few to begin
-            with, so that nobody waits long for the others; twice as many each time that more wait.
+            with, so that nobody waits long for the others; twice as many after a turn that was full,
+            half as many after one that was not.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, at_once: int = _EVENTS_A_TURN) -> None:
         self._loop = loop
         self._at_once = at_once
-        self._share = min(_FEW, at_once)
+        self._share = self._least = min(_FEW, at_once)
         self._epoll = select.epoll()
         self._owners: dict[int, Watched] = {}
         self.full = False
@@ -110,7 +111,7 @@ class Sockets:
         share = self._share
         ready = self._epoll.poll(0, share)
         self.full = len(ready) == share
-        self._share = min(2 * share if self.full else _FEW, self._at_once)
+        self._share = min(2 * share, self._at_once) if self.full else max(share // 2, self._least)
         for descriptor, events in ready:
             owner = owners.get(descriptor)
             if owner is not None:  # else one before it in this turn closed it
