@@ -15,6 +15,7 @@ from bedside.relay.console_line import ConsoleError, ConsoleLine, ConsolePlace
 from bedside.relay.driver import Door, DoorLimits
 from bedside.relay.sockets import READ
 from bedside.testing.certificates import PocketAuthority
+from tests.relay.socket_owner import Owner
 from tests.relay.world import until
 
 ANSWER = response(200, {"content-type": "application/json"}, b"{}")
@@ -84,6 +85,11 @@ def answer_once(listener, context):
         tls.send(ANSWER)
 
 
+def served(devices):
+    """Return how many the relay has come to."""
+    return sum(bool(each.told) for each in devices)
+
+
 async def ask(line, timeout_s=5):
     """Return what is heard: an answer, or why there is none."""
     heard = asyncio.get_running_loop().create_future()
@@ -91,46 +97,29 @@ async def ask(line, timeout_s=5):
     return await heard
 
 
-class Waiting:
-    """A device that has said something, to which the relay has not come yet."""
-
-    def __init__(self, door, told):
-        self._near, self._far = socket.socketpair()
-        self._told = told
-        door.sockets.watch(self._near.fileno(), self, READ)
-        self._far.send(b"a")
-
-    def ready(self, events):
-        del events
-        self._told.append(self._near.recv(1))
-
-    def close(self, door):
-        door.sockets.forget(self._near.fileno())
-        self._near.close()
-        self._far.close()
-
-
 @pytest.mark.asyncio
 async def test_an_answer_does_not_stand_in_line_with_devices_that_came_before_it(tmp_path):
     authority, context = console_of(tmp_path)
     context.num_tickets = 0  # nothing comes of it but the answer
     listener = socket.create_server(("127.0.0.1", 0))
-    answering = threading.Thread(target=answer_once, args=(listener, context))
+    answering = threading.Thread(target=answer_once, args=(listener, context), daemon=True)
     answering.start()
     with a_door() as door, listener:
         line = ConsoleLine(door)
         place = ConsolePlace("localhost", listener.getsockname()[1], "live.example")
         await line.open(place, console_client_context(authority.ca_file.read_text()))
         await asyncio.sleep(0.01)  # what a handshake leaves is looked for once
-        told, heard = [], []
-        devices = [Waiting(door, told) for _ in range(200)]
-        line.ask(QUESTION, lambda _: heard.append(len(told)), timeout_s=5)
+        devices, heard = [Owner(door.sockets) for _ in range(200)], []
+        for device in devices:
+            device.watch(READ)
+            device.far.send(b"a")
+        line.ask(QUESTION, lambda _: heard.append(served(devices)), timeout_s=5)
         answering.join()  # all of it is there before the loop looks
         await until(lambda: heard)
         assert heard[0] < len(devices) / 2
-        await until(lambda: len(told) == len(devices))
+        await until(lambda: served(devices) == len(devices))
         for device in devices:
-            device.close(door)
+            device.close()
         line.close()
 
 
@@ -163,7 +152,7 @@ async def test_whoever_takes_long_over_an_answer_is_not_taken_for_a_read_without
                 pass
             heard.set_result(answer)
 
-        line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", take_long, timeout_s=5)
+        line.ask(QUESTION, take_long, timeout_s=5)
         assert (await heard).status == 200
         assert (await ask(line)).status == 200
 
@@ -230,7 +219,7 @@ async def test_a_question_that_is_asked_at_the_answer_of_another_has_its_own_tim
         def ask_again(_answer):
             line.ask(QUESTION, heard.set_result, timeout_s=0.2)
 
-        line.ask(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", ask_again, timeout_s=5)
+        line.ask(QUESTION, ask_again, timeout_s=5)
         assert isinstance(await heard, TimeoutError)
         assert line.is_lost
 

@@ -79,7 +79,7 @@ class Sockets:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, at_once: int = _EVENTS_A_TURN) -> None:
         self._loop = loop
         self._at_once = at_once
-        self._share = self._least = min(_FEW, at_once)
+        self._share = min(_FEW, at_once)
         self._epoll = select.epoll()
         self._owners: dict[int, Watched] = {}
         self.full = False
@@ -111,7 +111,7 @@ class Sockets:
         share = self._share
         ready = self._epoll.poll(0, share)
         self.full = len(ready) == share
-        self._share = min(2 * share, self._at_once) if self.full else max(share // 2, self._least)
+        self._share = min(2 * share if self.full else max(share // 2, _FEW), self._at_once)
         for descriptor, events in ready:
             owner = owners.get(descriptor)
             if owner is not None:  # else one before it in this turn closed it
