@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cryptography import x509
 
+from bedside.pki import shown_alone
 from bedside.pki.contexts import (
     console_client_context,
     console_server_context,
@@ -123,6 +124,52 @@ def test_a_revoked_certificate_is_refused_over_a_socket_too(world):
         far = pool.submit(world.server().wrap_socket, theirs, server_side=True)
         with pytest.raises(ssl.SSLCertVerificationError, match="revoked"):
             client.wrap_socket(ours, server_hostname=NAME)
+        far.result().close()
+
+
+def shown(end):
+    """Return how many certificates the other end of a connection sent."""
+    return len(getattr(end, "_sslobj", end).get_unverified_chain())
+
+
+@pytest.mark.parametrize("tunnel", [False, True])
+def test_a_certificate_is_shown_alone(world, tunnel):
+    client = device_client_context(*world.device(), world.ca, tunnel=tunnel)
+    near, far = handshake(client, world.server())
+    assert shown(near) == shown(far) == 1
+    near, _ = handshake(
+        enrolment_client_context(world.ca),
+        enrolment_server_context(*world.relay, server_name=NAME),
+        f"enrol.{NAME}",
+    )
+    assert shown(near) == 1
+
+
+@pytest.fixture
+def unknown_build(monkeypatch):
+    """A Python whose objects are not where they are known to be."""
+    shown_alone._control.cache_clear()
+    monkeypatch.setattr(shown_alone, "_LAID_OUT", frozenset())
+    yield
+    shown_alone._control.cache_clear()
+
+
+@pytest.mark.usefixtures("unknown_build")
+def test_an_unknown_build_of_python_shows_the_root_too_and_is_served(world):
+    assert not shown_alone.show_alone(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    near, far = handshake(device_client_context(*world.device(), world.ca), world.server())
+    assert shown(near) == shown(far) == 2
+    assert peer_name(far.getpeercert()).uri == f"bedside:device/{DEVICE}"
+
+
+def test_a_connection_that_waits_needs_no_dictionary(world):
+    client = device_client_context(*world.device(), world.ca)
+    ours, theirs = socket.socketpair()
+    with ThreadPoolExecutor() as pool, ours, theirs:
+        far = pool.submit(world.server().wrap_socket, theirs, server_side=True)
+        near = client.wrap_socket(ours, server_hostname=NAME)
+        assert not vars(far.result())
+        near.close()
         far.result().close()
 
 

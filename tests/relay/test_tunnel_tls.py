@@ -74,6 +74,12 @@ def test_it_describes_a_certificate_as_ssl_does(world, serial, days):
     assert peer_serial(said) == mine.serial
 
 
+def test_it_shows_its_certificate_alone(world):
+    near, far = world.shake(world.client())
+    assert len(near._sslobj.get_unverified_chain()) == 1
+    far.close()
+
+
 def test_bytes_cross_and_a_goodbye_is_not_a_broken_line(world):
     room = memoryview(bytearray(16 * 1024))
     near, far = world.shake(world.client())

@@ -36,7 +36,7 @@ char *read_file(const char *name, size_t *length) {
 static SSL_CTX *context(const SSL_METHOD *method, const char *who) {
     SSL_CTX *made = SSL_CTX_new(method);
     SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION);
-    SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     if (who && SSL_CTX_use_certificate_chain_file(made, path(who, ".crt")) != 1) die(who);
     if (who && SSL_CTX_use_PrivateKey_file(made, path(who, ".key"), SSL_FILETYPE_PEM) != 1) die(who);
     return made;

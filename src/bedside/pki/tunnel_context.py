@@ -1,4 +1,4 @@
-"""The relay's TLS context for tunnels, of pyOpenSSL (`docs/protocol/certificates.md`, 7.3 to 7.7).
+"""The relay's TLS context for tunnels, of pyOpenSSL (`docs/protocol/certificates.md`, 7.3 to 7.7, 7.11).
 
 It asks of a peer what `bedside.pki.contexts.relay_server_context` asks. Bytes that are moved cost
 less in it, a connection that waits costs more (docs/rfd, 8). It stands alone: a device never loads
@@ -15,6 +15,8 @@ from bedside.protocol.alpn import ALPN_POLL, ALPN_TUNNEL
 
 __all__ = ["relay_tunnel_context"]
 
+_NO_AUTO_CHAIN = 0x8
+"""SSL_MODE_NO_AUTO_CHAIN of openssl/ssl.h."""
 _SPOKEN = (ALPN_TUNNEL.encode(), ALPN_POLL.encode())
 
 
@@ -38,7 +40,7 @@ def relay_tunnel_context(
     # 7.7: without tickets of its own making and without a store of sessions, nothing is resumed.
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS | _NO_AUTO_CHAIN)  # 7.11
     # Of new keys one at a time: a peer that asks for them without end must not hold everybody up.
     context.clear_mode(lib.SSL_MODE_AUTO_RETRY)
     return context

@@ -11,6 +11,7 @@ import contextlib
 import select
 import socket
 import ssl
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 from OpenSSL import SSL
 
-from bedside.pki.names import peer_name, peer_serial
+from bedside.pki.names import peer_ends_ms, peer_name, peer_serial
 from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
@@ -297,6 +298,8 @@ class Door:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.counts["accepted"] += 1
+        # Many come from one address, which is kept once.
+        address = sys.intern(address)
         self._sources[address] += 1
         newcomer = _Newcomer(sock, address, self, handed=handed)
         self._newcomers.add(newcomer)
@@ -459,8 +462,7 @@ class Door:
 def _describe(certificate: Mapping[str, object]) -> Peer:
     if not certificate:
         return Peer(None, "", 0)
-    expires = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-    return Peer(peer_name(certificate), peer_serial(certificate), int(expires) * 1000)
+    return Peer(peer_name(certificate), peer_serial(certificate), peer_ends_ms(certificate))
 
 
 def _has_gone(sock: socket.socket) -> bool:
