@@ -83,7 +83,7 @@ def test_a_relay_that_is_gone_is_left_at_a_moment_of_the_dictated_span():
     rota.failed(0)
     rota.failed(1000)
     assert where(rota) == ("b", 443)
-    assert rota.attempt.at_ms == 1000 + 9_000 // 2
+    assert rota.attempt.at_ms == 1000 + 8_000 // 2
 
 
 def test_whoever_cannot_wait_and_whoever_notices_alone_goes_to_the_next_at_once():
@@ -105,7 +105,7 @@ def test_a_relay_that_takes_polls_and_answers_none_is_left():
         rota.taken()
     rota.failed(now)
     assert where(rota) == ("b", 443)
-    assert rota.attempt.at_ms == now + SPANS.lost_ms // 2
+    assert rota.attempt.at_ms == now + SPANS.lost_ms * 9 // 10 // 2
 
 
 def test_the_only_relay_is_waited_for_over_the_span():
@@ -114,7 +114,7 @@ def test_the_only_relay_is_waited_for_over_the_span():
     rota.failed(0)
     rota.failed(1000)
     assert where(rota) == ("b", 443)
-    assert rota.attempt.at_ms == 1000 + (SPANS.lost_ms - 1000) // 2
+    assert rota.attempt.at_ms == 1000 + (SPANS.lost_ms * 9 // 10 - 1000) // 2
 
 
 def test_after_a_round_in_vain_the_next_waits_a_random_share_of_a_doubling_range():
@@ -228,9 +228,10 @@ def test_a_fleet_that_lost_its_relay_is_elsewhere_within_one_span_and_evenly():
         rota.failed(rota.attempt.at_ms)
         assert where(rota) == ("b", 443)
         arrivals.append(rota.attempt.at_ms)
-    assert max(arrivals) <= SPANS.lost_ms
+    last = SPANS.lost_ms * 9 // 10
+    assert last - 1_000 < max(arrivals) <= last  # the rest is for their handshakes
     seconds = [sum(1 for each in arrivals if each // 1000 == second) for second in range(30)]
-    assert max(seconds) < 2 * 3000 / 30
+    assert max(seconds) < 2 * 3000 / 27
 
 
 def test_a_refusal_waits_as_long_as_it_says_and_asks_the_next():

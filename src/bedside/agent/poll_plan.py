@@ -5,7 +5,8 @@ Rules held here:
 1. A relay's ports are tried in the configured order; the port that answered is tried first next.
 2. A relay that answered and is lost is tried once more, soon, because a firewall may have cut the
    connection only. Is it gone, the next relay is dialled at a moment of the dictated span, so that
-   the fleet that lost it does not arrive in one second (N9), and within one period (S6).
+   the fleet that lost it does not arrive in one second (N9), and in its first nine tenths, so that
+   all are served within it (S6).
 3. What is no such loss stays quick: a port that never answered, an answer that is none, a relay
    that hangs (its devices notice one by one), and whoever is asked or has somebody inside.
 4. When a whole round over all relays failed, the next round waits: full jitter over a doubling
@@ -158,10 +159,10 @@ class PollPlan:
         elif self._leave_by_ms is None and self._losses < _LOSSES:
             self._losses += 1
             spans = self._spans
-            self._leave_by_ms = now_ms + spans.lost_ms
+            self._leave_by_ms = self._last_dial(now_ms)
             self._at_ms = now_ms + int(self._random() * min(spans.retry_ms, spans.lost_ms))
         else:
-            self._leave(now_ms, self._leave_by_ms or now_ms + self._spans.lost_ms)
+            self._leave(now_ms, self._leave_by_ms or self._last_dial(now_ms))
 
     def busy(self, now_ms: int, *, at_once: bool = False) -> None:
         """Record that the relay is there and has no turn for newcomers; `at_once` as for `failed`."""
@@ -188,6 +189,10 @@ class PollPlan:
     def _next_homing(self, now_ms: int) -> int:
         spans = self._spans
         return now_ms + spans.home_ms + int(self._random() * spans.home_spread_ms)
+
+    def _last_dial(self, now_ms: int) -> int:
+        """Rule 2: the span's last tenth is for those handshakes that wait for their turn."""
+        return now_ms + self._spans.lost_ms * 9 // 10
 
     def _leave(self, now_ms: int, leave_by_ms: int) -> None:
         """Rules 2 and 10: what is left of the span is shared out among all who lost this relay."""
