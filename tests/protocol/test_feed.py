@@ -83,6 +83,18 @@ def test_a_message_alone_is_read_as_all_others_are(events, snapshot, cursor):
     assert read_alone(body) == (reply if alone else None)
 
 
+@pytest.mark.parametrize("expires_ms", [0, 10**15 - 1, 10**15, MAX_INTEGER])
+def test_a_message_alone_is_read_however_late_it_expires(expires_ms):
+    reply = replace(NEWS_OF_ONE, events=(replace(CONSOLE_EVENTS[0], expires_ms=expires_ms),))
+    body = reply.to_json()
+    assert read_alone(body) == feed.parse_feed(body) == reply
+    later = body.replace(f":{expires_ms},".encode(), f":{MAX_INTEGER + 1},".encode())
+    assert later != body
+    assert feed.read_lone_message(later) is None
+    with pytest.raises(ProtocolError):
+        feed.parse_feed(later)
+
+
 @given(st.data(), st.sampled_from([b"", b"0", b"\n", b"\xff", b'"', b"A", b",", b"=", b"9" * 30]))
 def test_the_pattern_for_a_message_alone_accepts_nothing_more(data, piece):
     body = NEWS_OF_ONE.to_json()

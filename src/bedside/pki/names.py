@@ -8,7 +8,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -20,20 +19,12 @@ __all__ = [
     "CertificateNameError",
     "check_peer",
     "parse_certificate_name",
-    "peer_ends_ms",
     "peer_name",
     "peer_serial",
 ]
 
 _SCHEME = "bedside:"
 _SERIAL = re.compile(r"[0-9A-Fa-f]{1,40}")
-_MOMENT = re.compile(r"(\w{3}) ([ \d]\d) (\d\d):(\d\d):(\d\d) (\d{4}) GMT", re.ASCII)
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
 
 
 class CertificateNameError(ValueError):
@@ -107,20 +98,3 @@ def peer_serial(certificate: Mapping[str, Any] | None) -> str:
     if not _SERIAL.fullmatch(serial):
         raise CertificateNameError("no serial number")
     return f"{int(serial, 16):x}"
-
-
-def peer_ends_ms(certificate: Mapping[str, Any] | None) -> int:
-    """Return when the certificate runs out (Unix milliseconds).
-
-    `ssl.cert_time_to_seconds` reads it by a locale's names, and needs ten times as long for it.
-    """
-    moment = _MOMENT.fullmatch((certificate or {}).get("notAfter", ""))
-    if moment is None:
-        raise CertificateNameError("no end")
-    month, *numbers = moment.groups()
-    day, hour, minute, second, year = map(int, numbers)
-    try:
-        end = datetime(year, _MONTHS[month], day, hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
-        raise CertificateNameError("no end") from None
-    return int(end.timestamp()) * 1000

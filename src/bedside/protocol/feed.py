@@ -20,7 +20,7 @@ from bedside.protocol.events import (
     read_session,
 )
 from bedside.protocol.poll import MAX_SEALED
-from bedside.protocol.shapes import MESSAGE_ID, SERIAL, parse_time
+from bedside.protocol.shapes import MAX_MS, MESSAGE_ID, SERIAL, parse_time
 from bedside.vocabulary import DEVICE_ID, DeviceId, Ending, Gate, MessageKind, SessionId
 
 __all__ = [
@@ -239,9 +239,10 @@ def read_lone_message(body: bytes) -> LoneMessage | None:
     if match is None:
         return None
     cursor, device, expires, message, kind, sealed = match.groups()
-    if len(sealed) % 4 or not sealed or len(sealed) > _MAX_SEALED_TEXT:
+    expires_ms = int(expires)
+    if len(sealed) % 4 or not sealed or len(sealed) > _MAX_SEALED_TEXT or expires_ms > MAX_MS:
         return None
-    return LoneMessage(cursor, DeviceId(device), int(expires), message, kind, sealed)
+    return LoneMessage(cursor, DeviceId(device), expires_ms, message, kind, sealed)
 
 
 @cache
@@ -252,7 +253,7 @@ def _canonical_message() -> re.Pattern[str]:
     """
     return re.compile(
         rf'\{{"cursor":"([ !#-\[\]-~]{{1,{_MAX_CURSOR}}})"'
-        rf',"events":\[\{{"device":"({DEVICE_ID.pattern})","expires_ms":(0|[1-9][0-9]{{0,14}})'
+        rf',"events":\[\{{"device":"({DEVICE_ID.pattern})","expires_ms":(0|[1-9][0-9]{{0,15}})'
         rf',"id":"({MESSAGE_ID.pattern})","kind":"message","message_kind":"({"|".join(MessageKind)})"'
         r',"sealed":"([0-9A-Za-z+/]*(?:[AQgw]==|[AEIMQUYcgkosw048]=)?)"\}\],"snapshot":false,"v":1\}'
     )

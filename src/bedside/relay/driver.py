@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 from OpenSSL import SSL
 
-from bedside.pki.names import peer_ends_ms, peer_name, peer_serial
+from bedside.pki.names import peer_name, peer_serial
+from bedside.pki.validity import peer_ends_ms
 from bedside.protocol.alpn import ALPN_TUNNEL
 from bedside.protocol.client_hello import MAX_CLIENT_HELLO, ClientHello, parse_client_hello
 from bedside.protocol.errors import ProtocolError
