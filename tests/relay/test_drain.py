@@ -2,14 +2,17 @@
 
 import asyncio
 import signal
+import ssl
 
 import pytest
 
+from bedside.pki.contexts import device_client_context
 from bedside.protocol.batch import Draining, TunnelClosed
+from bedside.protocol.http import request
 from bedside.protocol.poll import parse_poll_reply
 from bedside.vocabulary import PollMode
 from tests.relay.program import configure, program
-from tests.relay.world import ELSEWHERE, OTHER, World, offered, poll
+from tests.relay.world import DEVICE, ELSEWHERE, NAME, OTHER, World, offered, poll
 
 
 @pytest.mark.asyncio
@@ -71,6 +74,55 @@ async def test_a_device_that_polls_at_intervals_is_waited_for_and_sent_away(tmp_
         await running.said("draining")
         await asyncio.sleep(2)  # between two polls, and past the span
         assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms == 4_000
+        assert await running.process.wait() == 0
+
+
+@pytest.mark.asyncio
+async def test_a_device_that_is_late_for_its_interval_is_waited_for(tmp_path):
+    world = World(tmp_path)
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, interval_ms=1_000)
+    interval = poll(mode=PollMode.INTERVAL)
+    async with program(world, file) as running:
+        polling = await world.device()
+        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms is None
+        running.process.send_signal(signal.SIGTERM)
+        await running.said("draining")
+        await asyncio.sleep(3)  # its way here may take as long as a handshake
+        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms is not None
+        assert await running.process.wait() == 0
+
+
+@pytest.mark.asyncio
+async def test_whoever_shakes_hands_when_it_stops_is_served_and_sent_away(tmp_path):
+    world = World(tmp_path)
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000)
+    async with program(world, file) as running:
+        device = world.authority.device(DEVICE)
+        context = device_client_context(device.certificate, device.key, world.authority.ca)
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(into, out, server_hostname=NAME)
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+
+        async def go_on(step):
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    writer.write(out.read())
+                    into.write(await reader.read(65536))
+
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+        writer.write(out.read())
+        await asyncio.sleep(0.5)  # its turn has come, and the answer is on its way
+        running.process.send_signal(signal.SIGTERM)
+        assert (await running.said("draining"))["arriving"] == 1
+        await asyncio.sleep(1)
+        await go_on(tls.do_handshake)
+        tls.write(request("POST", "/v1/poll", NAME, {}, poll().to_json()))
+        answer = await go_on(lambda: tls.read(65536))
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 200 ")
         assert await running.process.wait() == 0
 
 

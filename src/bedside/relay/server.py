@@ -405,7 +405,8 @@ class Relay:
         """Whether nobody needs this relay, though devices are expected: they had time to come."""
         if passed_ms <= span_ms or _binds(left):
             return False
-        longest_ms = self.config.limits.longest_interval_ms
+        limits = self.config.limits
+        longest_ms = limits.longest_interval_ms + limits.handshake_ms  # for the way here
         return passed_ms > longest_ms or not self.polls.waits_for_intervals
 
     def _left(self) -> dict[str, Any]:
@@ -415,6 +416,7 @@ class Relay:
             "polls": self.polls.counts["held"],
             "tunnels": pairs["active"],
             "legs": pairs["waiting"],
+            "arriving": self.door.shaking + self.door.in_line,
         }
 
     async def _close(self) -> None:
