@@ -24,7 +24,7 @@ def test_a_storm_is_over_when_the_last_device_is_back():
     tally.storm(1_000)
     assert tally.served == 0
     tally.asked(0, 1_200, dialled_ms=1_150)
-    tally.lost(0)
+    tally.lost(0, "a: tls")
     tally.asked(1, 1_300, dialled_ms=1_290)
     assert tally.returns_ms == []
     tally.asked(0, 1_500, dialled_ms=1_480)
@@ -36,8 +36,9 @@ def test_a_storm_is_over_when_the_last_device_is_back():
 def test_whom_a_relay_refuses_is_not_served():
     tally = Tally(1)
     tally.asked(0, 0, dialled_ms=None)
-    tally.turned_away(0)
+    tally.turned_away(0, "a: limit")
     assert (tally.served, tally.refused) == (0, 1)
+    assert tally.causes == {"a: limit": 1}
 
 
 def test_the_times_of_dials_are_ranked():

@@ -94,6 +94,7 @@ async def test_a_device_that_is_refused_is_counted(tmp_path):
         fleet = simulator(world, tmp_path, PollMode.HELD)
         tally = await run(fleet, lambda tally: tally.refused and tally.served == DEVICES - 1)
         assert tally.refused == 1
+        assert tally.causes == {f"{NAME}: device_cloned": 1}
 
 
 @pytest.mark.asyncio

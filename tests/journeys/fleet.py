@@ -60,9 +60,9 @@ class Fleet:
         self._thread.join(10)
 
     @property
-    def missed(self) -> int:
-        """Polls that came to nothing: a connection that failed or broke, a refusal."""
-        return self._tally.failed + self._tally.refused
+    def missed(self) -> Counter[str]:
+        """Polls that came to nothing, by relay and cause: a connection that failed or broke, a refusal."""
+        return Counter(self._tally.causes)
 
     def asked(self) -> Counter[int]:
         """Return how often each device has polled; when it polls again, it was answered before."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,9 +48,9 @@ class Storm:
         return "b" if self.relay == "a" else "a"
 
     @property
-    def missed(self) -> int:
-        """Polls of the fleet that came to nothing."""
-        return sum(fleet.missed for fleet in self.fleets)
+    def missed(self) -> Counter[str]:
+        """Polls of the fleet that came to nothing, by relay and cause."""
+        return sum((fleet.missed for fleet in self.fleets), Counter())
 
     def polls(self) -> None:
         """Wait until every device is served, and was answered anew."""

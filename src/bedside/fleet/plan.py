@@ -4,6 +4,7 @@ A storm is a moment at which every device loses its connection. Those that obey 
 within the span; those that do not come back at once.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 __all__ = ["MAX_DEVICES", "MAX_SECONDS", "Storm", "Tally", "parse_storm"]
@@ -42,6 +43,8 @@ class Tally:
     messages: int = 0
     refused: int = 0
     failed: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    """How often each cause lost a poll."""
     dials_ms: list[int] = field(default_factory=list)
     returns_ms: list[int] = field(default_factory=list)
     """For each storm, how long until its last device was served."""
@@ -67,14 +70,16 @@ class Tally:
             self.returns_ms.append(now_ms - self._storm_ms)
             self._storm_ms = None
 
-    def lost(self, device: int) -> None:
-        """A device's connection failed or broke."""
+    def lost(self, device: int, cause: str) -> None:
+        """A device's connection failed or broke: where and why."""
         self.failed += 1
+        self.causes[cause] += 1
         self._served.discard(device)
 
-    def turned_away(self, device: int) -> None:
-        """A relay refused a device."""
+    def turned_away(self, device: int, cause: str) -> None:
+        """A relay refused a device: which one, and by which gate."""
         self.refused += 1
+        self.causes[cause] += 1
         self._served.discard(device)
 
     def dial_ms(self, share: float) -> int:

@@ -69,11 +69,11 @@ class _Device:
     def _answered(self, _relay: Relay, _now_ms: int) -> None:
         self._fleet.tally.answers += 1
 
-    def _refused(self, _relay: Relay, _gate: Gate) -> None:
-        self._fleet.tally.turned_away(self._number)
+    def _refused(self, relay: Relay, gate: Gate) -> None:
+        self._fleet.tally.turned_away(self._number, f"{relay.server_name}: {gate}")
 
-    def _failed(self, _relay: Relay, _reason: str) -> None:
-        self._fleet.tally.lost(self._number)
+    def _failed(self, relay: Relay, reason: str) -> None:
+        self._fleet.tally.lost(self._number, f"{relay.server_name}: {reason}")
 
 
 class Simulator:
