@@ -2,8 +2,8 @@
 
 OpenSSL completes what it shows: in each handshake it looks for the issuers of its own certificate in
 the store by which it verifies its peer, verifies that chain, and sends all of it. For a relay that is
-a quarter of a handshake, 4.5 KiB of each connection that is kept, and half a kilobyte on the wire, both
-ways (docs/rfd, 8). Its mode SSL_MODE_NO_AUTO_CHAIN ends that, and Python's `ssl` has no word for it.
+a quarter of a handshake, 4.5 KiB of each connection that is kept, and 740 bytes on the wire
+(docs/rfd, 8). Its mode SSL_MODE_NO_AUTO_CHAIN ends that, and Python's `ssl` has no word for it.
 
 So the mode is set in the C object beneath, where Python's build is one whose layout is known. Where
 it is not, handshakes succeed as before and cost what they did.
