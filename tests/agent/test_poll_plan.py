@@ -86,6 +86,15 @@ def test_a_relay_that_is_gone_is_left_at_a_moment_of_the_dictated_span():
     assert rota.attempt.at_ms == 1000 + 8_000 // 2
 
 
+def test_a_short_span_bounds_the_first_try_too():
+    rota = PollPlan((A, B), lambda: 0.999)
+    rota.answered(0, 0, Spans(lost_ms=1_000, retry_ms=2_000))
+    rota.failed(0)
+    rota.failed(rota.attempt.at_ms)
+    assert where(rota) == ("b", 443)
+    assert rota.attempt.at_ms <= 900
+
+
 def test_whoever_cannot_wait_and_whoever_notices_alone_goes_to_the_next_at_once():
     rota = plan()
     rota.answered(10, 0)
@@ -290,7 +299,7 @@ def test_a_list_without_its_relay_moves_it_within_the_span():
     rota = plan()
     rota.answered(0, 30_000)
     rota.follow((B,), 5)
-    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 5 + SPANS.lost_ms // 2)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 5 + SPANS.lost_ms * 9 // 10 // 2)
 
 
 @given(st.lists(st.sampled_from(["answered", "failed", "turned_away"]), max_size=60), st.randoms())

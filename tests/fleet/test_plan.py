@@ -29,6 +29,7 @@ def test_a_storm_is_over_when_the_last_device_is_back():
     assert tally.returns_ms == []
     tally.asked(0, 1_500, dialled_ms=1_480)
     assert (tally.served, tally.returns_ms, tally.failed) == (2, [500], 1)
+    assert tally.causes == {"a: tls": 1}
     tally.asked(0, 9_000, dialled_ms=None)
     assert tally.returns_ms == [500]
 

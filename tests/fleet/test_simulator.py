@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from bedside.agent.rendezvous import in_order
-from bedside.fleet.cli import _parser, _places, main
+from bedside.fleet.cli import _parser, _places, _summary, main
 from bedside.fleet.identities import Identity, open_authority
-from bedside.fleet.plan import Storm
+from bedside.fleet.plan import Storm, Tally
 from bedside.fleet.simulator import Simulator
 from bedside.fleet.timers import FleetReactor
 from bedside.language import Language
@@ -94,7 +94,7 @@ async def test_a_device_that_is_refused_is_counted(tmp_path):
         fleet = simulator(world, tmp_path, PollMode.HELD)
         tally = await run(fleet, lambda tally: tally.refused and tally.served == DEVICES - 1)
         assert tally.refused == 1
-        assert tally.causes == {f"{NAME}: device_cloned": 1}
+        assert tally.causes == {f"{NAME}@127.0.0.1:{world.port} (device_cloned)": 1}
 
 
 @pytest.mark.asyncio
@@ -140,3 +140,12 @@ def test_keys_that_others_may_read_are_refused(tmp_path):
     (tmp_path / "keys").chmod(0o755)
     with pytest.raises(KeyStoreError):
         open_authority(tmp_path)
+
+
+def test_the_end_says_where_and_why_polls_were_lost():
+    tally = Tally(2)
+    tally.lost(0, "relay-a.example@192.0.2.7:443 (tls)")
+    tally.turned_away(1, "relay-b.example@192.0.2.8:443 (limit)")
+    said = _summary(tally, Language.FRENCH)
+    assert "relay-a.example@192.0.2.7:443 (tls) : 1" in said
+    assert "relay-b.example@192.0.2.8:443 (limit) : 1" in said

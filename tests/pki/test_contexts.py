@@ -148,10 +148,10 @@ def test_a_certificate_is_shown_alone(world, tunnel):
 @pytest.fixture
 def unknown_build(monkeypatch):
     """A Python whose objects are not where they are known to be."""
-    shown_alone._control.cache_clear()
+    shown_alone._set_mode.cache_clear()
     monkeypatch.setattr(shown_alone, "_LAID_OUT", frozenset())
     yield
-    shown_alone._control.cache_clear()
+    shown_alone._set_mode.cache_clear()
 
 
 @pytest.mark.usefixtures("unknown_build")

@@ -109,21 +109,66 @@ async def test_whoever_shakes_hands_when_it_stops_is_served_and_sent_away(tmp_pa
                     return step()
                 except ssl.SSLWantReadError:
                     writer.write(out.read())
-                    into.write(await reader.read(65536))
+                    more = await reader.read(65536)
+                    assert more, "the relay has gone"
+                    into.write(more)
 
         with pytest.raises(ssl.SSLWantReadError):
             tls.do_handshake()
         writer.write(out.read())
-        await asyncio.sleep(0.5)  # its turn has come, and the answer is on its way
+        into.write(await reader.read(65536))  # its turn has come
         running.process.send_signal(signal.SIGTERM)
-        assert (await running.said("draining"))["arriving"] == 1
+        await running.said("draining")
         await asyncio.sleep(1)
         await go_on(tls.do_handshake)
         tls.write(request("POST", "/v1/poll", NAME, {}, poll().to_json()))
         answer = await go_on(lambda: tls.read(65536))
         writer.close()
-        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert parse_poll_reply(answer.partition(b"\r\n\r\n")[2]).leave_in_ms is not None
         assert await running.process.wait() == 0
+
+
+@pytest.mark.asyncio
+async def test_whoever_has_come_and_said_nothing_yet_is_served_and_sent_away(tmp_path):
+    world = World(tmp_path)
+    async with program(world, configure(world, tmp_path, drain_ms=60_000)) as running:
+        device = await world.device()
+        running.process.send_signal(signal.SIGTERM)
+        await running.said("draining")
+        await asyncio.sleep(1)
+        assert parse_poll_reply((await device.poll(poll())).body).leave_in_ms is not None
+        assert await running.process.wait() == 0
+
+
+@pytest.mark.asyncio
+async def test_whoever_comes_and_says_nothing_delays_no_end_for_long(tmp_path):
+    world = World(tmp_path)
+    file = configure(world, tmp_path, drain_ms=3_600_000, lost_ms=1_000, handshake_ms=1_000)
+    async with program(world, file) as running:
+        await world.device()
+        stuck = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(3)]
+        stuck[0][1].write(b"\x16\x03\x01")
+        running.process.send_signal(signal.SIGTERM)
+        await running.said("draining")
+        async with asyncio.timeout(30):
+            assert await running.process.wait() == 0
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", world.port)
+        for _, writer in stuck:
+            writer.close()
+
+
+@pytest.mark.asyncio
+async def test_a_device_that_never_comes_for_its_interval_delays_no_end_for_long(tmp_path):
+    world = World(tmp_path)
+    limits = {"drain_ms": 3_600_000, "lost_ms": 1_000, "handshake_ms": 1_000, "interval_ms": 1_000}
+    async with program(world, configure(world, tmp_path, **limits)) as running:
+        polling = await world.device()
+        await polling.poll(poll(mode=PollMode.INTERVAL))
+        polling.close()
+        running.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await running.process.wait() == 0
 
 
 @pytest.mark.asyncio

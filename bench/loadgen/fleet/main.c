@@ -228,7 +228,7 @@ static void lost_in_storm(device *one) {
     if (!obeys && one->fails == 1) one->fails = 2, dial_later(one, dial_other, 0);
     else if (one->fails == 1) {
         one->leave_by = now + (uint64_t)(0.9 * span_us); /* the rest is for handshakes that wait */
-        dial_later(one, dial_lost, span_us < RETRY_US ? span_us : RETRY_US);
+        dial_later(one, dial_lost, 0.9 * span_us < RETRY_US ? 0.9 * span_us : RETRY_US);
     } else if (one->fails == 2 && obeys) {
         counts.refused--; /* nobody is there: that is no handshake */
         dial_later(one, dial_other, one->leave_by > now ? (double)(one->leave_by - now) : 0);

@@ -112,7 +112,7 @@ class PollPlan:
         else:
             self._proven.discard(here.name)
             self._place, self._home_at_ms, self._leave_by_ms = 0, None, None
-            self._at_ms = now_ms + int(self._random() * self._spans.lost_ms)
+            self._at_ms = now_ms + int(self._random() * (self._last_dial(now_ms) - now_ms))
 
     def answered(self, now_ms: int, next_in_ms: int, spans: Spans | None = None) -> None:
         """Record that the poll was answered: the relay asks for a pause, and dictates its spans."""
@@ -158,9 +158,9 @@ class PollPlan:
             self._leave(now_ms, now_ms)
         elif self._leave_by_ms is None and self._losses < _LOSSES:
             self._losses += 1
-            spans = self._spans
             self._leave_by_ms = self._last_dial(now_ms)
-            self._at_ms = now_ms + int(self._random() * min(spans.retry_ms, spans.lost_ms))
+            reach = min(self._spans.retry_ms, self._leave_by_ms - now_ms)
+            self._at_ms = now_ms + int(self._random() * reach)
         else:
             self._leave(now_ms, self._leave_by_ms or self._last_dial(now_ms))
 

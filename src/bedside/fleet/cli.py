@@ -252,7 +252,8 @@ def _summary(tally: Tally, language: Language) -> str:
         say(N_("Refused by a relay: %(refused)s; messages received: %(messages)s"))
         % {"refused": tally.refused, "messages": tally.messages},
         *(
-            say(N_("Polls that were lost, %(cause)s: %(count)s")) % {"cause": cause, "count": count}
+            say(N_("Polls lost or refused, %(cause)s: %(count)s"))
+            % {"cause": cause, "count": count}
             for cause, count in tally.causes.most_common()
         ),
         say(N_("Time to connect, half of them within: %(half)s ms; 99 %%: %(most)s ms"))

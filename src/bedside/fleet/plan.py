@@ -44,7 +44,7 @@ class Tally:
     refused: int = 0
     failed: int = 0
     causes: Counter[str] = field(default_factory=Counter)
-    """How often each cause lost a poll."""
+    """How often each cause, a refusal among them, cost a poll."""
     dials_ms: list[int] = field(default_factory=list)
     returns_ms: list[int] = field(default_factory=list)
     """For each storm, how long until its last device was served."""

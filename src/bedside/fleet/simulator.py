@@ -70,10 +70,10 @@ class _Device:
         self._fleet.tally.answers += 1
 
     def _refused(self, relay: Relay, gate: Gate) -> None:
-        self._fleet.tally.turned_away(self._number, f"{relay.server_name}: {gate}")
+        self._fleet.tally.turned_away(self._number, _cause(relay, gate))
 
     def _failed(self, relay: Relay, reason: str) -> None:
-        self._fleet.tally.lost(self._number, f"{relay.server_name}: {reason}")
+        self._fleet.tally.lost(self._number, _cause(relay, reason))
 
 
 class Simulator:
@@ -143,3 +143,8 @@ class Simulator:
             self._tell_later(every_s, tell)
 
         self.reactor.later(int(every_s * 1000), told)
+
+
+def _cause(relay: Relay, word: str) -> str:
+    """Return where and why a poll was lost, the relay as the command line names it."""
+    return f"{relay.server_name}@{relay.host}:{relay.ports[0]} ({word})"

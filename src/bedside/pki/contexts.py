@@ -1,4 +1,4 @@
-"""The TLS contexts of the house (`docs/protocol/certificates.md`, 7.3 to 7.7).
+"""The TLS contexts of the house (`docs/protocol/certificates.md`, 7.3 to 7.7, 7.10, 7.11).
 
 7.3 TLS 1.3 only.
 7.4 Only the manufacturer's CA is trusted, never the system's store; chains are verified strictly.
@@ -103,9 +103,9 @@ def console_client_context(ca: str) -> ssl.SSLContext:
 
 
 class _Waiting(ssl.SSLSocket):
-    """One of a fleet's: what `ssl` keeps of it stands in places of its own, for want of a dictionary.
+    """One of a fleet's: what `ssl` keeps of it stands in places of its own, not in a dictionary.
 
-    A name that is missing here costs each connection 300 bytes, and nothing else.
+    A name that is missing here costs each connection that dictionary, 270 bytes, and nothing else.
     """
 
     __slots__ = (

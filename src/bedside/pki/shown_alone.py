@@ -9,12 +9,14 @@ So the mode is set in the C object beneath, where Python's build is one whose la
 it is not, handshakes succeed as before and cost what they did.
 """
 
-import ctypes
 import importlib
 import ssl
 import sys
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["show_alone"]
 
@@ -27,26 +29,28 @@ _SSL_MODE_NO_AUTO_CHAIN = 0x8
 
 def show_alone(context: ssl.SSLContext) -> bool:
     """Let this context show the certificates that it loaded and no others; whether it does."""
-    control = _control()
-    if control is None:
-        return False
-    beneath = ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
-    modes: int = control(beneath, _SSL_CTRL_MODE, _SSL_MODE_NO_AUTO_CHAIN, None)
-    return bool(modes & _SSL_MODE_NO_AUTO_CHAIN)
+    set_mode = _set_mode()
+    return set_mode is not None and bool(set_mode(context) & _SSL_MODE_NO_AUTO_CHAIN)
 
 
 @cache
-def _control() -> Any:
-    """Return SSL_CTX_ctrl of the library that `ssl` stands on; None where it is not for us to call."""
+def _set_mode() -> "Callable[[ssl.SSLContext], int] | None":
+    """Return what sets the mode and says which are set; None where a context is not ours to reach into."""
     released = sys.implementation.name == "cpython" and not hasattr(sys, "gettotalrefcount")
     if not released or sys.version_info[:2] not in _LAID_OUT:
         return None
     try:
+        ctypes = importlib.import_module("ctypes")  # a package of its own on some small systems
         # What a library needs is found through it, and nothing else that may be loaded is.
         beneath = ctypes.CDLL(str(importlib.import_module("_ssl").__file__))
         control = beneath.SSL_CTX_ctrl
-    except (AttributeError, OSError):  # built into the interpreter, or another library than OpenSSL
+    except (AttributeError, ImportError, OSError):  # built into the interpreter, or no OpenSSL
         return None
     control.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p)
     control.restype = ctypes.c_long
-    return control
+
+    def set_mode(context: ssl.SSLContext) -> int:
+        pointer = ctypes.c_void_p.from_address(id(context) + object.__basicsize__)
+        return int(control(pointer, _SSL_CTRL_MODE, _SSL_MODE_NO_AUTO_CHAIN, None))
+
+    return set_mode

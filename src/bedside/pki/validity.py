@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bedside.pki.names import CertificateNameError
-
 __all__ = ["peer_ends_ms"]
 
 _MOMENT = re.compile(r"(\w{3}) ([ \d]\d) (\d\d):(\d\d):(\d\d) (\d{4}) GMT", re.ASCII)
@@ -22,15 +20,15 @@ def peer_ends_ms(certificate: Mapping[str, Any] | None) -> int:
     """Return the end in what `SSLSocket.getpeercert()` returned (Unix milliseconds).
 
     `ssl.cert_time_to_seconds` reads it by a locale's names, and needs ten times as long for it.
-    Raises CertificateNameError.
+    Raises ValueError.
     """
     moment = _MOMENT.fullmatch((certificate or {}).get("notAfter", ""))
     if moment is None:
-        raise CertificateNameError("no end")
+        raise ValueError("a certificate without an end")
     month, *numbers = moment.groups()
     day, hour, minute, second, year = map(int, numbers)
     try:
         end = datetime(year, _MONTHS[month], day, hour, minute, second, tzinfo=UTC)
     except (KeyError, ValueError):
-        raise CertificateNameError("no end") from None
+        raise ValueError("a certificate without an end") from None
     return int(end.timestamp()) * 1000

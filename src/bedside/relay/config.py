@@ -173,8 +173,8 @@ class Limits:
 
     @property
     def longest_interval_ms(self) -> int:
-        """The interval with its longest jitter."""
-        return self.interval_ms * (100 + self.interval_jitter_percent) // 100
+        """The interval with its longest jitter, and the way here, which may take a handshake's time."""
+        return self.interval_ms * (100 + self.interval_jitter_percent) // 100 + self.handshake_ms
 
     def door(self) -> DoorLimits:
         """The driver's share."""

@@ -21,6 +21,8 @@ from bedside.vocabulary import Gate
 
 __all__ = ["HttpConnection", "HttpTimes", "Routes", "refusal"]
 
+_NOTHING = -1
+"""No hash is this number."""
 _JSON = {"content-type": "application/json"}
 _JSON_LAST = {**_JSON, "connection": "close"}
 
@@ -84,9 +86,14 @@ class HttpConnection:
         self._reader: RequestReader | None = None
         self._busy = False
         self._keep = True
-        self.said = 0
+        self.said = _NOTHING
         """Stands for the words of the request that is served; 0 for one that came otherwise."""
         self._wait(times.idle_ms)
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether a request came on it, or the beginning of one."""
+        return self.said != _NOTHING
 
     # ---- for the routes ----
 
@@ -197,6 +204,8 @@ class HttpConnection:
     def _serve(self, request: Request) -> None:
         if not request.keep_alive:
             self._keep, self.said = False, 0
+        if self.said == _NOTHING:
+            self.said = 0
         self.begin()
         self._routes.serve(self, request)
 

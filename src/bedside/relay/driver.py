@@ -11,7 +11,6 @@ import contextlib
 import select
 import socket
 import ssl
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -141,6 +140,7 @@ class Door:
         )
         self._calling = False
         self._sources: Counter[str] = Counter()
+        self._addresses: dict[str, str] = {}
         self._listeners: list[socket.socket] = []
         self._accepting = False
         self._ticking: asyncio.TimerHandle | None = None
@@ -162,6 +162,11 @@ class Door:
     def in_line(self) -> int:
         """Connections that wait for their turn to shake hands."""
         return self._turns.waiting
+
+    @property
+    def arriving(self) -> int:
+        """Connections whose handshake has not ended, or not begun."""
+        return len(self._newcomers) + self.shaking
 
     @property
     def open_count(self) -> int:
@@ -300,7 +305,7 @@ class Door:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.counts["accepted"] += 1
         # Many come from one address, which is kept once.
-        address = sys.intern(address)
+        address = self._addresses.setdefault(address, address)
         self._sources[address] += 1
         newcomer = _Newcomer(sock, address, self, handed=handed)
         self._newcomers.add(newcomer)
@@ -415,7 +420,7 @@ class Door:
     def _left(self, address: str) -> None:
         self._sources[address] -= 1
         if not self._sources[address]:
-            del self._sources[address]
+            del self._sources[address], self._addresses[address]
         self._accept_again()
 
     # ---- what links report ----

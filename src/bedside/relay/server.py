@@ -396,17 +396,34 @@ class Relay:
             left = self._left()
             if not any(left.values()) or self._may_go(left, wall_ms() - now, span_ms):
                 break
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_LOOK_S):
-                    await hurry.wait()
+            await self._look_again(hurry)
+        await self._let_the_last_in(hurry)
         self.log("drained", **self._left())
+
+    async def _let_the_last_in(self, hurry: asyncio.Event) -> None:
+        """Let nobody more come, and serve who is on the way in: no longer than a handshake may take."""
+        self.door.close_listeners()
+        until_ms = min(wall_ms() + self.config.limits.handshake_ms, self.drain_ends_ms or 0)
+        while self._arriving and wall_ms() < until_ms and not hurry.is_set():
+            await self._look_again(hurry)
+
+    async def _look_again(self, hurry: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_LOOK_S):
+                await hurry.wait()
+
+    @property
+    def _arriving(self) -> int:
+        """How many have come and were not heard yet."""
+        handlers = (link.handler for link in self.door.links)
+        silent = sum(isinstance(each, HttpConnection) and not each.has_asked for each in handlers)
+        return self.door.arriving + silent
 
     def _may_go(self, left: Mapping[str, int], passed_ms: int, span_ms: int) -> bool:
         """Whether nobody needs this relay, though devices are expected: they had time to come."""
         if passed_ms <= span_ms or _binds(left):
             return False
-        limits = self.config.limits
-        longest_ms = limits.longest_interval_ms + limits.handshake_ms  # for the way here
+        longest_ms = self.config.limits.longest_interval_ms
         return passed_ms > longest_ms or not self.polls.waits_for_intervals
 
     def _left(self) -> dict[str, Any]:
@@ -416,7 +433,6 @@ class Relay:
             "polls": self.polls.counts["held"],
             "tunnels": pairs["active"],
             "legs": pairs["waiting"],
-            "arriving": self.door.shaking + self.door.in_line,
         }
 
     async def _close(self) -> None:
