@@ -1,7 +1,8 @@
 """The moment an entry is stamped with, and what is known of the clock that gave it (R54).
 
-The kernel's own answer (adjtimex) is out of the reach of Python's own modules. The time services leave a mark instead: systemd-timesyncd by itself, others
-(chrony, ptp4l) by the one-line unit in `docs/howto/clock.md`.
+The kernel's own answer (adjtimex) is out of the reach of Python's own modules. The time services leave
+a mark instead: systemd-timesyncd by itself, others (chrony, ptp4l) by the one-line unit in
+`docs/howto/clock.md`.
 """
 
 import time

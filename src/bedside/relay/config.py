@@ -108,8 +108,8 @@ class Limits:
         30_000,
         1_000,
         300_000,
-        "Within how long devices that lose this relay are all at another; "
-        "at least two milliseconds for each device.",
+        "Within how long devices that lose this relay are meant to be at another: they dial in "
+        "its first nine tenths; at least two milliseconds for each device.",
     )
     home_ms: int = _limit(
         600_000,
