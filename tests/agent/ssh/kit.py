@@ -429,3 +429,17 @@ def client_options(play: Device) -> asyncssh.SSHClientConnectionOptions:
         agent_path=None,
         preferred_auth=["publickey", "keyboard-interactive"],
     )
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    """End a client that runs on and return what it said.
+
+    Said again each second: a client that was about to wait when the signal came may not notice it.
+    """
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        saying = tasks.create_task(process.communicate())
+        while not saying.done():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await asyncio.wait([saying], timeout=1)
+    return saying.result()

@@ -10,7 +10,7 @@ import pytest
 from bedside.agent.ssh.helm import Seat
 from bedside.language import Language, gate_advice, gate_sentence
 from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode, Outcome
-from tests.agent.ssh.kit import SESSION, Device, device
+from tests.agent.ssh.kit import SESSION, Device, device, ended
 from tests.agent.ssh.test_authentication import until
 from tests.agent.ssh.test_helm import Heir
 
@@ -147,8 +147,7 @@ async def test_local_and_dynamic_forwards_reach_the_same_and_no_more(tmp_path):
             assert answer.endswith(b"HELLO") is (first == 0)
             writer.close()
         assert last_refusal(play).detail["name"] == "192.168.1.20"
-        process.terminate()
-        await process.communicate()
+        await ended(process)
 
 
 async def test_forwards_follow_who_controls(tmp_path):
@@ -173,8 +172,7 @@ async def test_forwards_follow_who_controls(tmp_path):
         assert [await answer(way) for way in ways] == [b"", b"HELLO"]
         assert play.hooks.changes == [f"-L desktop:{port}"]
         assert last_refusal(play).gate is Gate.VIEW_ONLY
-        process.terminate()
-        await process.communicate()
+        await ended(process)
 
 
 async def test_whoever_joined_has_forwards_while_they_control(tmp_path):
@@ -303,10 +301,10 @@ async def test_a_socket_on_the_device_is_never_reached(tmp_path):
             while not here.exists():  # noqa: ASYNC110 - ssh tells nobody
                 await asyncio.sleep(0.02)
         reader, writer = await asyncio.open_unix_connection(here)
-        assert await reader.read() == b""
+        async with asyncio.timeout(30):
+            assert await reader.read() == b""
         writer.close()
-        process.terminate()
-        _out, err = await process.communicate()
+        _out, err = await ended(process)
         assert b"forwards to sockets are never granted" in err
         assert last_refusal(play).detail["channel"] == "direct-streamlocal"
 
