@@ -63,32 +63,26 @@ async def test_a_live_tunnel_goes_on_to_its_end_while_the_devices_leave(tmp_path
 
 
 @pytest.mark.asyncio
-async def test_a_device_that_polls_at_intervals_is_waited_for_and_sent_away(tmp_path):
+@pytest.mark.parametrize(
+    ("interval_ms", "comes_after_s"),
+    [
+        pytest.param(4_000, 2, id="between two polls, and past the span"),
+        pytest.param(1_000, 3, id="late: its way here may take as long as a handshake"),
+    ],
+)
+async def test_a_device_that_polls_at_intervals_is_waited_for_and_sent_away(
+    tmp_path, interval_ms, comes_after_s
+):
     world = World(tmp_path)
-    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, interval_ms=4_000)
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, interval_ms=interval_ms)
     interval = poll(mode=PollMode.INTERVAL)
     async with program(world, file) as running:
         polling = await world.device()
         assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms is None
         running.process.send_signal(signal.SIGTERM)
         await running.said("draining")
-        await asyncio.sleep(2)  # between two polls, and past the span
-        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms == 4_000
-        assert await running.process.wait() == 0
-
-
-@pytest.mark.asyncio
-async def test_a_device_that_is_late_for_its_interval_is_waited_for(tmp_path):
-    world = World(tmp_path)
-    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, interval_ms=1_000)
-    interval = poll(mode=PollMode.INTERVAL)
-    async with program(world, file) as running:
-        polling = await world.device()
-        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms is None
-        running.process.send_signal(signal.SIGTERM)
-        await running.said("draining")
-        await asyncio.sleep(3)  # its way here may take as long as a handshake
-        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms is not None
+        await asyncio.sleep(comes_after_s)
+        assert parse_poll_reply((await polling.poll(interval)).body).leave_in_ms == interval_ms
         assert await running.process.wait() == 0
 
 

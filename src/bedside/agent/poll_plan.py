@@ -112,7 +112,7 @@ class PollPlan:
         else:
             self._proven.discard(here.name)
             self._place, self._home_at_ms, self._leave_by_ms = 0, None, None
-            self._at_ms = now_ms + int(self._random() * (self._last_dial(now_ms) - now_ms))
+            self._at_ms = now_ms + int(self._random() * self._dial_within_ms)
 
     def answered(self, now_ms: int, next_in_ms: int, spans: Spans | None = None) -> None:
         """Record that the poll was answered: the relay asks for a pause, and dictates its spans."""
@@ -158,11 +158,11 @@ class PollPlan:
             self._leave(now_ms, now_ms)
         elif self._leave_by_ms is None and self._losses < _LOSSES:
             self._losses += 1
-            self._leave_by_ms = self._last_dial(now_ms)
-            reach = min(self._spans.retry_ms, self._leave_by_ms - now_ms)
+            self._leave_by_ms = now_ms + self._dial_within_ms
+            reach = min(self._spans.retry_ms, self._dial_within_ms)
             self._at_ms = now_ms + int(self._random() * reach)
         else:
-            self._leave(now_ms, self._leave_by_ms or self._last_dial(now_ms))
+            self._leave(now_ms, self._leave_by_ms or now_ms + self._dial_within_ms)
 
     def busy(self, now_ms: int, *, at_once: bool = False) -> None:
         """Record that the relay is there and has no turn for newcomers; `at_once` as for `failed`."""
@@ -190,9 +190,10 @@ class PollPlan:
         spans = self._spans
         return now_ms + spans.home_ms + int(self._random() * spans.home_spread_ms)
 
-    def _last_dial(self, now_ms: int) -> int:
+    @property
+    def _dial_within_ms(self) -> int:
         """Rule 2: the span's last tenth is for those handshakes that wait for their turn."""
-        return now_ms + self._spans.lost_ms * 9 // 10
+        return self._spans.lost_ms * 9 // 10
 
     def _leave(self, now_ms: int, leave_by_ms: int) -> None:
         """Rules 2 and 10: what is left of the span is shared out among all who lost this relay."""
