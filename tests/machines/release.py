@@ -3,17 +3,47 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.machines.machine import Machine
+from tests.machines.machine import Machine, Switch, base
 from tests.machines.pages import steps
 
-__all__ = ["ROOT", "about_relay", "bring_relay", "build", "certify", "for_a_relay", "tree"]
+__all__ = ["ROOT", "about_relay", "booted", "bring_relay", "certify", "for_a_relay", "tree"]
 
 ROOT = Path(__file__).parents[2]
 
 
-def build() -> None:
+@contextmanager
+def booted(
+    folder: Path,
+    places: Mapping[str, Sequence[str]],
+    *,
+    hosts: str,
+    alone: Collection[str] = (),
+) -> Iterator[list[Machine]]:
+    """Build the release and boot machines on one network; they end with the block.
+
+    Args:
+        folder: where their disks are made.
+        places: each machine's addresses, by its name.
+        hosts: further lines of their /etc/hosts.
+        alone: those that are not given these lines.
+    """
+    _build()
+    debian, switch = base(ROOT / "var" / "machines"), Switch()
+    with ExitStack() as stack:
+        stack.callback(switch.end)
+        machines = []
+        for name, addresses in places.items():
+            space = switch.plug(name, [f"{each}/24" for each in addresses])
+            known = "" if name in alone else hosts
+            machines.append(stack.enter_context(Machine(folder / name, debian, space, hosts=known)))
+        yield machines
+
+
+def _build() -> None:
     """Make `dist` anew, as install-on-one-machine says."""
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     lines = steps("install-on-one-machine")[1][0].text

@@ -14,35 +14,20 @@ import pytest
 from bedside.demo.processes import wait_for
 from bedside.vocabulary import Activity
 from tests.machines.house import CONSOLE, DEVICE, HOSTS, LAPTOP, RELAY, SECOND, House
-from tests.machines.machine import Machine, Switch, base
+from tests.machines.machine import Machine
 from tests.machines.pages import steps
-from tests.machines.release import ROOT, about_relay, build, for_a_relay
+from tests.machines.release import ROOT, about_relay, booted, for_a_relay
 
 pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    build()
-    debian, folder = base(ROOT / "var" / "machines"), tmp_path_factory.mktemp("machines")
-    switch = Switch()
-    try:
-        with (
-            Machine(
-                folder / "console", debian,
-                switch.plug("console", [f"{CONSOLE}/24", f"{RELAY}/24"]), hosts=HOSTS,
-            ) as console,
-            Machine(folder / "device", debian, switch.plug("device", [f"{DEVICE}/24"])) as device,
-            Machine(
-                folder / "laptop", debian, switch.plug("laptop", [f"{LAPTOP}/24"]), hosts=HOSTS
-            ) as laptop,
-            Machine(
-                folder / "second", debian, switch.plug("second", [f"{SECOND}/24"]), hosts=HOSTS
-            ) as second,
-        ):  # fmt: skip
-            yield House(console, device, laptop, second)
-    finally:
-        switch.end()
+    places = {
+        "console": [CONSOLE, RELAY], "device": [DEVICE], "laptop": [LAPTOP], "second": [SECOND],
+    }  # fmt: skip
+    with booted(tmp_path_factory.mktemp("machines"), places, hosts=HOSTS, alone={"device"}) as them:
+        yield House(*them)
 
 
 def test_the_pages_install_a_console_a_relay_and_a_device(house):

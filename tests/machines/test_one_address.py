@@ -7,30 +7,16 @@ import pytest
 
 from bedside.demo.processes import wait_for
 from tests.machines.house import CONSOLE, DEVICE, HOSTS, LAPTOP, House
-from tests.machines.machine import Machine, Switch, base
-from tests.machines.release import ROOT, build
+from tests.machines.release import booted
 
 pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    build()
-    debian, folder = base(ROOT / "var" / "machines"), tmp_path_factory.mktemp("machines")
-    switch = Switch()
-    try:
-        with (
-            Machine(
-                folder / "console", debian, switch.plug("console", [f"{CONSOLE}/24"]), hosts=HOSTS
-            ) as console,
-            Machine(folder / "device", debian, switch.plug("device", [f"{DEVICE}/24"])) as device,
-            Machine(
-                folder / "laptop", debian, switch.plug("laptop", [f"{LAPTOP}/24"]), hosts=HOSTS
-            ) as laptop,
-        ):
-            yield House(console, device, laptop)
-    finally:
-        switch.end()
+    places = {"console": [CONSOLE], "device": [DEVICE], "laptop": [LAPTOP]}
+    with booted(tmp_path_factory.mktemp("machines"), places, hosts=HOSTS, alone={"device"}) as them:
+        yield House(*them)
 
 
 def test_the_page_installs_both_behind_one_address(house):

@@ -10,9 +10,9 @@ import time
 import pytest
 
 from bedside.demo.processes import wait_for
-from tests.machines.machine import Machine, Switch, base
+from tests.machines.machine import Machine
 from tests.machines.pages import steps
-from tests.machines.release import ROOT, bring_relay, build, certify, tree
+from tests.machines.release import booted, bring_relay, certify, tree
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -157,23 +157,9 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    build()
-    debian, folder = base(ROOT / "var" / "machines"), tmp_path_factory.mktemp("machines")
-    switch = Switch()
-
-    def machine(name, address):
-        return Machine(folder / name, debian, switch.plug(name, [f"{address}/24"]), hosts=HOSTS)
-
-    try:
-        with (
-            machine("one", ONE) as one,
-            machine("two", TWO) as two,
-            machine("database", DATABASE) as database,
-            machine("relay", RELAY) as relay,
-        ):
-            yield House(one, two, database, relay)
-    finally:
-        switch.end()
+    places = {"one": [ONE], "two": [TWO], "database": [DATABASE], "relay": [RELAY]}
+    with booted(tmp_path_factory.mktemp("machines"), places, hosts=HOSTS) as them:
+        yield House(*them)
 
 
 def test_the_pages_install_a_console_over_a_database_of_the_house(house):
