@@ -158,23 +158,34 @@ def test_it_comes_home_at_a_moment_of_the_dictated_span():
 
 def test_a_relay_without_a_turn_is_asked_again_at_a_moment_of_the_span_then_the_next():
     rota = plan()
-    rota.busy(0)
-    assert (where(rota), rota.attempt.at_ms) == (("a", 443), SPANS.lost_ms // 2)
+    rota.busy(10_000)
+    assert (where(rota), rota.attempt.at_ms) == (("a", 443), 10_000 + SPANS.lost_ms // 2)
     rota.busy(20_000)
-    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 20_000 + SPANS.lost_ms)
-    rota.busy(50_000)
-    assert rota.attempt.at_ms == 50_000 + SPANS.retry_most_ms // 2
-    rota.busy(50_000)
-    assert (where(rota), rota.attempt.at_ms) == (("a", 443), 50_000 + SPANS.retry_most_ms // 2)
-    rota.answered(90_000, 0)
-    rota.busy(90_000)
-    assert rota.attempt.at_ms == 90_000 + SPANS.lost_ms // 2
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 20_000 + SPANS.lost_ms // 2)
+    rota.busy(30_000)
+    assert (where(rota), rota.attempt.at_ms) == (("b", 443), 30_000 + SPANS.lost_ms // 2)
+    rota.busy(40_000)
+    assert where(rota) == ("a", 443)
+
+
+def test_who_has_waited_for_longer_than_a_span_waits_up_to_as_long_again():
+    rota = plan()
+    rota.busy(10_000)
+    rota.busy(70_000)
+    assert rota.attempt.at_ms == 70_000 + 60_000 // 2
+    rota.busy(10_000 + 3 * SPANS.retry_most_ms)
+    assert rota.attempt.at_ms == 10_000 + 3 * SPANS.retry_most_ms + SPANS.retry_most_ms // 2
+    rota.answered(900_000, 0)
+    rota.busy(900_000)
+    assert rota.attempt.at_ms == 900_000 + SPANS.lost_ms // 2
 
 
 def test_whoever_cannot_wait_is_back_soon_where_there_was_no_turn():
     rota = plan()
     rota.busy(0, at_once=True)
     assert rota.attempt.at_ms == SPANS.retry_ms // 2
+    rota.busy(10_000, at_once=True)
+    assert rota.attempt.at_ms == 10_000 + 10_000 // 2
 
 
 def test_a_relay_that_was_started_again_and_has_no_turn_is_not_left():

@@ -94,9 +94,10 @@ typedef struct device {
     identity self;
     enum { AWAY, SHAKING, GREETING, WAITING } state;
     enum stance stance;
-    int fails, packet, is_busy, told_later;
+    int fails, packet, is_busy;
     int lost_ms; /* over which the relay wants its devices to leave; 0 as long as it has not answered */
-    uint64_t leave_by; /* the end of that span, once the relay is lost */
+    uint64_t leave_by;   /* the end of that span, once the relay is lost */
+    uint64_t told_first; /* when a relay first had no turn for it; 0 when one had */
     unsigned sequence;
     uint64_t dialled, order_sent;
     char name[24], instance[33], ack[ID + 1], order[ID + 1];

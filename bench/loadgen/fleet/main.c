@@ -233,15 +233,16 @@ static void lost_in_storm(device *one) {
         counts.refused--; /* nobody is there: that is no handshake */
         dial_later(one, dial_other, one->leave_by > now ? (double)(one->leave_by - now) : 0);
     } else if (obeys && one->is_busy) {
-        double reach_us = span_us * (1 << (one->told_later < 8 ? one->told_later : 8));
-        one->told_later++;
-        dial_later(one, dial_other, reach_us < RETRY_MOST_US ? reach_us : RETRY_MOST_US);
+        if (!one->told_first) one->told_first = now;
+        double waited_us = (double)(now - one->told_first);
+        if (waited_us > RETRY_MOST_US) waited_us = RETRY_MOST_US;
+        dial_later(one, dial_other, waited_us > span_us ? waited_us : span_us);
     } else dial_later(one, dial_other, backoff_us(one));
 }
 
 static void back_from_storm(device *one) {
     if (!one->fails) return;
-    one->fails = one->told_later = 0;
+    one->fails = 0, one->told_first = 0;
     back_last = now_us();
     figures_add(&shakes, (double)(back_last - one->dialled));
     if (++back == device_count) timer_set(&over, back_last + 2000000); /* whether they all stay */

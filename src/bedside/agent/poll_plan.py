@@ -12,8 +12,9 @@ Rules held here:
 4. When a whole round over all relays failed, the next round waits: full jitter over a doubling
    range, so that a fleet does not return in one moment (N9).
 5. A relay that is there and has no turn for a newcomer is asked again at a moment of the span, and
-   the next one when that was in vain too; the span doubles each time. On the way home it is left at
-   once for where the device was.
+   the next one when that was in vain too. Who has waited for longer than a span waits up to as long
+   again, so that relays with room for a part of a fleet are asked ever less often. On the way home
+   it is left at once for where the device was.
 6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
 7. Away from its first relay, the device tries it again at a moment of the dictated span.
@@ -87,6 +88,7 @@ class PollPlan:
         self._at_ms = 0
         self._losses = 0
         self._busy = 0
+        self._busy_since_ms = 0
         self._homing = False
         self._leave_by_ms: int | None = None
         self._home_at_ms: int | None = None
@@ -167,6 +169,8 @@ class PollPlan:
     def busy(self, now_ms: int, *, at_once: bool = False) -> None:
         """Record that the relay is there and has no turn for newcomers; `at_once` as for `failed`."""
         self._leave_by_ms = None
+        if not self._busy:
+            self._busy_since_ms = now_ms
         self._busy += 1
         if self._homing:
             self._at_ms = now_ms
@@ -175,9 +179,9 @@ class PollPlan:
         if self._busy % _BUSY_TRIES == 0:
             self._next_relay(now_ms)
         spans = self._spans
-        reach = (spans.retry_ms if at_once else spans.lost_ms) * 2 ** min(self._busy - 1, 16)
-        most = max(spans.lost_ms, spans.retry_most_ms)
-        self._at_ms = now_ms + int(self._random() * min(reach, most))
+        least = spans.retry_ms if at_once else spans.lost_ms
+        waited = min(now_ms - self._busy_since_ms, spans.retry_most_ms)
+        self._at_ms = now_ms + int(self._random() * max(least, waited))
 
     def turned_away(self, now_ms: int, retry_in_ms: int) -> None:
         """Record that this relay answered with a refusal: the next relay, not sooner than it says."""
