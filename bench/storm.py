@@ -32,9 +32,11 @@ async def storm(
     cpu = left.cpu_s
     lost.process.kill()
     figures = await fleet.answer()
-    back, all_back, refused, timed_out, p50, most, turned_away = figures
+    back, half_back, most_back, all_back, refused, timed_out, p50, most, turned_away = figures
     _, stall_p99, stall, broken = await tunnels.ask("stalls")
     report(f"storm.back{name}", back, "devices")
+    report(f"storm.back_p50{name}", half_back, "s")
+    report(f"storm.back_p99{name}", most_back, "s")
     report(f"storm.all_back{name}", all_back, "s")
     report(f"storm.failed{name}", refused + timed_out, "handshakes")
     report(f"storm.timed_out{name}", timed_out, "handshakes")

@@ -106,6 +106,18 @@ def test_a_sealing_key_of_another_kind():
         check_request(built(extension=keys.extension))
 
 
+def test_a_signature_that_is_said_to_end_within_a_byte():
+    der = built()
+    while der[-1] & 1:  # an unused bit must be 0
+        der = built()
+    at = len(der) - len(x509.load_der_x509_csr(der).signature) - 1
+    check_request(der)
+    bent = der[:at] + b"\x01" + der[at + 1 :]
+    assert x509.load_der_x509_csr(bent).is_signature_valid
+    with pytest.raises(RequestError, match="whole bytes"):
+        check_request(bent)
+
+
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes(data):
     with pytest.raises(RequestError):

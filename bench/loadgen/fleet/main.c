@@ -11,8 +11,8 @@
  *   return PORT S AT_ONCE RESUMED     connect, ask, close     returned HANDSHAKES RESUMED FAILED and the four of idle
  *   tunnels PORT COUNT GAP_US         pairs that are pinged   tunnels
  *   stalls                            since last asked        stalls P50_US P99_US MOST_US BROKEN
- *   storm LOST PORT OBEYS LIMIT_S     who loses LOST goes to  armed, then: storm BACK ALL_BACK_S REFUSED TIMED_OUT
- *                                       PORT, as dictated or      SHAKE_P50_MS SHAKE_MOST_MS TURNED_AWAY
+ *   storm LOST PORT OBEYS LIMIT_S     who loses LOST goes to  armed, then: storm BACK P50_S P99_S ALL_S REFUSED
+ *                                       PORT, as dictated or      TIMED_OUT SHAKE_P50_MS SHAKE_MOST_MS TURNED_AWAY
  *                                       all at once
  *   heard                             by the console          heard PRESENCES DELIVERED ABSENCES BATCHES
  */
@@ -196,15 +196,14 @@ static void start_returning(int with_sessions) {
 /* ---- storm ---- */
 
 static int lost_port, obeys;
-static uint64_t lost_first, back_last;
-static int back;
-static figures shakes;
+static uint64_t lost_first;
+static figures backs, shakes;
 
 static void storm_ends(timer *at) {
     timer_cancel(at);
-    answer("storm %d %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %" PRIu64, back, (double)(back_last - lost_first) / 1e6,
-           counts.refused, counts.timed_out, figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3,
-           counts.turned_away);
+    answer("storm %zu %.2f %.2f %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %" PRIu64, backs.count, figures_at(&backs, 0.5) / 1e6,
+           figures_at(&backs, 0.99) / 1e6, figures_at(&backs, 1) / 1e6, counts.refused, counts.timed_out,
+           figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3, counts.turned_away);
 }
 
 static void dial_lost(timer *next) { device_dial((device *)((char *)next - offsetof(device, next)), lost_port); }
@@ -243,14 +242,15 @@ static void lost_in_storm(device *one) {
 static void back_from_storm(device *one) {
     if (!one->fails) return;
     one->fails = 0, one->told_first = 0;
-    back_last = now_us();
-    figures_add(&shakes, (double)(back_last - one->dialled));
-    if (++back == device_count) timer_set(&over, back_last + 2000000); /* whether they all stay */
+    uint64_t now = now_us();
+    figures_add(&backs, (double)(now - lost_first));
+    figures_add(&shakes, (double)(now - one->dialled));
+    if ((int)backs.count == device_count) timer_set(&over, now + 2000000); /* whether they all stay */
 }
 
 static void arm(double limit_s) {
     memset(&counts, 0, sizeof counts);
-    lost_first = back_last = 0, back = 0, shakes.count = 0;
+    lost_first = 0, backs.count = shakes.count = 0;
     on_served = back_from_storm, on_broken = lost_in_storm;
     over.fire = storm_ends;
     timer_set(&over, now_us() + (uint64_t)(limit_s * 1e6));

@@ -128,11 +128,16 @@ def check_request(der: bytes) -> CertificateRequest:
     if len(der) > MAX_REQUEST:
         raise RequestError("a request that is too large")
     try:
-        return _check(x509.load_der_x509_csr(der))
+        csr = x509.load_der_x509_csr(der)
+        request = _check(csr)
     except RequestError:
         raise
     except X509_ERRORS:
         raise RequestError("a request that cannot be read") from None
+    if not der.endswith(b"\x00" + csr.signature):
+        # cryptography verifies a signature whose BIT STRING says that its last bits are unused.
+        raise RequestError("a request whose signature is not whole bytes")
+    return request
 
 
 def _check(csr: x509.CertificateSigningRequest) -> CertificateRequest:
