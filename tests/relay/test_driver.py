@@ -184,3 +184,22 @@ async def test_a_peer_that_left_the_backlog_costs_no_handshake(tmp_path):
         assert (await (await world.device()).poll(INTERVAL)).status == 200
         assert world.relay.door.counts["gone_at_accept"] == 1
         left.close()
+
+
+@pytest.mark.asyncio
+async def test_whoever_stands_in_the_queue_when_the_listeners_close_is_let_in(tmp_path):
+    async with running(tmp_path) as world:
+        with_ = world.authority.device(DEVICE)
+        context = device_client_context(with_.certificate, with_.key, world.authority.ca)
+        # More than one turn accepts; nothing is awaited here, so the relay has accepted none.
+        queue = [socket.create_connection(("127.0.0.1", world.port)) for _ in range(40)]
+        world.relay.door.close_listeners()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", world.port))
+        for sock in (queue[0], queue[-1]):
+            _, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=NAME)
+            assert writer.get_extra_info("peercert")
+            writer.close()
+            await writer.wait_closed()
+        for sock in queue:
+            sock.close()

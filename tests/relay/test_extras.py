@@ -1,6 +1,7 @@
 """A fault beside a relay's work is loud, and the relay serves."""
 
 import asyncio
+import platform
 import socket
 import sys
 
@@ -13,7 +14,8 @@ from tests.relay.program import Program, configure
 from tests.relay.world import World, poll
 
 WITHOUT = (
-    "import sys; sys.modules['opentelemetry'] = None; from bedside.relay.cli import main;"
+    "import sys; sys.modules['opentelemetry'] = None; from bedside.pki import shown_alone;"
+    "shown_alone._LAID_OUT = frozenset(); from bedside.relay.cli import main;"
     "sys.exit(main(sys.argv[1:]))"
 )
 TRACED = 'tracing = "http://127.0.0.1:9"\n'
@@ -38,7 +40,7 @@ def check(file, capsys):
 
 
 @pytest.mark.asyncio
-async def test_without_the_packages_and_the_admin_address_devices_are_served(tmp_path, taken):
+async def test_without_packages_admin_address_and_a_known_build_devices_are_served(tmp_path, taken):
     world = World(tmp_path)
     file = configure(world, tmp_path, stop_ms=0, top=f'{TRACED}admin = "127.0.0.1:{taken}"')
     process = await asyncio.create_subprocess_exec(
@@ -53,6 +55,8 @@ async def test_without_the_packages_and_the_admin_address_devices_are_served(tmp
         admin = await program.said("admin_off")
         assert admin["level"] == "warning"
         assert admin["error"] == f"admin: another program has port {taken} of 127.0.0.1"
+        root = await program.said("root_shown")
+        assert (root["level"], root["python"]) == ("warning", platform.python_version())
         assert (await (await world.device()).poll(poll(mode=PollMode.INTERVAL))).status == 200
     finally:
         await program.killed()

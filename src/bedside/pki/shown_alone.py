@@ -18,13 +18,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["show_alone"]
+__all__ = ["can_show_alone", "show_alone"]
 
 # PySSLContext of Modules/_ssl.c: an object's head, then SSL_CTX *ctx.
 _LAID_OUT = frozenset({(3, 11), (3, 12), (3, 13)})
 # openssl/ssl.h
 _SSL_CTRL_MODE = 33
 _SSL_MODE_NO_AUTO_CHAIN = 0x8
+
+
+def can_show_alone() -> bool:
+    """Whether this build of Python is one in whose contexts the mode can be set."""
+    return _set_mode() is not None
 
 
 def show_alone(context: ssl.SSLContext) -> bool:

@@ -36,6 +36,8 @@ __all__ = ["Admission", "Door", "DoorLimits"]
 
 _TICK_S = 0.02
 _ACCEPTS_A_TURN = 32
+# So many stand in a listener's queue before the kernel drops whoever comes.
+_QUEUE = 1024
 _HELLOS_A_TURN = 32
 _HANDSHAKES_A_TURN = 4
 # A fatal alert in clear, internal_error (RFC 8446, 6.2): nothing else can be said before TLS.
@@ -184,7 +186,7 @@ class Door:
             if self._siblings is not None:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind((host, port))
-            listener.listen(1024)
+            listener.listen(_QUEUE)
             listener.setblocking(False)
         except OSError:
             listener.close()
@@ -206,7 +208,10 @@ class Door:
         self._tick()
 
     def close_listeners(self) -> None:
-        """Accept nobody any more; what is open stays open."""
+        """Accept nobody any more but who stands in the kernel's queue; what is open stays open."""
+        for listener in self._listeners:
+            if self._accepting:
+                self._accept(listener, _QUEUE)
         self._stop_accepting()
         for listener in self._listeners:
             listener.close()
@@ -265,8 +270,8 @@ class Door:
             else:
                 self.loop.remove_reader(listener.fileno())
 
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(_ACCEPTS_A_TURN):
+    def _accept(self, listener: socket.socket, most: int = _ACCEPTS_A_TURN) -> None:
+        for _ in range(most):
             try:
                 sock, where = listener.accept()
             except BlockingIOError:

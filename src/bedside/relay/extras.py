@@ -7,6 +7,7 @@ devices are served all the same.
 import contextlib
 import errno
 import http.client
+import platform
 import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from bedside.language import N_
 from bedside.language.config_error import ConfigError
 from bedside.observe.admin import AdminAddress, AdminServer
 from bedside.observe.extra import TRACING_CURE, TRACING_LOCK, has_tracing
+from bedside.pki.shown_alone import can_show_alone
 from bedside.relay.config import RelayConfig, listen_error
 from bedside.relay.siblings import strangers
 
@@ -56,6 +58,9 @@ class Extras:
                 log("admin_off", level="warning", error=str(error))
         for fault in _siblings(config):
             log("sibling_unknown", level="warning", error=str(fault))
+        if not can_show_alone():
+            # It serves all the same, with less room: no fault that `check` would refuse.
+            log("root_shown", level="warning", python=platform.python_version())
 
     def close(self) -> None:
         """Close what was opened."""
