@@ -3,7 +3,7 @@
 Two relay processes follow one console's stand-in. DEVICES devices are held by the first, which is
 killed; live tunnels run through the second, where the devices go. Two storms: devices that do as the
 agent's plan says (once more where they were, then elsewhere at random within the dictated span, and
-over the span again where the relay has no turn for them), and devices that ignore every span and come
+again as 13.12 says where the relay has no turn for them), and devices that ignore every span and come
 at once. A device gives up a handshake after 8 s, and then backs off with full jitter from 2 s on.
 """
 

@@ -263,6 +263,14 @@ def test_a_refusal_waits_as_long_as_it_says_and_asks_the_next():
     assert rota.attempt.at_ms == 1100
 
 
+def test_a_refusal_ends_the_wait_for_a_turn():
+    rota = plan()
+    rota.busy(0)
+    rota.turned_away(1_000, 600_000)
+    rota.busy(601_000, at_once=True)
+    assert rota.attempt.at_ms == 601_000 + SPANS.retry_ms // 2
+
+
 def test_a_relay_cannot_silence_a_device_for_ever():
     rota = plan()
     rota.answered(0, 10**12)

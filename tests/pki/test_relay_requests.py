@@ -23,6 +23,18 @@ def forged():
     return x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM)
 
 
+def ends_within_a_byte():
+    """A request whose signature says that its last bit, a 0, is unused."""
+    while True:
+        der = bytearray(x509.load_pem_x509_csr(request()).public_bytes(Encoding.DER))
+        if not der[-1] & 1:
+            break
+    der[-len(x509.load_der_x509_csr(bytes(der)).signature) - 1] = 1
+    csr = x509.load_der_x509_csr(bytes(der))
+    assert csr.is_signature_valid
+    return csr.public_bytes(Encoding.PEM)
+
+
 def test_a_request_tells_the_key_that_signed_it():
     pem = build_relay_request(KEY, RelayName("a")).encode()
     assert check_relay_request(pem) == KEY.public_key()
@@ -38,6 +50,7 @@ def test_a_request_tells_the_key_that_signed_it():
         (request(ec.generate_private_key(ec.SECP384R1())), "not P-256"),
         (request(digest=hashes.SHA384()), "did not sign"),
         (forged(), "did not sign"),
+        (ends_within_a_byte(), "did not sign"),
     ],
 )
 def test_anything_else_is_refused(pem, why):

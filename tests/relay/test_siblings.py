@@ -179,6 +179,27 @@ async def test_a_sibling_that_is_gone_is_as_if_the_host_refused_and_it_may_come_
             client.stream.abort()
 
 
+async def test_whoever_is_in_a_siblings_line_when_the_listeners_close_is_let_in(tmp_path):
+    async with house(tmp_path) as at:
+        giver, taker = (relay.door for relay in at.relays)
+        with_ = at.authority.device(DEVICE)
+        context = device_client_context(with_.certificate, with_.key, at.authority.ca)
+        # More than a turn takes; nothing is awaited, so the relay that they are for has taken none.
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            given = [socket.create_connection(server.getsockname()) for _ in range(20)]
+            for _ in given:
+                with server.accept()[0] as handed:
+                    assert giver._siblings.hand_over(handed, NAMES[1])
+        taker.empty_queues()
+        taker.close_listeners()
+        for sock in given:
+            _, writer = await asyncio.open_connection(
+                sock=sock, ssl=context, server_hostname=NAMES[1]
+            )
+            writer.close()
+            await writer.wait_closed()
+
+
 async def test_what_is_no_connection_is_closed_and_hurts_nobody(tmp_path):
     async with house(tmp_path) as at:
         line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

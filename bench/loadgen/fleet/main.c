@@ -18,6 +18,7 @@
  */
 #include "fleet.h"
 #include <inttypes.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,8 +202,11 @@ static figures backs, shakes;
 
 static void storm_ends(timer *at) {
     timer_cancel(at);
-    answer("storm %zu %.2f %.2f %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %" PRIu64, backs.count, figures_at(&backs, 0.5) / 1e6,
-           figures_at(&backs, 0.99) / 1e6, figures_at(&backs, 1) / 1e6, counts.refused, counts.timed_out,
+    size_t back = backs.count;
+    double last = figures_at(&backs, 1);
+    while (backs.count < (size_t)device_count) figures_add(&backs, INFINITY); /* shares are of all */
+    answer("storm %zu %.2f %.2f %.2f %" PRIu64 " %" PRIu64 " %.2f %.2f %" PRIu64, back, figures_at(&backs, 0.5) / 1e6,
+           figures_at(&backs, 0.99) / 1e6, last / 1e6, counts.refused, counts.timed_out,
            figures_at(&shakes, 0.5) / 1e3, figures_at(&shakes, 1) / 1e3, counts.turned_away);
 }
 

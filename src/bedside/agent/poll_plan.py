@@ -13,7 +13,7 @@ Rules held here:
    range, so that a fleet does not return in one moment (N9).
 5. A relay that is there and has no turn for a newcomer is asked again at a moment of the span, and
    the next one when that was in vain too. Who has waited for longer than a span waits up to as long
-   again, so that relays with room for a part of a fleet are asked ever less often. On the way home
+   again, to `retry_most_ms`, so that relays with room for a part of a fleet are asked less often. On the way home
    it is left at once for where the device was.
 6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
@@ -185,7 +185,7 @@ class PollPlan:
 
     def turned_away(self, now_ms: int, retry_in_ms: int) -> None:
         """Record that this relay answered with a refusal: the next relay, not sooner than it says."""
-        self._tried_ports = 0
+        self._tried_ports = self._busy = 0
         self._leave_by_ms = None
         self._place = (self._place + 1) % len(self._relays)
         self._at_ms = now_ms + min(max(retry_in_ms, 1000), _RETRY_LIMIT_MS)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from bedside.pki.requests import MAX_REQUEST, X509_ERRORS, RequestError
+from bedside.pki.requests import MAX_REQUEST, X509_ERRORS, RequestError, signed_itself
 from bedside.vocabulary import RelayName
 
 __all__ = ["build_relay_request", "check_relay_request"]
@@ -36,7 +36,7 @@ def check_relay_request(pem: bytes) -> EllipticCurvePublicKey:
     try:
         csr = x509.load_pem_x509_csr(pem)
         key = csr.public_key()
-        signed = isinstance(csr.signature_hash_algorithm, SHA256) and csr.is_signature_valid
+        signed = signed_itself(csr)
     except X509_ERRORS:
         raise RequestError("a request that cannot be read") from None
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):

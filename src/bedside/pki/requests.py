@@ -2,7 +2,7 @@
 
 The clauses of `docs/protocol/enrolment.md`:
 
-10.4 A request is PKCS#10 in DER, at most 6 KiB, over a P-256 key that signed it.
+10.4 A request is PKCS#10 in DER, at most 6 KiB, over a P-256 key that signed it, in whole bytes.
 10.5 It has one extension, Bedside's, with the device's sealing key and SSH host key; an issuer takes
      keys from a request and never a name.
 10.2, 10.3 Its challenge password is the proof of the code, or of the old key.
@@ -46,6 +46,7 @@ __all__ = [
     "check_renewal",
     "check_request",
     "public_der",
+    "signed_itself",
 ]
 
 MAX_REQUEST = 6 * 1024
@@ -128,16 +129,20 @@ def check_request(der: bytes) -> CertificateRequest:
     if len(der) > MAX_REQUEST:
         raise RequestError("a request that is too large")
     try:
-        csr = x509.load_der_x509_csr(der)
-        request = _check(csr)
+        return _check(x509.load_der_x509_csr(der))
     except RequestError:
         raise
     except X509_ERRORS:
         raise RequestError("a request that cannot be read") from None
-    if not der.endswith(b"\x00" + csr.signature):
-        # cryptography verifies a signature whose BIT STRING says that its last bits are unused.
-        raise RequestError("a request whose signature is not whole bytes")
-    return request
+
+
+def signed_itself(csr: x509.CertificateSigningRequest) -> bool:
+    """Return whether a request's own key signed it with SHA-256, in whole bytes (10.4).
+
+    cryptography verifies a signature whose BIT STRING says that its last bits are unused.
+    """
+    whole = csr.public_bytes(Encoding.DER).endswith(b"\x00" + csr.signature)
+    return isinstance(csr.signature_hash_algorithm, SHA256) and csr.is_signature_valid and whole
 
 
 def _check(csr: x509.CertificateSigningRequest) -> CertificateRequest:
@@ -146,7 +151,7 @@ def _check(csr: x509.CertificateSigningRequest) -> CertificateRequest:
         public_key.curve, SECP256R1
     ):
         raise RequestError("a request over a key that is not P-256")
-    if not isinstance(csr.signature_hash_algorithm, SHA256) or not csr.is_signature_valid:
+    if not signed_itself(csr):
         raise RequestError("a request that its key did not sign")
     extension = _read_extension(csr)
     sealing_key, ssh_host_key = _read_keys(extension)

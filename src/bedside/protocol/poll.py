@@ -136,7 +136,7 @@ class Spans(Wire):
     home_spread_ms: int = 5 * 60_000
     """And for up to this much longer."""
     retry_ms: int = 2_000
-    """The first try again of anything comes within this; the range doubles at each failure."""
+    """The first try again of anything comes within this; the range doubles at each failure (13.12)."""
     retry_most_ms: int = 120_000
     """And grows to this."""
 

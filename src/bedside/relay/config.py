@@ -121,7 +121,7 @@ class Limits:
         300_000, 0, 86_400_000, "Up to this much longer, so that they do not all go home at once."
     )
     retry_ms: int = _limit(
-        2_000, 100, 10_000, "A device's first try again comes within this; the range then doubles."
+        2_000, 100, 10_000, "A device's first try again comes within this; the range then grows."
     )
     retry_most_ms: int = _limit(
         120_000, 10_000, 3_600_000, "The longest range of a device's tries again."

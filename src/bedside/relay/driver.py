@@ -207,11 +207,19 @@ class Door:
         self._accept_again()
         self._tick()
 
-    def close_listeners(self) -> None:
-        """Accept nobody any more but who stands in the kernel's queue; what is open stays open."""
+    def empty_queues(self) -> None:
+        """Let in, as far as there is room, whoever stands in the kernel's queues or a sibling's line.
+
+        A listener that closes cuts them off.
+        """
         for listener in self._listeners:
             if self._accepting:
-                self._accept(listener, _QUEUE)
+                self._accept(listener, 2 * _QUEUE)
+        if self._siblings is not None:
+            self._siblings.take_all()
+
+    def close_listeners(self) -> None:
+        """Accept nobody any more; what is open stays open."""
         self._stop_accepting()
         for listener in self._listeners:
             listener.close()

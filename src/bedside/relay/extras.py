@@ -1,7 +1,7 @@
 """What a relay has beside its work: an admin address, traces, siblings that know it.
 
 A fault of these costs what it is a fault of: it is a loud line of log and a sentence of `check`, and
-devices are served all the same.
+devices are served all the same. A Python that costs more is a line of log.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ class Extras:
         for fault in _siblings(config):
             log("sibling_unknown", level="warning", error=str(fault))
         if not can_show_alone():
-            # It serves all the same, with less room: no fault that `check` would refuse.
+            # Handshakes cost more, and that is all: no fault that `check` would refuse.
             log("root_shown", level="warning", python=platform.python_version())
 
     def close(self) -> None:

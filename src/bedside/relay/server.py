@@ -402,8 +402,10 @@ class Relay:
 
     async def _let_the_last_in(self, hurry: asyncio.Event) -> None:
         """Let nobody more come, and serve who is on the way in: no longer than a handshake may take."""
-        self.door.close_listeners()
         until_ms = min(wall_ms() + self.config.limits.handshake_ms, self.drain_ends_ms or 0)
+        if wall_ms() < until_ms and not hurry.is_set():
+            self.door.empty_queues()
+        self.door.close_listeners()
         while self._arriving and wall_ms() < until_ms and not hurry.is_set():
             await self._look_again(hurry)
 

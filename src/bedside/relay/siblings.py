@@ -23,6 +23,8 @@ from bedside.relay.sockets import READ, Sockets, Watched
 __all__ = ["Siblings", "strangers"]
 
 _A_TURN = 16
+_AT_MOST = 4096
+"""More than a line holds."""
 _MESSAGE = b"\0"
 
 
@@ -74,9 +76,26 @@ class Siblings:
             else:
                 self._sockets.forget(line.fileno())
 
+    @property
+    def watching(self) -> bool:
+        """Whether connections are taken now."""
+        return self._watching
+
     def ready(self, events: int) -> None:
         """A sibling calls."""
         del events
+        self._answer()
+
+    def take_all(self) -> None:
+        """Take whatever siblings have handed over by now, as far as there is room."""
+        if not self._watching:
+            return
+        for _ in self._paths:  # none calls twice
+            self._answer()
+        for giver in list(self._givers):
+            giver.take(_AT_MOST)
+
+    def _answer(self) -> None:
         with contextlib.suppress(OSError):
             line, _ = self._listener.accept()
             line.setblocking(False)
@@ -168,7 +187,13 @@ class _Giver:
     def ready(self, events: int) -> None:
         """Take what it gives, some at a time: others are served too."""
         del events
-        for _ in range(_A_TURN):
+        self.take(_A_TURN)
+
+    def take(self, most: int) -> None:
+        """Take so many of what it gives, while there is room."""
+        for _ in range(most):
+            if not self._siblings.watching:
+                return
             try:
                 said, descriptors, _, _ = socket.recv_fds(self.line, len(_MESSAGE), 1)
             except BlockingIOError:
