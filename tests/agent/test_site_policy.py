@@ -237,7 +237,7 @@ async def test_broken_glass_needs_one_verified_yes_and_is_loud(tmp_path):
         specialist = play.specialist(order, operator.status.connection.relay, code=code)
         status, out, errors = await specialist.run("ssh", "device", "echo in")
         assert (status, out) == (0, "in\n"), errors
-        assert operator.status.activity is Activity.CONTROLLING
+        await play.wait_until(lambda: operator.status.activity is Activity.CONTROLLING)
         assert operator.status.session.break_glass
         received = await play.wait_for_entry("order:document:received", session=order.session)
         assert received["detail"]["break_glass"] is True

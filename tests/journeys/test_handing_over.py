@@ -297,7 +297,9 @@ def test_whoever_closes_the_window_controls_no_more_and_nobody_does(pair: Pair) 
     pair.hers.types(b"echo back $((40+2))\n")
     pair.hers.says("back 42")
     assert not pair.written.exists()
-    assert pair.journey.operator.status.activity is Activity.CONTROLLING
+    pair.journey.operator.wait_for(
+        "control shown", lambda status: status.activity is Activity.CONTROLLING
+    )
 
 
 def test_stop_ends_all_of_it(pair: Pair, journey: Journey) -> None:
