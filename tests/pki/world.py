@@ -1,5 +1,6 @@
 """A manufacturer, made once for all tests of certificates."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from cryptography.x509 import load_der_x509_csr
 
 from bedside.pki.authority import Authority
 from bedside.pki.keystore import FileKeyStore, KeyName
@@ -55,3 +57,14 @@ def pem_file(folder: Path, pem: str) -> Path:
     path = folder / f"{token_hex(8)}.pem"
     path.write_text(pem)
     return path
+
+
+def ends_within_a_byte(make: Callable[[], bytes]) -> bytes:
+    """Return a request (DER) of `make` whose signature says that its last bit, a 0, is unused."""
+    der = make()
+    while der[-1] & 1:
+        der = make()
+    at = len(der) - len(load_der_x509_csr(der).signature) - 1
+    bent = der[:at] + b"\x01" + der[at + 1 :]
+    assert load_der_x509_csr(bent).is_signature_valid
+    return bent

@@ -13,8 +13,8 @@ Rules held here:
    range, so that a fleet does not return in one moment (N9).
 5. A relay that is there and has no turn for a newcomer is asked again at a moment of the span, and
    the next one when that was in vain too. Who has waited for longer than a span waits up to as long
-   again, to `retry_most_ms`, so that relays with room for a part of a fleet are asked less often. On the way home
-   it is left at once for where the device was.
+   again, to `retry_most_ms`, so that relays with room for a part of a fleet are asked less often. On
+   the way home it is left at once for where the device was.
 6. The relay dictates the pause after an answer and every span here; a refusal waits as long as it
    says.
 7. Away from its first relay, the device tries it again at a moment of the dictated span.

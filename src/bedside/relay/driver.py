@@ -214,7 +214,7 @@ class Door:
         """
         for listener in self._listeners:
             if self._accepting:
-                self._accept(listener, 2 * _QUEUE)
+                self._accept(listener, 2 * _QUEUE)  # some come meanwhile
         if self._siblings is not None:
             self._siblings.take_all()
 

@@ -1,16 +1,35 @@
-"""Which processes listen: read from the kernel's own tables, for the promise that none does (S14)."""
+"""Which processes listen: read from the kernel's own tables, for the promise that none does (S14).
+
+And which are connected to a Unix socket.
+"""
 
 import re
 import socket
+import struct
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-__all__ = ["ListenerWatch", "answers", "descendants", "listening", "processes_with"]
+__all__ = [
+    "ListenerWatch",
+    "answers",
+    "connections_to",
+    "descendants",
+    "listening",
+    "processes_with",
+]
 
 _LISTEN = "0A"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
+# sock_diag(7): linux/netlink.h, linux/sock_diag.h, linux/unix_diag.h
+_NETLINK_SOCK_DIAG = 4
+_SOCK_DIAG_BY_FAMILY, _NLMSG_DONE = 20, 3
+_REQUEST_AND_DUMP = 0x301
+_SHOW_NAME_AND_PEER = 1 | 4
+_NAME, _PEER = 0, 2
+_HEADS = 16 + 16
 
 
 def answers(path: Path) -> bool:
@@ -77,6 +96,48 @@ def _inodes(pid: int) -> set[str]:
         # It ended while we looked.
         pass
     return found
+
+
+def connections_to(pid: int, path_end: str) -> int:
+    """Return how many connections a process has to Unix sockets whose paths end so.
+
+    Raises OSError where the kernel does not tell.
+    """
+    sockets = list(_unix_sockets())
+    served = {inode for inode, _, path in sockets if path.endswith(path_end)}
+    connected = {str(inode) for inode, peer, _ in sockets if peer in served}
+    return len(connected & _inodes(pid))
+
+
+def _unix_sockets() -> Iterator[tuple[int, int, str]]:
+    """Yield (inode, inode of the other end or 0, path) of every Unix socket."""
+    wanted = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 2**32 - 1, 0, _SHOW_NAME_AND_PEER, 0, 0)
+    size = 16 + len(wanted)
+    head = struct.pack("=IHHII", size, _SOCK_DIAG_BY_FAMILY, _REQUEST_AND_DUMP, 1, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as kernel:
+        kernel.send(head + wanted)
+        while True:
+            rest = kernel.recv(1 << 20)
+            while rest:
+                length, kind = struct.unpack_from("=IH", rest)
+                if kind == _NLMSG_DONE:
+                    return
+                if kind != _SOCK_DIAG_BY_FAMILY:
+                    raise OSError("the kernel does not tell which Unix sockets there are")
+                told = _attributes(rest[_HEADS:length])
+                peer = int.from_bytes(told.get(_PEER, b""), sys.byteorder)
+                inode = int.from_bytes(rest[20:24], sys.byteorder)
+                yield inode, peer, told.get(_NAME, b"").decode(errors="replace").rstrip("\0")
+                rest = rest[(length + 3) & ~3 :]
+
+
+def _attributes(data: bytes) -> dict[int, bytes]:
+    told = {}
+    while data:
+        size, attribute = struct.unpack_from("=HH", data)
+        told[attribute] = data[4:size]
+        data = data[(size + 3) & ~3 :]
+    return told
 
 
 class ListenerWatch:

@@ -4,10 +4,7 @@ import json
 import os
 import re
 import signal
-import socket
-import struct
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bedside.demo.processes import free_port, wait_for
-from bedside.testing.sockets import descendants
+from bedside.testing.sockets import connections_to, descendants
 from tests.console.databases import on_postgresql
 from tests.console.live.processes import Console
 
@@ -29,37 +26,12 @@ def opened_files(pid):
     return [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
 
 
-def unix_sockets():
-    """Yield (inode, inode of the other end, path) of every Unix socket: sock_diag(7), UNIX_DIAG_*."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, 4) as kernel:
-        wanted = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, 1 | 4, 0, 0)
-        kernel.send(struct.pack("=IHHII", 16 + len(wanted), 20, 0x301, 1, 0) + wanted)
-        while True:
-            rest = kernel.recv(1 << 20)
-            while rest:
-                length, kind = struct.unpack_from("=IH", rest)
-                if kind == 3:  # NLMSG_DONE
-                    return
-                assert kind == 20, kind
-                told, at = {}, 32
-                while at < length:
-                    size, attribute = struct.unpack_from("=HH", rest, at)
-                    told[attribute] = rest[at + 4 : at + size]
-                    at += (size + 3) & ~3
-                other = int.from_bytes(told.get(2, b""), sys.byteorder)
-                yield int.from_bytes(rest[20:24], sys.byteorder), other, told.get(0, b"").decode()
-                rest = rest[(length + 3) & ~3 :]
-
-
 def connections(pids, folder):
     """Return how many connections to the console's database each of these processes has."""
-    if not on_postgresql():
-        database = str(folder / "data" / "console.sqlite3")
-        return [opened_files(pid).count(database) for pid in pids]
-    found = list(unix_sockets())
-    paths = {inode: path for inode, _, path in found}
-    clients = {f"socket:[{i}]" for i, other, _ in found if ".s.PGSQL." in paths.get(other, "")}
-    return [len(clients.intersection(opened_files(pid))) for pid in pids]
+    if on_postgresql():
+        return [connections_to(pid, "/.s.PGSQL.5432") for pid in pids]
+    database = str(folder / "data" / "console.sqlite3")
+    return [opened_files(pid).count(database) for pid in pids]
 
 
 class Seen:
