@@ -57,7 +57,7 @@ def secrets(world: World, journey: Journey) -> set[str]:
     ssh = journey.let_in(MARIE, "--access", "system", "--mode", "control")
     code = (ssh.folder / "code").read_text().strip()
     done = ssh.run("ssh", HOST, f"echo {SAID}")
-    assert done.stdout.decode().strip() == SAID
+    assert done.stdout.decode().strip() == SAID, done
     world.specialist(MARIE, "end", DEVICE)
     journey.idle()
     journey.operator.verify()

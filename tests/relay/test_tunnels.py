@@ -1,6 +1,7 @@
 """Legs and splices over real TLS: bytes arrive as they left, and whoever must not get in does not."""
 
 import asyncio
+import time
 from hashlib import sha256
 
 import pytest
@@ -56,6 +57,22 @@ async def test_64_mb_arrive_as_they_left_while_others_come_back(tmp_path):
         specialist.close()
         event = await world.live.wait_for(closed_because("by_specialist"))
         assert (event.bytes_from_device, event.bytes_from_specialist) == (len(back), len(out))
+
+
+@pytest.mark.asyncio
+async def test_a_relay_that_takes_long_to_pair_does_not_hold_it_against_the_leg(tmp_path):
+    async with running(tmp_path, PATIENT, offered()) as world:
+
+        def take_long(*_: object) -> None:
+            end = time.thread_time() + 0.5
+            while time.thread_time() < end:
+                pass
+
+        world.relay.tunnels.paired = take_long
+        device, specialist = await world.paired()
+        specialist.send(b"inside")
+        assert await device.read(6) == b"inside"
+        assert world.relay.guard.counts[Gate.LIMIT] == 0
 
 
 @pytest.mark.asyncio

@@ -158,14 +158,9 @@ class ConsoleLine:
         if heard is None:  # nobody asked: whatever it means, it is not meant well
             self.close()
             return
-        # To take in a long answer takes a while: the read is over meanwhile, and another one after.
-        reads = self.reads
-        reading, reads.of = reads.of, None
         try:
             heard(answer)
         finally:
-            reads.count += 1
-            reads.of = reading
             self._rest()
 
     def _rest(self) -> None:

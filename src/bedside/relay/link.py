@@ -311,8 +311,9 @@ class Link:
         """Give records to the handler, which may change on the way; True when the peer has ended.
 
         A short record is mostly the last of a request: to ask for another would cost an exception.
+        What a handler takes is not the peer's fault: the read is over meanwhile, and another one after.
         """
-        view = self._owner.record
+        view, reads = self._owner.record, self._owner.reads
         for _ in range(_RECORDS_A_TURN):
             try:
                 count = self._quick.read(RECORD_BYTES, view)
@@ -321,9 +322,12 @@ class Link:
             if not count:
                 return True
             self._explained += count + _RECORD_COST
+            reads.of = None
             self.handler.received(view[:count])
             if count < RECORD_BYTES or self._state is not _OPEN or not self._reading:
                 return False
+            reads.count += 1
+            reads.of = self
         return False
 
     def _pour(self, sink: "Link", most: int) -> bool:

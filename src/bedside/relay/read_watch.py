@@ -3,7 +3,7 @@
 OpenSSL reads on for as long as a peer sends requests for new keys and not a byte for anybody, and
 Python cannot tell it to stop in between. Ten times a second a thread looks whether the loop is still
 in the same read, and how much CPU it has used in it since the first look; where that is much, it shuts
-the socket, and the read ends.
+the socket, and the read ends. What is done with what was read is no read.
 """
 
 import threading

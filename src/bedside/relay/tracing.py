@@ -19,7 +19,7 @@ class Tracing:
 
     def __init__(self, relay: Relay, endpoint: str) -> None:
         self._name = relay.config.name
-        self._spans = spans_class()(endpoint)
+        self._spans = spans_class()(endpoint, SERVICE)
         relay.tunnels.paired = self._paired
 
     def close(self) -> None:

@@ -25,7 +25,8 @@ rows = JournalRow.objects.all()
 places = sorted(rows.exclude(sequence=None).values_list("sequence", flat=True))
 print(rows.count(), len(places), places == list(range(len(places))), log_status().size)
 """
-# One process that knows Django forks a writer, and workers that are killed at random moments.
+# One process that knows Django forks a writer, and workers that are killed at random moments. How long
+# a worker may live follows how fast this machine is: about half of them have sealed when they die.
 KILLS = """
 import os, random, select, signal, time
 from django.db import transaction
@@ -33,6 +34,7 @@ from bedside.audit.entry import SYSTEM, Thing
 from bedside.console.journal.actions import record
 from bedside.vocabulary import JournalAction
 from django.db import connections
+from bedside.console.journal.queries import log_status
 from bedside.console.live.clockwork import Clockwork
 from bedside.console.wake import listen
 
@@ -47,6 +49,7 @@ def fork(act):
     return pid
 
 told, tell = os.pipe()
+begun, begin = os.pipe()
 counted, count = os.pipe()
 
 def write():
@@ -60,15 +63,23 @@ def write():
     os.write(count, str(number).encode())
 
 def work():
-    Clockwork(listen(f"worker-{os.getpid()}")).run()
+    clockwork = Clockwork(listen(f"worker-{os.getpid()}"))
+    os.write(begin, b"!")
+    clockwork.run()
 
 chance = random.Random(20417)
+size, longest, kills, seals = log_status().size, 0.2, 0, 0
 writer = fork(write)
-for _ in range(40):
+while kills < 40 or seals < 10:
     worker = fork(work)
-    time.sleep(chance.uniform(0.02, 0.2))
+    os.read(begun, 1)
+    time.sleep(chance.uniform(0.0, longest))
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
+    kills += 1
+    before, size = size, log_status().size
+    seals += size > before
+    longest *= 1.2 if size == before else 1 / 1.2
 os.write(tell, b"!")
 os.waitpid(writer, 0)
 print(int(os.read(counted, 20)))
@@ -99,7 +110,7 @@ def test_kill_9_while_sealing_loses_and_doubles_nothing(console):
     assert written > 40
     assert rows == before + written
     assert gapless
-    assert before <= sealed <= placed <= rows
+    assert before < sealed <= placed <= rows
     console.worker()
     within(30, lambda: all_sealed(console))
     assert f"Entries that stand as they were sealed: {rows}." in console.run("journal", "verify")
