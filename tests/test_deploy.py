@@ -208,7 +208,7 @@ def nginx(folder: Path, web: int, live: int, feed: int):
         yield ports
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def placed(name: str, changes: dict[str, str]) -> str:

@@ -97,7 +97,7 @@ class Scene:
     async def over(self) -> None:
         await asyncio.to_thread(self.operator.stop)
         for one in (self.shell, self.screen):
-            assert await asyncio.wait_for(one.wait(), 20) == 255
+            assert await asyncio.wait_for(one.wait(), 60) == 255
         self.operator.leave()
 
 
@@ -240,7 +240,7 @@ async def test_a_console_that_forges_who_may_control_is_refused(tmp_path):
         assert operator.status.request is None
         await asyncio.to_thread(operator.stop)
         for one in (shell, screen):
-            await asyncio.wait_for(one.wait(), 20)
+            await asyncio.wait_for(one.wait(), 60)
         operator.leave()
 
 
@@ -270,7 +270,7 @@ async def test_given_back_or_cut_off_it_is_nobodys_until_it_is_taken(tmp_path):
         await types(scene.shell, scene.look + b"echo alive $((40+2))\n")
         assert b"No such file" in await reads(scene.shell.stdout, b"alive 42")
         await asyncio.to_thread(scene.operator.stop)
-        await asyncio.wait_for(scene.shell.wait(), 20)
+        await asyncio.wait_for(scene.shell.wait(), 60)
         scene.operator.leave()
 
 
@@ -288,7 +288,7 @@ async def test_what_the_console_ends_takes_control_along(tmp_path, which):
         if which == "session":
             for one in (scene.join, scene.host):
                 assert (await ended(play, one))[0] == "revoked"
-            await asyncio.wait_for(scene.shell.wait(), 20)
+            await asyncio.wait_for(scene.shell.wait(), 60)
         else:
             await play.wait_until(lambda: scene.operator.status.activity is Activity.VIEWING)
             assert not play.endings(scene.host.session)
@@ -296,7 +296,7 @@ async def test_what_the_console_ends_takes_control_along(tmp_path, which):
             await types(scene.shell, TAKE)
             await play.wait_until(lambda: scene.operator.status.activity is Activity.CONTROLLING)
             await asyncio.to_thread(scene.operator.stop)
-            await asyncio.wait_for(scene.shell.wait(), 20)
+            await asyncio.wait_for(scene.shell.wait(), 60)
         scene.operator.leave()
 
 
@@ -313,7 +313,7 @@ async def test_a_worker_that_is_killed_leaves_an_ending_for_all_three(tmp_path):
         assert due.person in {"Jean Roy", "Marie Tremblay"}
         assert scene.operator.status.activity is Activity.IDLE
         for one in (scene.shell, scene.screen):
-            await asyncio.wait_for(one.wait(), 20)
+            await asyncio.wait_for(one.wait(), 60)
         scene.operator.leave()
 
 
@@ -338,7 +338,7 @@ async def test_stop_ends_all_three_and_says_what_to_verify(tmp_path):
         due = await play.wait_until(lambda: scene.operator.status.verification)
         assert "Jean Roy: /inbox/fix.cfg" in due.changes
         for one in (scene.shell, scene.screen):
-            assert await asyncio.wait_for(one.wait(), 20) == 255
+            assert await asyncio.wait_for(one.wait(), 60) == 255
         scene.operator.leave()
 
 
@@ -349,7 +349,7 @@ async def test_what_is_under_way_is_cut_when_control_passes(tmp_path):
         running = await scene.marie.start("ssh", "device", f"cat > {scene.written}")
         await scene.shows(lambda session: "cat > " in session.doing)
         order = await scene.handed()
-        _, errors = await asyncio.wait_for(running.communicate(b"late\n"), 20)
+        _, errors = await asyncio.wait_for(running.communicate(b"late\n"), 60)
         assert running.returncode == 77
         assert b"you do not control this session now" in errors
         await play.withdraw(order, Ending.SITE_TERMINATED)
@@ -372,7 +372,7 @@ async def test_a_session_for_observation_has_no_control_to_hand_over(tmp_path):
             status, _, errors = await marie.run("ssh", "-s", "device", f"control {wish}")
             assert (status, "you do not control this session" in errors) == (77, True)
         await asyncio.to_thread(operator.stop)
-        await asyncio.wait_for(screen.wait(), 20)
+        await asyncio.wait_for(screen.wait(), 60)
         operator.leave()
 
 
@@ -391,7 +391,7 @@ async def test_a_lost_relay_ends_all_three(tmp_path):
             assert ending["detail"]["ending"] in words
         await play.wait_until(lambda: scene.operator.status.activity is Activity.IDLE)
         for one in (scene.shell, scene.screen):
-            assert await asyncio.wait_for(one.wait(), 20) == 255
+            assert await asyncio.wait_for(one.wait(), 60) == 255
         scene.operator.leave()
 
 
@@ -421,7 +421,7 @@ async def test_what_whoever_joined_does_keeps_both_from_being_idle(tmp_path):
         # And with nobody doing anything, it is.
         assert await ended(play, control) == ("idle", None)
         for one in (scene.shell, scene.screen):
-            await asyncio.wait_for(one.wait(), 30)
+            await asyncio.wait_for(one.wait(), 60)
         operator.leave()
 
 
@@ -445,7 +445,7 @@ async def test_the_service_application_is_handed_over_as_a_shell_is(tmp_path):
         assert scene.shell.returncode is None
         await types(scene.screen, b"q\n")
         await reads(scene.screen.stdout, b"no terminal is open")
-        assert await asyncio.wait_for(scene.shell.wait(), 20) == 0
+        assert await asyncio.wait_for(scene.shell.wait(), 60) == 0
         await asyncio.to_thread(operator.stop)
-        assert await asyncio.wait_for(scene.screen.wait(), 20) == 255
+        assert await asyncio.wait_for(scene.screen.wait(), 60) == 255
         operator.leave()

@@ -44,7 +44,7 @@ async def play_until_killed(play: World, victim: str, moment: float, marker: str
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     if victim == "supervisor":
-        play.agent.wait(10)
+        play.agent.wait(60)
     playing.cancel()
     await asyncio.gather(playing, return_exceptions=True)
     assert len(play.journal()) >= before
@@ -77,8 +77,8 @@ def unfinished(play: World) -> set[str]:
 
 async def check_after(play: World, order: SessionOrder, marker: str) -> None:
     await play.wait_until(lambda: len(play.endings(order.session)) == 1, within_s=60)
-    await play.wait_until(lambda: not unfinished(play), within_s=30)
-    await play.wait_until(lambda: not sleepers(marker), within_s=10)
+    await play.wait_until(lambda: not unfinished(play))
+    await play.wait_until(lambda: not sleepers(marker))
     text = (play.config.journal_dir / "journal.jsonl").read_bytes()
     assert verify(text.splitlines(keepends=True)).good
     # What the console has acknowledged is still what the device has.

@@ -50,7 +50,7 @@ class Vanishing:
         self._over.wait(60)
 
     def vanish(self) -> None:
-        assert self._there.wait(20)
+        assert self._there.wait(60)
         assert self._line is not None
         drop_what_comes(self._line)
 
@@ -140,7 +140,7 @@ async def test_a_line_on_which_nothing_is_said_is_lost_with_its_peer(relay):
     line = await open_line(relay.target, relay.peer.client)
     hurry(socket_of(line))
     relay.vanish()
-    await asyncio.wait_for(line.closed, 20)
+    await asyncio.wait_for(line.closed, 60)
 
 
 class Stream(asyncio.Protocol):
@@ -176,7 +176,7 @@ async def test_a_session_whose_only_leg_is_dead_does_not_wait_for_a_relay_that_l
     legs = Legs(SESSION, bytes(32), way, heard.events, patience=Patience(lost_after_s=0))
     running = asyncio.get_running_loop().create_task(legs.run())
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             leg = await heard.opened.get()
             leg.transport.set_protocol(Stream(legs))
             hurry(leg.transport.get_extra_info("socket"))

@@ -35,7 +35,7 @@ async def test_a_relay_that_answers_legs_with_garbage_loses_the_session(tmp_path
         tricks.answer_legs, why = ANSWERS[answer]
         order, _ = await let_in(play, operator)
 
-        entry = await play.wait_for_entry("session:life:ended", session=order.session, within_s=30)
+        entry = await play.wait_for_entry("session:life:ended", session=order.session)
         assert (entry["detail"]["ending"], entry["detail"]["reason_code"]) == ("relay_lost", why)
         assert len(play.endings(order.session)) == 1
 
@@ -54,7 +54,7 @@ async def test_a_relay_that_says_at_once_that_nobody_came_is_not_asked_for_ever(
         tricks.answer_legs = tunnel_refused(Gate.LIMIT, status=504)
         order, _ = await let_in(play, operator)
 
-        entry = await play.wait_for_entry("session:life:ended", session=order.session, within_s=30)
+        entry = await play.wait_for_entry("session:life:ended", session=order.session)
         assert (entry["detail"]["ending"], entry["gate"]) == ("failed", "limit")
         operator.leave()
 
@@ -66,12 +66,12 @@ async def test_whoever_is_connected_stays_when_no_further_connection_is_paired(t
         shell = await specialist.start("ssh", "device", "cat")
         shell.stdin.write(b"one\n")
         assert await shell.stdout.readline() == b"one\n"
-        await play.wait_until(lambda: refused(play), within_s=30)
+        await play.wait_until(lambda: refused(play))
         shell.stdin.write(b"two\n")
         assert await shell.stdout.readline() == b"two\n"
         shell.stdin.close()
-        assert await asyncio.wait_for(shell.wait(), 10) == 0
-        entry = await play.wait_for_entry("session:life:ended", session=order.session, within_s=30)
+        assert await asyncio.wait_for(shell.wait(), 60) == 0
+        entry = await play.wait_for_entry("session:life:ended", session=order.session)
         assert (entry["detail"]["ending"], entry["gate"]) == ("failed", "limit")
         operator.leave()
 

@@ -73,7 +73,7 @@ async def test_the_entries_of_a_session_that_opens_gather(tmp_path):
         await turns()
         assert play.tried == 0
         assert not play.reporter.quiet.is_set()  # nobody may leave meanwhile
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await play.once.wait()
 
 

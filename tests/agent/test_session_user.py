@@ -129,7 +129,7 @@ async def check_refused(folder: Path) -> None:
         config.write_text(f"{config.read_text()}session_user = {SESSION_USER}\n")
         play.start_agent()
         assert play.agent is not None
-        assert play.agent.wait(20) == 2
+        assert play.agent.wait(60) == 2
 
 
 async def test_a_shell_reaches_nothing_of_the_agent(folder):
@@ -264,7 +264,7 @@ async def test_whatever_a_session_started_ends_with_it_whoever_dies(folder, dead
         else:
             await asyncio.to_thread(operator.stop)
         if "supervisor" in dead:
-            play.agent.wait(10)
+            play.agent.wait(60)
             play.start_agent()
         await gone(pid)
         ending, _ = await ended(play, order)

@@ -187,7 +187,7 @@ async def test_a_window_that_closes_ends_the_session(tmp_path):
         shell = await specialist.start("ssh", "device", "echo up; sleep 1000")
         assert await shell.stdout.readline() == b"up\n"
         await site.rules(window=needing, single=(until(wall_ms() + 1000),))
-        assert await asyncio.wait_for(shell.wait(), 30) == 255
+        assert await asyncio.wait_for(shell.wait(), 60) == 255
         assert await ended(play, order) == ("site_terminated", "site_window")
 
         await site.rules(window=needing, single=(until(closes := wall_ms() + 15_000),))
@@ -208,7 +208,7 @@ async def test_what_the_site_denies_while_somebody_is_inside_ends(tmp_path):
         assert await shell.stdout.readline() == b"up\n"
         status, out = await site.install(site.sign(site.policy(rules=DENY_CONTROL)))
         assert status == 0, out
-        assert await asyncio.wait_for(shell.wait(), 30) == 255
+        assert await asyncio.wait_for(shell.wait(), 60) == 255
         assert await ended(play, order) == ("site_terminated", "site_policy")
         operator.leave()
 

@@ -353,7 +353,7 @@ class World:
     def stop_agent(self, number: int = signal.SIGTERM) -> int:
         assert self.agent is not None
         self.agent.send_signal(number)
-        return self.agent.wait(20)
+        return self.agent.wait(60)
 
     async def operator(self) -> Operator:
         """A person at the panel, once the agent has its socket."""
@@ -517,7 +517,7 @@ class World:
         await self.send(receipt, MessageKind.RECEIPT, RECEIPT)
 
     async def wait_for_entry(
-        self, action: str, *, session: str | None = None, after: int = 0, within_s: float = 20
+        self, action: str, *, session: str | None = None, after: int = 0, within_s: float = 60
     ):
         """Return the first entry that the console has of this action."""
         async with asyncio.timeout(within_s):
@@ -528,7 +528,7 @@ class World:
                         return entry
                 await asyncio.sleep(0.02)
 
-    async def wait_until(self, what, *, within_s: float = 20):
+    async def wait_until(self, what, *, within_s: float = 60):
         """Return what `what()` returns as soon as it is true."""
         async with asyncio.timeout(within_s):
             while True:
@@ -649,7 +649,7 @@ class Specialist:
         self._clients.append(process)
         return process
 
-    async def run(self, program: str, *arguments: str, stdin: bytes = b"", within_s: float = 30):
+    async def run(self, program: str, *arguments: str, stdin: bytes = b"", within_s: float = 60):
         """Return exit status, output and errors of ssh, scp or sftp."""
         process = await self.start(program, *arguments)
         try:
@@ -693,7 +693,7 @@ async def world(
     finally:
         if play.agent is not None and play.agent.poll() is None:
             play.agent.kill()
-            play.agent.wait(10)
+            play.agent.wait(60)
         for operator in play.operators:
             operator.leave()
         for client in play.clients:
@@ -712,4 +712,4 @@ async def end_client(client: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(client.pid, signal.SIGKILL)
-    return await asyncio.wait_for(client.communicate(), 30)
+    return await asyncio.wait_for(client.communicate(), 60)

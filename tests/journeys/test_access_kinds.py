@@ -4,15 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from bedside.demo.check import HOST, Journey
 from bedside.demo.injector.physics import SENSOR_DRIFT
 from bedside.demo.people import DEVICE, MARIE
 from bedside.testing.openssh import OpenSsh
 from tests.journeys.records import device_records
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @contextmanager

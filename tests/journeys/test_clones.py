@@ -19,7 +19,7 @@ from bedside.vocabulary import Gate
 from tests.journeys.records import console_records, device_records, gates, read_journal
 from tests.journeys.refusals import Scene, agent_command, in_time
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 
 def _copy(scene: Scene, name: str, machine: str) -> InjectorDevice:

@@ -9,7 +9,7 @@ from tests.journeys.records import Record, console_records, device_records
 from tests.journeys.refusals import Scene
 from tests.journeys.test_refusals import MARIE_TOML
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 REVOKE = (Permission.DEVICES_DEVICE_READ, Permission.DEVICES_DEVICE_REVOKE)
 CONTROL = ("--access", "system", "--mode", "control")

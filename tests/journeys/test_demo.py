@@ -5,7 +5,6 @@ import pytest
 from bedside.demo import check
 
 
-@pytest.mark.timeout(400)
 def test_the_demonstration_plays_to_its_end(tmp_path_factory: pytest.TempPathFactory) -> None:
     told: list[str] = []
 

@@ -22,7 +22,7 @@ from tests.journeys.play import device_ending
 from tests.journeys.records import console_records, device_records
 from tests.journeys.refusals import Scene
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 SAM_ABROAD = """
 [[people]]

@@ -41,7 +41,7 @@ from tests.journeys.hospital import (
 from tests.journeys.play import Running, console_ending, device_ending, ended, last_session
 from tests.journeys.records import Record, console_records, device_records
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 CONTROL = ("--access", "system", "--mode", "control")
 SERVICE = ("--access", "service", "--mode", "control")

@@ -27,8 +27,6 @@ from tests.journeys.play import device_ending
 from tests.journeys.records import Record, device_records, gates
 from tests.journeys.test_key_holder import MINUTE_MS, KeyHolder
 
-pytestmark = pytest.mark.timeout(300)
-
 PAGE = {"rp_id": "console.example", "origin": "https://console.example"}
 JULIE = Passkey("p9", "Julie Gagnon", **PAGE)
 

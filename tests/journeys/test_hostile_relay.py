@@ -35,8 +35,6 @@ from tests.journeys.attacker import Attacker, make_ssh_certificate
 from tests.journeys.play import Specialist, console_ending, device_ending
 from tests.journeys.records import Record, device_records
 
-pytestmark = pytest.mark.timeout(300)
-
 WHO = "Luc-Zirkon Roy"
 WHY = "Zirkon pressure fault"
 CASE = "C-ZIRKON-1"

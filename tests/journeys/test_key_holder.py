@@ -43,8 +43,6 @@ from tests.journeys.attacker import Attacker
 from tests.journeys.play import device_ending
 from tests.journeys.records import device_records, gates
 
-pytestmark = pytest.mark.timeout(300)
-
 SEED = bytes(range(32))
 MINUTE_MS = 60_000
 

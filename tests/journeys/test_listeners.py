@@ -15,8 +15,6 @@ from bedside.testing.sockets import ListenerWatch, descendants
 from bedside.vocabulary import Activity
 from tests.journeys.play import Running
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def _of_the_agent(journey: Journey) -> Callable[[], set[int]]:
     return lambda: descendants(journey.world.processes.pid("agent"))

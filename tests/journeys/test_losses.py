@@ -7,8 +7,6 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from bedside.demo.check import HOST, Journey, journals_agree
 from bedside.demo.people import MARIE
 from bedside.demo.processes import wait_for
@@ -22,8 +20,6 @@ from tests.journeys.play import (
     power_cut,
 )
 from tests.journeys.storm import paused
-
-pytestmark = pytest.mark.timeout(300)
 
 CONTROL = ("--access", "system", "--mode", "control")
 LOST = re.compile("Terminée : le relais ne répond plus|Le relais ne répond pas")

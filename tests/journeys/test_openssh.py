@@ -12,8 +12,6 @@ from bedside.testing.openssh import OpenSsh
 from bedside.testing.sockets import processes_with
 from tests.journeys.records import device_records, gates
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(scope="module")
 def system(journey: Journey) -> Iterator[OpenSsh]:

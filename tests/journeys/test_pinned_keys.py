@@ -13,7 +13,7 @@ from tests.journeys.records import console_records, device_records
 from tests.journeys.tables import change, rows
 from tests.pki.world import new_key
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 CONTROL = ("--access", "system", "--mode", "control")
 

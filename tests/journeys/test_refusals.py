@@ -19,7 +19,7 @@ from tests.journeys.play import ANSWER_S
 from tests.journeys.records import console_records, device_records, gates, reported_records
 from tests.journeys.refusals import Scene, in_time
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 HASTY_S = 20
 MARIE_TOML = """

@@ -18,7 +18,7 @@ from bedside.vocabulary import Gate, Permission
 from tests.journeys.records import Record, console_records, device_records
 from tests.journeys.refusals import Scene, agent_command, in_time
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 SERVER_NAME = "relay-a.bayard.example"
 

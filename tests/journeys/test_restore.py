@@ -3,8 +3,6 @@
 import re
 import shutil
 
-import pytest
-
 from bedside.demo.check import HOST, Journey, journals_agree
 from bedside.demo.people import DEVICE, MARIE
 from bedside.demo.processes import wait_for
@@ -12,8 +10,6 @@ from bedside.demo.world import World
 from tests.console.databases import new_line, on_postgresql
 from tests.journeys.play import CONSOLE, power_cut
 from tests.journeys.records import console_records, device_records, reported_records
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def test_a_console_restored_from_a_backup_lets_a_specialist_in_with_journals_that_agree(

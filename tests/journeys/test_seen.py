@@ -15,8 +15,6 @@ from bedside.observe.trace import ROOT, root_id, trace_id
 from tests.journeys.hospital import administer
 from tests.observe.collector import Collector
 
-pytestmark = pytest.mark.timeout(300)
-
 SAID = "words-inside-the-session"
 JSON = ("web", "live", "worker", "relay-a", "relay-b")
 SPANS = {

@@ -13,7 +13,7 @@ from bedside.demo.world import World
 from tests.console.standing import Standing
 from tests.journeys.tables import rows
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.journey
 
 PERIOD_MS = 2_000
 RULE = f"""

@@ -12,7 +12,7 @@ from bedside.demo.people import DEVICE, MARIE
 from bedside.testing.openssh import OpenSsh
 from tests.journeys.play import Running
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.journey
 
 CONTROL = ("--access", "system", "--mode", "control")
 # The command speaks the terminal's language, the ProxyCommand the one of whoever asked.

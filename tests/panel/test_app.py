@@ -156,7 +156,7 @@ class Stand:
         raise AssertionError(f"never seen; on the screen:\n{self.words()}")
 
     async def heard(self) -> local.FromPanel:
-        return await asyncio.wait_for(self.agent.heard.get(), 5)
+        return await asyncio.wait_for(self.agent.heard.get(), 60)
 
     def shows(self, widget: type) -> bool:
         return bool(self.app.screen_stack[0].query(widget))

@@ -68,7 +68,7 @@ async def console(folder, *pieces, name="live.example", end=False, most=99):
     with a_door() as door:
         line = ConsoleLine(door)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 place = ConsolePlace("localhost", server.sockets[0].getsockname()[1], name)
                 await line.open(place, console_client_context(authority.ca_file.read_text()))
                 yield line

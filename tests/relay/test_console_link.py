@@ -148,11 +148,11 @@ async def test_a_relay_that_stops_leaves_no_connection_to_its_console(tmp_path):
 async def test_the_pause_between_attempts_is_bounded(tmp_path):
     async with running(tmp_path, replace(PATIENT, console_retry_most_ms=100)) as world:
         await world.live.stop()
-        await asyncio.sleep(2.0)  # enough failures to double the pause beyond any test's patience
-        await world.live.start()
+        # The sixteenth is told: so often doubled, a pause would last beyond any test's patience.
+        await until(lambda: '"failures": 17' in world.log.getvalue())
         before = world.live.feeds
-        async with asyncio.timeout(2):
-            await world.live.wait_for_feeds(before + 1)
+        await world.live.start()
+        await world.live.wait_for_feeds(before + 1)
 
 
 @pytest.mark.asyncio

@@ -50,7 +50,7 @@ async def promised(owed, *sealed):
     answer = asyncio.get_running_loop().create_future()
     reports = [Report(device=DEVICE, sealed=each, at_ms=1) for each in sealed]
     owed.promise(reports, answer.set_result)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await answer
 
 

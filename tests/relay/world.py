@@ -189,8 +189,8 @@ class World:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    """Wait until `holds()`; TimeoutError after 20 s."""
-    async with asyncio.timeout(20):
+    """Wait until `holds()`; TimeoutError after a minute."""
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - the relay's own state, no event
             await asyncio.sleep(0.01)
 

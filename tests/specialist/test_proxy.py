@@ -231,7 +231,7 @@ def test_it_says_what_it_waits_for_a_line_for_each_state_and_nothing_to_ssh(
             assert proxy.stderr is not None
             lines = [proxy.stderr.readline().split(" · ")[0].strip() for _ in range(3)]
             enough.set()
-            out, rest = proxy.communicate(timeout=30)
+            out, rest = proxy.communicate(timeout=60)
 
     assert lines == [
         "bedside: On its way to the device",
@@ -313,7 +313,7 @@ def test_where_the_console_knows_no_other_relay_the_one_that_is_gone_is_named(
         nobody_there(authority) as (port, _),
         proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy,
     ):
-        _out, said = proxy.communicate(timeout=30)
+        _out, said = proxy.communicate(timeout=60)
         assert proxy.returncode == ExitCode.UNREACHABLE
 
     assert said.endswith(f"bedside: The relay does not answer. (127.0.0.1:{port})\n")
@@ -331,7 +331,7 @@ def test_a_console_that_says_another_relay_and_gives_the_same_is_not_followed_fo
             ("POST", "connection"): (200, CONNECTION | {"relay": place | {"ports": [port]}}),
         }
         with proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy:
-            proxy.communicate(timeout=30)
+            proxy.communicate(timeout=60)
             assert proxy.returncode == ExitCode.UNREACHABLE
 
     assert sum(path.endswith("/connection") for _, path, _, _ in scripted.asked) < 10
@@ -349,7 +349,7 @@ def test_a_device_s_key_that_is_not_believed_is_said_by_whoever_follows(
         nobody_there(authority) as (port, _),
         proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy,
     ):
-        _out, said = proxy.communicate(timeout=30)
+        _out, said = proxy.communicate(timeout=60)
         assert proxy.returncode == ExitCode.KEY_REFUSED
 
     assert "cannot be believed" in said
@@ -502,7 +502,7 @@ def test_a_tunnel_that_the_relay_s_planned_stop_cuts_ends_with_that_word(
         with proxy_at_work(folder, tmp_path) as proxy:
             assert proxy.stderr is not None
             said = proxy.stderr.read()
-            assert proxy.wait(30) == ExitCode.SESSION_OVER
+            assert proxy.wait(60) == ExitCode.SESSION_OVER
 
     assert "bedside: This session is over. Ended: the relay was stopped as planned." in said
     assert not scripted.answers
@@ -516,7 +516,7 @@ def test_a_relay_that_is_gone_without_a_word_of_the_console_does_not_answer(
         with proxy_at_work(folder, tmp_path) as proxy:
             assert proxy.stderr is not None
             said = proxy.stderr.read()
-            assert proxy.wait(30) == ExitCode.UNREACHABLE
+            assert proxy.wait(60) == ExitCode.UNREACHABLE
 
     assert said == f"bedside: The relay does not answer. (127.0.0.1:{port})\n"
 
@@ -607,7 +607,7 @@ def test_a_console_that_is_silent_holds_nobody_and_is_named(
         ) as proxy:
             assert proxy.stderr is not None
             said = proxy.stderr.read()
-            assert proxy.wait(30) == code
+            assert proxy.wait(60) == code
 
     assert said == before.format(port=port) + DID_NOT_SAY[language]
 
@@ -642,9 +642,9 @@ def test_who_is_interrupted_waits_for_no_console(
     with listening(say_nothing) as console, stopping_relay(authority) as port:
         save_login(tmp_path / "config" / "login.json", Login(f"http://127.0.0.1:{console}", "t"))
         with proxy_at_work(folder_of(tmp_path, authority, port), tmp_path) as proxy:
-            assert asked.wait(30)
+            assert asked.wait(60)
             end(proxy)
             # It says nothing: what it waits for, or what it did not hear, would be said.
             assert proxy.stderr is not None
-            assert (proxy.wait(30), proxy.stderr.read()) == (status, "")
+            assert (proxy.wait(60), proxy.stderr.read()) == (status, "")
             enough.set()

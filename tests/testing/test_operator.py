@@ -20,7 +20,7 @@ async def test_allowing_gives_the_name_and_reads_the_code(tmp_path: Path) -> Non
         assert isinstance(await agent.heard.get(), local.Hello)
 
         accepting = asyncio.get_running_loop().run_in_executor(None, operator.accept, "Luc Roy")
-        heard = await asyncio.wait_for(agent.heard.get(), 5)
+        heard = await asyncio.wait_for(agent.heard.get(), 60)
         assert isinstance(heard, local.Accept)
         await agent.say(local.Done(heard.id))
         await agent.say(CODE)
@@ -37,7 +37,7 @@ async def test_what_the_agent_refuses_is_an_error_with_its_sentence(tmp_path: Pa
         await agent.heard.get()
 
         refusing = asyncio.get_running_loop().run_in_executor(None, operator.refuse)
-        heard = await asyncio.wait_for(agent.heard.get(), 5)
+        heard = await asyncio.wait_for(agent.heard.get(), 60)
         await agent.say(local.Failed(heard.id, "consent", "Too late."))
 
         with pytest.raises(PermissionError, match="consent: Too late"):

@@ -28,7 +28,7 @@ from bedside.testing.streams import Stream
 
 __all__ = ["FakeLive"]
 
-_WAIT_S = 10
+_WAIT_S = 60
 
 
 class FakeLive:
@@ -108,7 +108,7 @@ class FakeLive:
             self._changed.notify_all()
 
     async def wait_for(self, wanted: Callable[[RelayEvent], Any]) -> RelayEvent:
-        """Return the first event received for which `wanted` is true; TimeoutError after 10 s."""
+        """Return the first event received for which `wanted` is true; TimeoutError after a minute."""
         async with asyncio.timeout(_WAIT_S), self._changed:
             while True:
                 for event in self.received:
@@ -117,7 +117,7 @@ class FakeLive:
                 await self._changed.wait()
 
     async def wait_for_feeds(self, count: int) -> None:
-        """Return once the feed was asked for so often; TimeoutError after 10 s."""
+        """Return once the feed was asked for so often; TimeoutError after a minute."""
         async with asyncio.timeout(_WAIT_S), self._changed:
             await self._changed.wait_for(lambda: self.feeds >= count)
 

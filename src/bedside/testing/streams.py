@@ -6,11 +6,11 @@ from typing import cast
 
 __all__ = ["Stream", "connect"]
 
-_WAIT_S = 20
+_WAIT_S = 60
 
 
 class Stream(asyncio.Protocol):
-    """One end of a connection; every wait ends after 20 s with TimeoutError."""
+    """One end of a connection; every wait ends after a minute with TimeoutError."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None

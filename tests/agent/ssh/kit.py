@@ -319,7 +319,7 @@ class Device:
         )  # fmt: skip
 
     async def run(
-        self, program: str, *arguments: str, stdin: bytes = b"", timeout: float = 30
+        self, program: str, *arguments: str, stdin: bytes = b"", timeout: float = 60
     ) -> Result:
         """Run ssh, scp or sftp to its end."""
         process = await self.start(program, *arguments)
@@ -436,7 +436,7 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
 
     Said again each second: a client that was about to wait when the signal came may not notice it.
     """
-    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         saying = tasks.create_task(process.communicate())
         while not saying.done():
             with contextlib.suppress(ProcessLookupError):

@@ -103,7 +103,7 @@ def test_whatever_is_below_a_process_ends_but_those_that_are_spared():
     child = f"subprocess.run([sys.executable, '-c', 'import time;' + {SLEEPER!r}])"
     with running(child, HEADLESS) as (parent, headless), running(SLEEPER) as (spared,):
         assert end_below(os.getpid(), {spared.pid}) == set()
-        assert wait_for(lambda: not alive(parent.pid) and not alive(headless.pid), 1)
+        assert wait_for(lambda: not alive(parent.pid) and not alive(headless.pid), 20)
         assert alive(spared.pid)
         hang_up_below(spared.pid)
         assert alive(spared.pid)
@@ -121,10 +121,10 @@ def test_a_mark_is_found_and_no_other():
     ):
         if os.geteuid() == 0:
             end_marked([mine["BEDSIDE_SESSION"]], OURS)
-            assert wait_for(lambda: not alive(ours.pid), 1)
+            assert wait_for(lambda: not alive(ours.pid), 20)
         assert alive(own.pid)
         end_marked([mine["BEDSIDE_SESSION"]])
-        assert wait_for(lambda: not alive(own.pid) and not alive(ours.pid), 1)
+        assert wait_for(lambda: not alive(own.pid) and not alive(ours.pid), 20)
         assert alive(others.pid)
 
 
@@ -139,6 +139,6 @@ def test_a_sweep_does_what_it_was_told():
         code = "import sys; from bedside.agent.ssh.ending import main; sys.exit(main(sys.argv[1:]))"
         done = subprocess.run([sys.executable, "-c", code, told], check=False)
         assert done.returncode == 0
-        assert wait_for(lambda: not alive(marked.pid), 1)
+        assert wait_for(lambda: not alive(marked.pid), 20)
         assert alive(ours.pid) is (os.geteuid() != 0)
     assert main([json.dumps({"users": SessionUsers(), "below": os.getpid(), "markers": []})]) == 0

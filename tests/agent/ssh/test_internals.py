@@ -222,6 +222,6 @@ def test_any_first_bytes_cost_at_most_their_connection(data):
                 )
                 visit = play.endpoint.serve(transport, data)
                 near.close()
-                await asyncio.wait_for(visit.closed(), 5)
+                await asyncio.wait_for(visit.closed(), 60)
 
     asyncio.run(offer())

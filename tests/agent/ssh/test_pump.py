@@ -19,7 +19,7 @@ async def test_a_reader_hands_on_everything_and_then_its_end():
         os.write(write, word)
         await asyncio.sleep(0)
     os.close(write)
-    await asyncio.wait_for(ended.wait(), 2)
+    await asyncio.wait_for(ended.wait(), 60)
     assert b"".join(got) == b"one two"
     reader.close()
 

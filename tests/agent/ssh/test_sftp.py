@@ -202,7 +202,7 @@ async def test_a_file_that_was_cut_off_is_not_called_done(tmp_path):
     (tmp_path / "big").write_bytes(bytes(50_000_000))
     async with device(tmp_path) as play:
         process = await play.start("scp", "-l", "8000", "big", "device:inbox/")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not names(tmp_path / "inbox"):  # noqa: ASYNC110 - another program writes it
                 await asyncio.sleep(0.01)
         assert names(tmp_path / "inbox")[0].endswith(".part")

@@ -37,7 +37,7 @@ def provider():
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_for(url: str) -> None:

@@ -204,6 +204,6 @@ def test_every_line_of_every_log_is_one_json_object(seen):
 
 def test_web_ends_with_everything_that_it_started(seen):
     seen.processes["web"].send_signal(signal.SIGTERM)
-    assert seen.processes["web"].wait(30) == 0
+    assert seen.processes["web"].wait(60) == 0
     assert seen.get("web", "/healthz") == (0, "")
     assert list((seen.console.folder / "data" / "metrics").iterdir()) == []

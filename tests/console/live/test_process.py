@@ -220,7 +220,7 @@ def test_it_stops_when_it_is_told_to_with_relays_waiting(console):
     thread.start()
     time.sleep(0.3)
     live.process.send_signal(signal.SIGTERM)
-    assert live.process.wait(10) == 0
+    assert live.process.wait(60) == 0
     thread.join(10)
 
 

@@ -124,7 +124,7 @@ def test_a_second_worker_stands_by_and_takes_over(console):
     console.script(WRITER.format(count=1))
     within(20, lambda: all_sealed(console))
     first.send_signal(signal.SIGTERM)
-    assert first.wait(10) == 0
+    assert first.wait(60) == 0
     console.script(WRITER.format(count=1))
     within(20, lambda: all_sealed(console))
 

@@ -96,7 +96,7 @@ class Console:
                 os.killpg(process.pid, signal.SIGTERM)
         for process in self.started:
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

@@ -13,8 +13,6 @@ from django.db import transaction
 from tests.console.pages.reader import Reader
 from tests.console.tour import PAGES, Walker, prepare
 
-pytestmark = pytest.mark.timeout(300)
-
 SCRIPT = '"><script>alert(1)</script>{{ 7|add:7 }}'
 HOSTILE = {
     "far too long": "x" * 60_000,

@@ -13,8 +13,6 @@ from tests.console.pages.running import PHONE, WIDE, Visitor
 from tests.console.pages.seed import CASE
 from tests.console.world import DEVICE, PASSWORD, TOTP
 
-pytestmark = pytest.mark.timeout(300)
-
 REQUEST = f"/devices/{DEVICE}/request/?access=system&mode=control&case=C-88213&reason=E12"
 SIMULATED = (
     f"/policy/simulator/?device={DEVICE}&access=system&mode=control&minutes=30&level=3&country=CA"

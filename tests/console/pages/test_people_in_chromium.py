@@ -10,8 +10,6 @@ from tests.console.pages.codes import code
 from tests.console.pages.running import PHONE, WIDE
 from tests.console.world import PASSWORD
 
-pytestmark = pytest.mark.timeout(300)
-
 PAGES = {
     "Alex": ["/people/", "/people/?q=nobody+at+all", "/locks/", "/people/invite/", "PERSON", "PERSON/edit/",
              "PERSON/train/", "PERSON/close/", "PERSON/factors/", "PERSON/leave/", "NEWCOMER", "/people/training/",

@@ -15,8 +15,6 @@ from bedside.vocabulary import SiteAction, SiteRule
 from tests.console.pages.running import PHONE, WIDE, Visitor, running_browser, running_console
 from tests.console.world import DEVICE, PASSWORD
 
-pytestmark = pytest.mark.timeout(300)
-
 PAGES = ["/sites/notre-dame/", "/sites/notre-dame/windows/", "/sites/notre-dame/policy/",
          "/sites/notre-dame/contacts/",
          f"/devices/{DEVICE}/break-glass/", "APPROVE", "WATCH"]  # fmt: skip

@@ -134,7 +134,7 @@ def test_whoever_dies_within_a_transaction_gives_the_turn_on(counter, opened):
 
     with ThreadPoolExecutor(1) as threads:
         dying = threads.submit(die)
-        assert begun.wait(30)
+        assert begun.wait(60)
         add_one(second)
         with pytest.raises(OperationalError):
             dying.result()
