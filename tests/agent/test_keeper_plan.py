@@ -1,7 +1,8 @@
 """When the worker is started or killed."""
 
 from bedside.agent.keeper_plan import (
-    HEARTBEAT_LIMIT_MS,
+    SILENT_LOOKS,
+    STARTING_LOOKS,
     STOP_LIMIT_MS,
     WorkerFacts,
     WorkerStep,
@@ -23,14 +24,23 @@ def test_a_worker_that_was_lost_waits_before_it_comes_back():
     assert next_worker_step(facts, 500) is WorkerStep.START
 
 
+def silent(looks, *, has_spoken):
+    facts = WorkerFacts(running=True, has_spoken=has_spoken, silent_looks=looks)
+    return next_worker_step(facts, 0)
+
+
 def test_a_worker_that_says_nothing_is_killed():
-    facts = WorkerFacts(running=True, heard_ms=1000)
-    assert next_worker_step(facts, 1000 + HEARTBEAT_LIMIT_MS) is WorkerStep.KEEP
-    assert next_worker_step(facts, 1001 + HEARTBEAT_LIMIT_MS) is WorkerStep.KILL
+    assert silent(SILENT_LOOKS, has_spoken=True) is WorkerStep.KEEP
+    assert silent(SILENT_LOOKS + 1, has_spoken=True) is WorkerStep.KILL
+
+
+def test_a_worker_that_is_slow_to_start_has_more_time_for_its_first_word():
+    assert silent(STARTING_LOOKS, has_spoken=False) is WorkerStep.KEEP
+    assert silent(STARTING_LOOKS + 1, has_spoken=False) is WorkerStep.KILL
 
 
 def test_a_stop_is_obeyed_or_enforced():
-    facts = WorkerFacts(running=True, heard_ms=1000, stop_asked_ms=1000)
+    facts = WorkerFacts(running=True, stop_asked_ms=1000)
     assert next_worker_step(facts, 1000 + STOP_LIMIT_MS - 1) is WorkerStep.KEEP
     assert next_worker_step(facts, 1000 + STOP_LIMIT_MS) is WorkerStep.KILL
 

@@ -1,6 +1,10 @@
 """The supervisor's loop."""
 
+import os
+import signal
 import socket
+import time
+from pathlib import Path
 
 from bedside.agent.reactor import READ, WRITE, Reactor
 
@@ -79,3 +83,30 @@ def test_a_broken_file_is_readable_and_writable():
         assert called == [READ | WRITE]
         reactor.forget(ours)
     reactor.close()
+
+
+def test_what_came_while_it_stood_still_is_read_before_a_timer_that_fell_due_meanwhile():
+    ours, theirs = socket.socketpair()
+    told, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        reactor, called = Reactor(), []
+        reactor.watch(ours, READ, lambda _events: (called.append(b"read"), reactor.forget(ours)))
+        reactor.later(1_000, lambda: (called.append(b"timer"), reactor.stop()))
+        os.write(tell, b"!")
+        reactor.run()
+        os.write(tell, b" ".join(called))
+        os._exit(0)
+    os.read(told, 1)
+    while Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+        time.sleep(0.01)  # it does not wait yet
+    os.kill(child, signal.SIGSTOP)
+    theirs.send(b"word")
+    time.sleep(1.5)
+    os.kill(child, signal.SIGCONT)
+    assert os.read(told, 100) == b"read timer"
+    os.waitpid(child, 0)
+    for each in (ours, theirs):
+        each.close()
+    os.close(told)
+    os.close(tell)

@@ -6,7 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from bedside.agent.keeper_plan import STOP_LIMIT_MS, restart_delay_ms
+from bedside.agent.keeper_plan import (
+    LOOK_MS,
+    SILENT_LOOKS,
+    STARTING_LOOKS,
+    STOP_LIMIT_MS,
+    restart_delay_ms,
+)
 from bedside.agent.ledger import Ledger
 from bedside.agent.reactor import Reactor
 from bedside.agent.scribe import Scribe
@@ -25,6 +31,7 @@ from bedside.vocabulary import (
 
 ONE = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
 RECEIVED = JournalAction.ORDER_DOCUMENT_RECEIVED
+REFUSED = JournalAction.ORDER_DOCUMENT_REFUSED
 ENDED = JournalAction.SESSION_LIFE_ENDED
 RELAY = Relay(name=RelayName("a"), host="127.0.0.1", server_name="relay-a.example", ports=(443,))
 
@@ -34,7 +41,7 @@ class Keeper:
 
     def __init__(self, hear, exited):
         self.hear, self._exited = hear, exited
-        self.running, self.heard_ms, self.starts, self.kills = False, 0, 0, 0
+        self.running, self.starts, self.kills = False, 0, 0
         self.broken = self.dies_when_killed = False
         self.told = []
 
@@ -47,7 +54,6 @@ class Keeper:
         if self.broken:
             raise BlockingIOError("no more processes")
         self.running = True
-        self.heard_ms = self.reactor.now_ms()
 
     def tell(self, message):
         self.told.append(message)
@@ -57,16 +63,27 @@ class Keeper:
         if self.dies_when_killed:
             self.die()
 
-    def die(self):
+    def die(self, lost="signal 9"):
         self.running = False
-        self._exited("signal 9")
+        self._exited(lost)
+
+
+class Pausable(Reactor):
+    """A loop on a machine that may stand still."""
+
+    def __init__(self):
+        super().__init__()
+        self.still_ms = 0
+
+    def now_ms(self):
+        return Reactor.now_ms() + self.still_ms
 
 
 class Play:
     """The supervisor's side of a worker that dies when told, on a real journal."""
 
     def __init__(self, folder):
-        self.reactor = Reactor()
+        self.reactor = Pausable()
         self.ledger = Ledger(folder / "journal", DeviceId("CI-20417"))
         self.scribe = Scribe(
             self.reactor,
@@ -221,6 +238,78 @@ def test_a_stop_that_the_worker_did_not_obey_kills_it(play):
     assert play.endings() == []
     play.keeper.die()
     assert play.endings() == ["by_operator"]
+
+
+def look(play, times=1):
+    for _ in range(times):
+        play.reactor.still_ms += LOOK_MS
+        play.work.tend()
+
+
+def test_a_worker_is_not_killed_for_what_the_machine_stood_still(play):
+    play.work.take(message(1), RELAY, 443)
+    play.keeper.hear({"do": "alive"})
+    play.reactor.still_ms += 600_000
+    play.work.tend()
+    assert play.keeper.kills == 0
+
+
+def test_a_worker_that_says_nothing_on_and_on_is_killed_however_often_somebody_looks(play):
+    play.work.take(message(1), RELAY, 443)
+    play.keeper.hear({"do": "alive"})
+    for _ in range(100):
+        play.work.tend()
+    assert play.keeper.kills == 0
+    look(play, SILENT_LOOKS)
+    assert play.keeper.kills == 0
+    play.keeper.hear({"do": "alive"})
+    look(play, SILENT_LOOKS)
+    assert play.keeper.kills == 0
+    look(play)
+    assert play.keeper.kills == 1
+
+
+def test_a_worker_that_is_slow_to_start_is_waited_for(play):
+    play.work.take(message(1), RELAY, 443)
+    look(play, STARTING_LOOKS)
+    assert play.keeper.kills == 0
+    look(play)
+    assert play.keeper.kills == 1
+
+
+def refused(play):
+    entries, _ = play.ledger.page(None, 100)
+    return [one["gate"] for one in entries if one["action"] == REFUSED]
+
+
+def again(play):
+    play.reactor.still_ms += 60_000
+    play.work.tend()
+
+
+def test_a_message_over_which_a_worker_dies_again_and_again_is_refused(play):
+    play.work.take(message(1), RELAY, 443)
+    for losses in range(3):
+        assert play.keeper.starts == losses + 1
+        assert refused(play) == []
+        play.keeper.die()
+        again(play)
+    assert refused(play) == [Gate.ORDER_MALFORMED]
+    assert [told["do"] for told in play.keeper.told].count("message") == 3
+
+
+def test_a_message_is_not_refused_for_what_the_operator_stopped(play):
+    play.work.take(message(1), RELAY, 443)
+    for _ in range(5):
+        play.keeper.die("stopped")
+        again(play)
+    assert refused(play) == []
+
+
+def test_a_message_that_the_relay_gives_again_is_told_the_worker_once(play):
+    play.work.take(message(1), RELAY, 443)
+    play.work.take(message(1), RELAY, 443)
+    assert [told["do"] for told in play.keeper.told].count("message") == 1
 
 
 def test_the_worker_hears_that_the_supervisor_turns(play):

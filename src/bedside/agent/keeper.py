@@ -73,7 +73,6 @@ class Keeper:
         self._process: _Process | None = None
         self._killed = ""
         self._tether = Tether(reactor, users, lost=lambda: self.kill("leash"))
-        self.heard_ms = 0
 
     @property
     def running(self) -> bool:
@@ -100,7 +99,6 @@ class Keeper:
             pid, os.pidfd_open(pid), ours, LineBuffer(WORKER_LINE_LIMIT), bytearray()
         )
         self._process = process
-        self.heard_ms = self._reactor.now_ms()
         self._note()
         self._reactor.watch(ours, READ, self._ready)
         self._reactor.watch(process.pidfd, READ, self._died)
@@ -158,7 +156,6 @@ class Keeper:
         if not data:
             self._reactor.forget(self._process.socket)
             return False
-        self.heard_ms = self._reactor.now_ms()
         try:
             for line in self._process.lines.feed(data):
                 self._on_line(parse_line(line))

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
-    "HEARTBEAT_LIMIT_MS",
+    "LOOK_MS",
+    "SILENT_LOOKS",
+    "STARTING_LOOKS",
     "STOP_LIMIT_MS",
     "WorkerFacts",
     "WorkerStep",
@@ -13,7 +15,12 @@ __all__ = [
     "sync_delay_ms",
 ]
 
-HEARTBEAT_LIMIT_MS = 10_000
+LOOK_MS = 2_000
+SILENT_LOOKS = 5
+"""In how many looks in a row a worker may have said nothing. They are counted, and time is not measured:
+a machine that stood still is no worker that hangs."""
+STARTING_LOOKS = 30
+"""The same until its first word, before which a slow machine loads it."""
 STOP_LIMIT_MS = 300
 
 
@@ -31,7 +38,8 @@ class WorkerFacts:
 
     running: bool
     has_work: bool = False
-    heard_ms: int = 0
+    has_spoken: bool = False
+    silent_looks: int = 0
     stop_asked_ms: int | None = None
     not_before_ms: int = 0
 
@@ -39,11 +47,11 @@ class WorkerFacts:
 def next_worker_step(facts: WorkerFacts, now_ms: int) -> WorkerStep:
     """Decide whether the worker is started, killed or left alone.
 
-    It is killed when it was silent for HEARTBEAT_LIMIT_MS (hung), or when a Stop is older than
+    It is killed when it was silent for SILENT_LOOKS looks (hung), or when a Stop is older than
     STOP_LIMIT_MS and it has not said that the session is over (R13).
     """
     if facts.running:
-        hung = now_ms - facts.heard_ms > HEARTBEAT_LIMIT_MS
+        hung = facts.silent_looks > (SILENT_LOOKS if facts.has_spoken else STARTING_LOOKS)
         late = facts.stop_asked_ms is not None and now_ms - facts.stop_asked_ms >= STOP_LIMIT_MS
         return WorkerStep.KILL if hung or late else WorkerStep.KEEP
     if facts.has_work and now_ms >= facts.not_before_ms:

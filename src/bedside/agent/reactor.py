@@ -79,7 +79,10 @@ class Reactor:
             self.turn()
 
     def turn(self) -> None:
-        """Wait for the next events or timers and call back, once."""
+        """Wait for the next events or timers and call back, once.
+
+        Whoever stood still for long finds what came meanwhile before it finds itself late.
+        """
         turn = [(number, self._watched[number], events) for number, events in self._wait()]
         for number, callback, events in turn:
             # A callback of this turn may have forgotten the file of a later one.
@@ -93,7 +96,8 @@ class Reactor:
         self._epoll.close()
 
     def _wait(self) -> list[tuple[int, int]]:
-        return self._epoll.poll(self._pause())
+        # A process that was stopped and goes on is told of nothing by the wait that was under way.
+        return self._epoll.poll(self._pause()) or self._epoll.poll(0)
 
     def _pause(self) -> float | None:
         self._timers = [entry for entry in self._timers if entry[2].callback is not None]

@@ -16,6 +16,7 @@ from bedside.agent.identity import Identity
 from bedside.agent.journal import JournalError, JournalHeldError
 from bedside.agent.keeper import Keeper
 from bedside.agent.keeper_plan import (
+    LOOK_MS,
     STOP_LIMIT_MS,
     WorkerFacts,
     WorkerStep,
@@ -34,8 +35,7 @@ from bedside.vocabulary import Ending, Gate, JournalAction, Outcome
 
 __all__ = ["Answer", "Work"]
 
-_TEND_MS = 2_000
-_MAX_TRIES = 3
+_MAX_LOSSES = 3
 _RENEW_AGAIN_MS = 3_600_000
 _END_MS = 1_500
 _END_LIMIT_MS = 4_000
@@ -44,6 +44,7 @@ _ANSWER_MS = 250
 _LOOK_AGAIN_MS = 1_000
 _HOUR_MS = 3_600_000
 _BY_SUPERVISOR = {"by": "supervisor"}
+_BY_US = ("stopped", "shutdown")
 
 Answer = Callable[[Gate | None], None]
 KeeperMaker = Callable[[Callable[[dict[str, Any]], None], Callable[[str], None]], Keeper]
@@ -90,10 +91,13 @@ class Work:
         self._renewed = renewed
         self._wall_ms = now_ms
         self._messages: dict[str, dict[str, Any]] = {}
-        self._tries: dict[str, int] = {}
+        self._lost_over: dict[str, int] = {}
         self._answers: dict[int, Answer] = {}
         self._next_answer = 0
         self._losses = 0
+        self._has_spoken = False
+        self._silent_looks = 0
+        self._looked_ms = 0
         self._not_before_ms = 0
         self._sync_tries = 0
         self._sync_at_ms = 0
@@ -108,6 +112,8 @@ class Work:
 
     def take(self, message: Message, relay: Relay, port: int) -> None:
         """Have the worker deal with a sealed message that came through `relay`."""
+        if message.id in self._messages:
+            return  # the relay gives it again until it is dealt with
         told = {**message.to_dict(), "do": "message", "relay": relay.to_dict(), "port": port}
         self._messages[message.id] = told
         if self._keeper.running:
@@ -147,10 +153,14 @@ class Work:
             self._timer.cancel()
             self._timer = None
         now_ms = self._reactor.now_ms()
+        if now_ms - self._looked_ms >= LOOK_MS:
+            self._looked_ms = now_ms
+            self._silent_looks += 1
         facts = WorkerFacts(
             running=self._keeper.running,
             has_work=not self._scribe.waits and self._has_work(now_ms),
-            heard_ms=self._keeper.heard_ms,
+            has_spoken=self._has_spoken,
+            silent_looks=self._silent_looks,
             stop_asked_ms=self._stop_asked_ms,
             not_before_ms=self._not_before_ms,
         )
@@ -187,9 +197,9 @@ class Work:
             self._losses = max(self._losses + 1, 2)
             self._not_before_ms = self._reactor.now_ms() + restart_delay_ms(self._losses)
             return
+        self._has_spoken, self._silent_looks, self._looked_ms = False, 0, self._reactor.now_ms()
         self._keeper.tell({"do": "begin", "config": self._config.to_json()})
-        for message_id, told in self._messages.items():
-            self._tries[message_id] = self._tries.get(message_id, 0) + 1
+        for told in self._messages.values():
             self._keeper.tell(told)
         if self._renewal_is_due():
             self._renew_at_ms = self._reactor.now_ms() + _RENEW_AGAIN_MS
@@ -212,7 +222,7 @@ class Work:
 
     def _pause_ms(self, facts: WorkerFacts, now_ms: int) -> int:
         if self._keeper.running:
-            return _TEND_MS
+            return LOOK_MS
         if self._scribe.waits:
             return _LOOK_AGAIN_MS
         if facts.has_work:
@@ -229,7 +239,8 @@ class Work:
         self.endings.note_loss(lost, stopped=stopped)
         ending = Ending.BY_OPERATOR if stopped else Ending.FAILED
         self._close(ending, self._taken_answers(), None if stopped else Gate.DEVICE_STATE)
-        self._give_up_poison()
+        if lost and lost not in _BY_US:
+            self._suspect_messages()
         self.tend()
 
     def _close(self, ending: Ending, answers: list[Answer], gate: Gate | None) -> None:
@@ -242,9 +253,11 @@ class Work:
         self._answers.clear()
         return answers
 
-    def _give_up_poison(self) -> None:
-        for message_id, tries in list(self._tries.items()):
-            if tries >= _MAX_TRIES:
+    def _suspect_messages(self) -> None:
+        """Count the loss for each message it had; refuse one over which a worker is lost again and again."""
+        for message_id in list(self._messages):
+            losses = self._lost_over[message_id] = self._lost_over.get(message_id, 0) + 1
+            if losses >= _MAX_LOSSES:
                 self._scribe.do(partial(self._refuse_poison, message_id))
 
     def _refuse_poison(self, message_id: str) -> None:
@@ -258,12 +271,13 @@ class Work:
 
     def _done_with(self, message_id: str) -> None:
         self._messages.pop(message_id, None)
-        self._tries.pop(message_id, None)
+        self._lost_over.pop(message_id, None)
         self._handled(message_id)
 
     # ---- what the worker says ----
 
     def _hear(self, said: dict[str, Any]) -> None:
+        self._has_spoken, self._silent_looks = True, 0
         match said["do"]:
             case "alive":
                 pass
