@@ -1,12 +1,17 @@
 """An answer on the panel that comes too late names what was first."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from bedside.agent.journal import JournalError
 from bedside.agent.session import Over, ServiceSession
-from bedside.vocabulary import Ending, Gate
+from bedside.agent.site.plan import HOUSE_DEFAULT
+from bedside.pki.signing import KeySigner
+from bedside.vocabulary import Ending, Gate, JournalAction
+from tests.protocol import samples
 
 PERSON = SimpleNamespace(id="01JD", name="Marie Tremblay")
 
@@ -30,12 +35,58 @@ async def test_accept_after_the_end_names_the_end(over, gate):
     session = asked(0)
     session.finish(over)
 
-    assert session.accept("J. Roy") is gate
+    assert session.accept("J. Roy", answered_ms=0) is gate
 
 
 @pytest.mark.asyncio
 async def test_accept_after_the_time_is_silence():
-    assert asked(1000).accept("J. Roy") is Gate.CONSENT_SILENCE
+    assert asked(1000).accept("J. Roy", answered_ms=1000) is Gate.CONSENT_SILENCE
+
+
+class AtThePanel(ServiceSession):
+    """A session that is asked about and no more; `now_ms` is what the clock shows."""
+
+    def __init__(self):
+        self.now_ms = samples.ORDER.answer_by_ms - 200
+        self.written = []
+        parts = SimpleNamespace(
+            now_ms=lambda: self.now_ms,
+            site=lambda: HOUSE_DEFAULT,
+            signer=KeySigner(ec.generate_private_key(ec.SECP256R1())),
+        )
+        super().__init__(samples.ORDER, "a" * 64, parts)
+
+    def _prepare(self):
+        return []
+
+    def _show(self, activity):
+        pass
+
+    def _write(self, action, **_):
+        self.written.append(action)
+
+
+@pytest.mark.asyncio
+async def test_an_answer_in_time_is_no_silence_while_the_device_asks_itself_whether_it_may():
+    session = AtThePanel()
+    asking = asyncio.get_running_loop().create_task(session._ask())
+    with session.weighing() as answered_ms:
+        session.now_ms += 10_000
+        await asyncio.sleep(0.5)
+        assert session.accept("J. Roy", answered_ms=answered_ms) is None
+    await asking
+    assert session.written == [
+        JournalAction.SESSION_CONSENT_ASKED,
+        JournalAction.SESSION_CONSENT_GIVEN,
+    ]
+    assert not session.over.done()
+
+
+@pytest.mark.asyncio
+async def test_without_an_answer_the_time_ends_it():
+    session = AtThePanel()
+    await session._ask()
+    assert session.over.result() == Over(ending=Ending.UNANSWERED, gate=Gate.CONSENT_SILENCE)
 
 
 @pytest.mark.asyncio

@@ -234,7 +234,7 @@ class Clerk:
 
     async def _consider(self, order: SessionOrder, digest: str, way: Way) -> None:
         seen = self._seen.knows(order.session) or self._ledger.knows(order.session)
-        verdict, site = await self._gates(order, seen=seen, asked_again=False)
+        verdict, site = await self._gates(order, seen=seen)
         if not verdict.allowed:
             misapplied = verdict.gate is Gate.APPROVAL_SIGNATURE and bool(site.misapplied)
             self._refuse_order(order, verdict, seen=seen, misapplied=misapplied)
@@ -276,12 +276,14 @@ class Clerk:
             return
 
     async def _gates(
-        self, order: SessionOrder, *, seen: bool, asked_again: bool
+        self, order: SessionOrder, *, seen: bool, answered_ms: int | None = None
     ) -> tuple[Verdict, SiteFacts]:
+        """Ask the gates; again for an answer that was given at `answered_ms`, as of that moment."""
+        asked_again = answered_ms is not None
         # Asked first: nothing of the rest may change before the verdict is acted upon.
         safe_state = await (self._watch.fresh() if asked_again else self._watch.now())
         settings, site = self._settings, self._site.facts(order)
-        now_ms = wall_ms()
+        now_ms = wall_ms() if answered_ms is None else answered_ms
         facts = DeviceFacts(
             device=self._identity.device,
             product=self._identity.product,
@@ -375,16 +377,20 @@ class Clerk:
             session.refuse()
             self._reply(told, None)
         else:
+            await self._accept(told, session)
+
+    async def _accept(self, told: dict[str, Any], session: ServiceSession) -> None:
+        with session.weighing() as answered_ms:
             # What stood open when the person was asked may have closed since.
-            verdict, _ = await self._gates(session.order, seen=False, asked_again=True)
-            if verdict.allowed:
-                refusal = session.accept(str(told["name"]))
-                self._reply(told, refusal)
-                if refusal is None and session is self._session and self._watching is not None:
-                    self._watching.cancel()  # the last question that needs the answer was asked
+            verdict, _ = await self._gates(session.order, seen=False, answered_ms=answered_ms)
+            if not verdict.allowed:
+                session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
+                self._reply(told, verdict.gate)
                 return
-            session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
-            self._reply(told, verdict.gate)
+            refusal = session.accept(str(told["name"]), answered_ms=answered_ms)
+        self._reply(told, refusal)
+        if refusal is None and session is self._session and self._watching is not None:
+            self._watching.cancel()  # the last question that needs the answer was asked
 
     def _session_of(self, session: SessionId) -> ServiceSession | None:
         """Return the session, or the join or hand-over beside it, of this id."""

@@ -63,9 +63,9 @@ class ControlSession(ServiceSession):
             forget()
             self._written.set()
 
-    def accept(self, name: str) -> Gate | None:
+    def accept(self, name: str, *, answered_ms: int) -> Gate | None:
         """The operator `name` allows it; return the gate that refused that, or None."""
-        refusal = super().accept(name)
+        refusal = super().accept(name, answered_ms=answered_ms)
         if refusal is None:
             self._helm.allow(self)
         return refusal

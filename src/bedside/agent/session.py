@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Any
@@ -43,6 +43,8 @@ from bedside.vocabulary import (
 __all__ = ["Over", "ServiceSession", "SessionParts"]
 
 CONNECT_LIMIT_S = 600.0
+_WEIGHED_S = 15.0
+"""How long an answer that came in time is weighed at most: the console calls 20 s silence."""
 _MAX_CHANGES = 64
 
 
@@ -111,6 +113,7 @@ class ServiceSession:
         self._at_its_end = Over(ending=Ending.EXPIRED)
         self._doing = ""
         self._live = False
+        self._weighed = 0
         self._changes: list[str] = []
         self._endpoint: Endpoint | None = None
         self._legs: Legs | None = None
@@ -136,7 +139,19 @@ class ServiceSession:
         """Whether somebody passed both authentications."""
         return self._live
 
-    def accept(self, name: str) -> Gate | None:
+    @contextlib.contextmanager
+    def weighing(self) -> Iterator[int]:
+        """The operator has answered, and the gates are asked anew; yields when that was (Unix ms).
+
+        What the device's own probe takes for it is not the operator's silence.
+        """
+        self._weighed += 1
+        try:
+            yield self._parts.now_ms()
+        finally:
+            self._weighed -= 1
+
+    def accept(self, name: str, *, answered_ms: int) -> Gate | None:
         """The operator `name` lets the specialist in; return the gate that refused that, or None.
 
         On return the signed consent is in the journal.
@@ -144,7 +159,7 @@ class ServiceSession:
         now_ms = self._parts.now_ms()
         if self.over.done():
             return self.over.result().gate or Gate.DEVICE_STATE
-        if self._consented.done() or now_ms >= self.order.answer_by_ms:
+        if self._consented.done() or answered_ms >= self.order.answer_by_ms:
             return Gate.CONSENT_SILENCE
         site = self._parts.site()
         closed = ending_gate(self.order, site, now_ms)
@@ -225,7 +240,10 @@ class ServiceSession:
         left_s = max(order.answer_by_ms - self._parts.now_ms(), 0) / 1000
         either: set[asyncio.Future[Any]] = {self._consented, self.over}
         try:
-            await asyncio.wait(either, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait(either, timeout=left_s, return_when=first)
+            if self._weighed:
+                await asyncio.wait(either, timeout=_WEIGHED_S, return_when=first)
         finally:
             for task in preparing:
                 task.cancel()
