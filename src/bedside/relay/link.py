@@ -334,7 +334,7 @@ class Link:
         """Move up to `most` records to `sink`: the loop that a gigabyte costs in Python.
 
         From the second record on, the kernel is asked to gather what is sent (TCP_CORK), which
-        spares it, and the receiver, most of the small pieces.
+        spares it, and the receiver, most of the small pieces. Who is broken is told of each by itself.
         """
         view, read, write = self._owner.record, self._quick.read, sink._writer()
         whole, moved, records, ended, corked = len(view), 0, 0, False, False
@@ -354,11 +354,16 @@ class Link:
                     taken = write(data)
                 except _WANTS:
                     taken = 0
+                except OSError:
+                    sink._break()
+                    break
                 if taken != count:
                     sink._keep(data[taken:])
                     break
         except ssl.SSLWantReadError:
             ended = not moved and self._is_endless()
+        except ssl.SSLWantWriteError:
+            self._want_writing(wanted=True)  # an answer to a key update waits
         except OSError:
             ended = True
         if corked:
