@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import ssl
+import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +14,8 @@ from bedside.protocol.client_hello import MAX_CLIENT_HELLO
 from bedside.protocol.poll import parse_refusal
 from bedside.testing.certificates import PocketAuthority
 from bedside.vocabulary import Gate, PollMode
-from tests.relay.world import DEVICE, NAME, SESSION, poll, running
+from tests.relay.test_limits import hello
+from tests.relay.world import DEVICE, NAME, PATIENT, SESSION, poll, running, until
 
 INTERVAL = poll(mode=PollMode.INTERVAL)
 
@@ -184,6 +187,21 @@ async def test_a_peer_that_left_the_backlog_costs_no_handshake(tmp_path):
         assert (await (await world.device()).poll(INTERVAL)).status == 200
         assert world.relay.door.counts["gone_at_accept"] == 1
         left.close()
+
+
+@pytest.mark.asyncio
+async def test_whoever_spoke_while_the_relay_stood_still_is_heard_before_it_is_late(tmp_path):
+    async with running(tmp_path, replace(PATIENT, handshake_ms=400)) as world:
+        door = world.relay.door
+        client = await world.raw()
+        await until(lambda: door.arriving)
+        client.send(hello())
+        time.sleep(1)  # noqa: ASYNC251 - of relay and client both
+        await until(lambda: door.shaking or door.counts["handshake_timeout"])
+        assert (door.shaking, door.counts["handshake_timeout"]) == (1, 0)
+        assert door.counts["stood_still"] == 1
+        # Whoever says nothing more is late all the same.
+        await until(lambda: door.counts["handshake_timeout"])
 
 
 @pytest.mark.asyncio

@@ -35,6 +35,11 @@ from bedside.relay.wheel import Wheel
 __all__ = ["Admission", "Door", "DoorLimits"]
 
 _TICK_S = 0.02
+# A tick that comes so late says that this process, or its machine, stood still: what came meanwhile is
+# read for a while before anybody is called late. Not again at once, or overload would end no wait.
+_STOOD_STILL_MS = 500
+_CATCHES_UP_MS = 1_000
+_NOT_AGAIN_MS = 10_000
 _ACCEPTS_A_TURN = 32
 # So many stand in a listener's queue before the kernel drops whoever comes.
 _QUEUE = 1024
@@ -146,6 +151,7 @@ class Door:
         self._listeners: list[socket.socket] = []
         self._accepting = False
         self._ticking: asyncio.TimerHandle | None = None
+        self._ticked_ms = self._awoke_ms = 0
         self._every_tick: list[Callable[[], None]] = []
 
     # ---- for whoever looks ----
@@ -205,6 +211,8 @@ class Door:
         self._watch.start()
         self._every_tick = list(every_tick)
         self._accept_again()
+        self._ticked_ms = self.now_ms()
+        self._awoke_ms = self._ticked_ms - _NOT_AGAIN_MS
         self._tick()
 
     def empty_queues(self) -> None:
@@ -248,7 +256,14 @@ class Door:
 
     def _tick(self) -> None:
         self._ticking = self.loop.call_later(_TICK_S, self._tick)
-        for due in self.timers.due(self.now_ms()):
+        now = self.now_ms()
+        late, self._ticked_ms = now - self._ticked_ms > _STOOD_STILL_MS, now
+        if late and now - self._awoke_ms > _NOT_AGAIN_MS:
+            self._awoke_ms = now
+            self.counts["stood_still"] += 1
+        if now - self._awoke_ms < _CATCHES_UP_MS:
+            return
+        for due in self.timers.due(now):
             due.expired()
         for call in self._every_tick:
             call()

@@ -25,7 +25,7 @@ def _by_side(traffic: Traffic) -> Mapping[str, float]:
 
 
 # The rest of what the door counts are connections that it ended.
-_NOT_REFUSALS = {"accepted", "established", "taken_over", "handed_over"}
+_NOT_REFUSALS = {"accepted", "established", "taken_over", "handed_over", "stood_still"}
 
 _GAUGES: tuple[tuple[str, str, _Value], ...] = (
     ("devices", "Devices that poll here.", lambda r: r.polls.counts["devices"]),
@@ -113,6 +113,11 @@ _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
         lambda r: r.owed.counts["refused"],
     ),
     ("handshakes", "TLS handshakes that held.", lambda r: r.door.counts["established"]),
+    (
+        "stood_still",
+        "Times that this process stood still for half a second or more.",
+        lambda r: r.door.counts["stood_still"],
+    ),
 )
 _LABELLED: tuple[tuple[str, str, str, _Values], ...] = (
     (

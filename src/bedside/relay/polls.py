@@ -368,14 +368,14 @@ class Polls:
 
     def tick(self, now_ms: int, *, most: int | None = None) -> list[Command]:
         """What time alone brings: ends of holds, of `most` at a time, absences, expired messages."""
-        self._ripe.extend(self._holds.due(now_ms))
         commands: list[Command] = []
+        for device in self._silences.due(now_ms):
+            commands += self._miss(device, self._devices[device], now_ms)
+        self._ripe.extend(self._holds.due(now_ms))
         for _ in range(min(len(self._ripe), most or len(self._ripe))):
             device = self._ripe.popleft()
             if device not in self._holds:  # else it was answered since, and is held anew
                 commands += self._end_hold(device, self._devices[device], now_ms)
-        for device in self._silences.due(now_ms):
-            commands += self._miss(device, self._devices[device], now_ms)
         self._messages.expire(now_ms)
         return commands + self._settle(now_ms)
 
@@ -395,6 +395,10 @@ class Polls:
 
     def _miss(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
         """A poll is late (rule 4): first it is waited for, then its device is given up."""
+        if known.contact is Contact.ONLINE and known.held is not None:
+            # It waits for us: we stood still.
+            self._silences.set(device, now_ms + self._late_ms[known.mode])
+            return []
         overdue, offline = self._overdue_after(known.mode), self._offline_after(known.mode)
         if known.contact is Contact.ONLINE:
             known.contact = Contact.OVERDUE
