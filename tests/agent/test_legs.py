@@ -1,6 +1,7 @@
-"""A session whose relay's certificate runs out: whoever is inside stays, and the relay is asked again."""
+"""A session's legs: whoever is inside stays, and the relay is asked again, whatever befell one of them."""
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
@@ -8,12 +9,21 @@ import pytest
 from bedside.agent.dial import OpenLeg
 from bedside.agent.legs import LegEvents, Legs, Way
 from bedside.agent.patience import Patience
+from bedside.protocol.feed import TunnelOffered
+from bedside.protocol.http import HttpLimits, whole_request
 from bedside.protocol.shapes import Relay
-from bedside.protocol.tunnel import tunnel_accepted
-from bedside.vocabulary import RelayName, SessionId
+from bedside.protocol.tunnel import (
+    parse_tunnel_request,
+    proof_digests,
+    tunnel_accepted,
+    tunnel_refused,
+)
+from bedside.relay.pairing import Leg, Pairing, PairingLimits, Side
+from bedside.vocabulary import DeviceId, RelayName, SessionId
 from tests.agent.tls_peer import SERVER_NAME, TlsPeer
 
 SESSION = SessionId("01JD5W8ZK3Q4R5S6T7V8W9X0YZ")
+DEVICE = DeviceId("CI-20417")
 pytestmark = pytest.mark.asyncio
 
 
@@ -51,6 +61,49 @@ def peer(tmp_path):
     peer = TlsPeer(tmp_path / "pki", pair)
     yield peer
     peer.close()
+
+
+async def test_a_leg_that_broke_on_this_side_only_does_not_end_the_session(tmp_path):
+    pairing = Pairing(PairingLimits())
+    terms = TunnelOffered(
+        session=SESSION,
+        device=DEVICE,
+        device_proofs=proof_digests(bytes(32), "device"),
+        specialist_proofs=proof_digests(bytes(32), "specialist"),
+        not_after_ms=10**15,
+        idle_s=600,
+        max_bytes=1_000,
+    )
+    pairing.offer(terms, 0)
+    asked = []
+
+    def relay(line: socket.socket) -> None:
+        wanted = parse_tunnel_request(whole_request(line.recv(4096), HttpLimits()))
+        asked.append(wanted.index)
+        (*_, said) = pairing.arrive(Leg(line, Side.DEVICE, DEVICE), wanted, 0) or [None]
+        if said is not None:
+            line.sendall(tunnel_refused(said.gate, retry_in_ms=said.retry_in_ms))
+        elif len(asked) > 1:
+            line.sendall(tunnel_accepted())
+            while line.recv(4096):
+                pass
+
+    with contextlib.closing(TlsPeer(tmp_path / "pki", relay)) as peer:
+        way = Way(
+            relay=Relay(
+                name=RelayName("a"), host="127.0.0.1", server_name=SERVER_NAME, ports=(peer.port,)
+            ),
+            port=peer.port,
+            proxy=None,
+            context=peer.client,
+        )
+        heard = Heard()
+        legs = Legs(SESSION, bytes(32), way, heard.events)
+        running = asyncio.get_running_loop().create_task(legs.run())
+        leg = await asyncio.wait_for(heard.opened.get(), 60)
+        assert asked[:3] == [0, 0, 1]
+        running.cancel()
+        leg.transport.abort()
 
 
 async def test_a_relay_is_kept_while_a_leg_goes_on_and_given_up_without(peer):

@@ -532,7 +532,7 @@ def test_whoever_was_given_up_here_and_has_nowhere_else_to_go_is_told_of_again()
     talk = Dialogue(hold_ms=PERIOD).settled()
     talk.polls.drain(talk.now, 10)
     talk.asks()
-    assert any([told(talk.later(PERIOD), Absent) for _ in range(4)])
+    assert any(told(talk.later(PERIOD), Absent) for _ in range(4))
     moved = poll(FIRST, moved=True)  # it has asked another relay in between
     assert leaving(talk.asks(request=moved)) == ["c"]
     assert told(talk.asks(request=moved), Presence)

@@ -107,7 +107,7 @@ class Legs:
 
     async def run(self) -> None:
         """Dial, wait, hand over, dial again; to be called once the consent is in the journal."""
-        index = 0
+        index, unsure = 0, False
         while index < MAX_LEGS:
             asked_at = time.monotonic()
             try:
@@ -120,8 +120,14 @@ class Legs:
                     self._give_up(error)
                     return
                 await asyncio.sleep(pause_s)
+                unsure = True
                 continue
-            if isinstance(leg, OpenLeg):
+            # What broke here only still waits at the relay, and holds its proof.
+            is_held = unsure and isinstance(leg, Refusal) and leg.gate is Gate.TUNNEL_PROOF
+            unsure = False
+            if is_held:
+                index += 1
+            elif isinstance(leg, OpenLeg):
                 index += 1
                 self._refused_since = None
                 self._streams += 1
