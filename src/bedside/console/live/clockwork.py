@@ -58,6 +58,7 @@ class Duty:
     every_ms: int
     act: Callable[[int], Any]
     due_ms: int = field(default=0)
+    """When its turn comes, monotonic milliseconds: nobody can set that clock back."""
     done: int = 0
     failed: int = 0
     done_ms: int = 0
@@ -78,6 +79,7 @@ class Clockwork:
         self._absence = Absence(_log)
         self._stopped = False
         self._awake_ms = now_ms()
+        self._clock_ms = 0
         self._duties = [
             Duty("seal", _SEAL_MS, self._seal),
             Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
@@ -112,7 +114,7 @@ class Clockwork:
             while not self._stopped:
                 started = time.monotonic()
                 close_old_connections()
-                if not self.turn(now_ms()):
+                if not self.turn(now_ms(), clock_ms=int(started * 1000)):
                     time.sleep(_AWAY_S)
                 # A nudge ends the wait, but one seal covers all that was written in a tenth of a second.
                 self._wait(max(_SEAL_MS / 1000 - (time.monotonic() - started), 0.01))
@@ -121,15 +123,20 @@ class Clockwork:
             self._drop()
             self._turn.close()
 
-    def turn(self, now: int) -> bool:
+    def turn(self, now: int, *, clock_ms: int) -> bool:
         """Do each duty whose time has come; return False where the database is away.
 
         The first duty decides whether this worker has the turn for all others.
+
+        Args:
+            now: Unix milliseconds, which the duties go by.
+            clock_ms: monotonic milliseconds, by which it is known when a duty is due.
         """
+        self._clock_ms = clock_ms
         for number, duty in enumerate(self._duties):
-            if now < duty.due_ms or self._stopped or (number and not self._leads):
+            if clock_ms < duty.due_ms or self._stopped or (number and not self._leads):
                 continue
-            due_ms, duty.due_ms = duty.due_ms, now + duty.every_ms
+            due_ms, duty.due_ms = duty.due_ms, clock_ms + duty.every_ms
             started = time.perf_counter()
             try:
                 duty.act(now)
@@ -158,7 +165,7 @@ class Clockwork:
                 self._sequencer = Sequencer(log_folder(), log_signer())
                 self._standing_by = False
             if not self._leads:
-                self._duties[0].due_ms = now + _FOLLOW_MS
+                self._seal_in(_FOLLOW_MS)
                 self._sequencer.follow()
             while self._leads and self._sequencer.seal(now=now) and not self._stopped:
                 pass
@@ -171,14 +178,17 @@ class Clockwork:
                     "another worker seals the journal; standing by", extra=told("standing_by")
                 )
             self._standing_by = True
-            self._duties[0].due_ms = now + 2_000
+            self._seal_in(2_000)
         except JournalDamagedError:
-            self._duties[0].due_ms = now + 60_000
+            self._seal_in(60_000)
             self._drop()
             raise
         except Exception:
             self._drop()
             raise
+
+    def _seal_in(self, wait_ms: int) -> None:
+        self._duties[0].due_ms = self._clock_ms + wait_ms
 
     def _lose_silent_relays(self, now: int) -> None:
         with transaction.atomic():
