@@ -34,8 +34,14 @@ def worker(name):
 @pytest.fixture
 def clockwork(fleet):
     with worker("worker-test") as clockwork:
-        clockwork._awake_ms = 0  # at work for long
+        clockwork._hearing.since_ms = 0  # at work for long
         yield clockwork
+
+
+def go_on(clockwork, now, *, clock_ms, for_ms):
+    """Let a worker do well for so long."""
+    for passed in range(0, for_ms + 1, 5_000):
+        clockwork.turn(now + passed, clock_ms=clock_ms + passed)
 
 
 def test_one_turn_seals_what_waits(clockwork):
@@ -67,13 +73,39 @@ def test_what_waits_at_a_silent_relay_ends_and_its_devices_are_not_called_offlin
     assert session.ending == ("device_lost" if lost else "")
 
 
-def test_a_console_that_was_away_itself_ends_nothing_for_a_relay_that_was_not_heard(clockwork):
+def test_a_console_that_has_just_come_to_work_ends_nothing_for_a_relay_that_was_not_heard(
+    clockwork,
+):
     session = ask_for_session()
-    Relay.objects.filter(pk="a").update(seen_ms=now_ms() - 60 * MINUTE)
-    clockwork._awake_ms = now_ms()
+    Relay.objects.filter(pk="a").update(seen_ms=now_ms() - HOUR)
+    clockwork._hearing.since_ms = now_ms()
     turn(clockwork, now_ms())
     session.refresh_from_db()
     assert session.ending == ""
+
+
+@pytest.mark.parametrize("passed_ms", [90_000, 100], ids=["frozen", "asleep, or set ahead"])
+def test_a_console_that_stood_still_gives_its_relays_time_to_be_heard(clockwork, passed_ms):
+    now = now_ms()
+    session = ask_for_session()
+    Relay.objects.filter(pk="a").update(seen_ms=now)
+    clockwork.turn(now, clock_ms=5_000)
+    back = now + 90_000
+    go_on(clockwork, back, clock_ms=5_000 + passed_ms, for_ms=MINUTE)
+    session.refresh_from_db()
+    assert (session.ending, Relay.objects.get(pk="a").lost_ms) == ("", None)
+    go_on(clockwork, back + MINUTE, clock_ms=5_000 + passed_ms + MINUTE, for_ms=30_000)
+    session.refresh_from_db()
+    assert session.ending == "device_lost"
+
+
+def test_a_relay_that_was_lost_before_the_console_stood_still_is_not_called_back(clockwork):
+    now = now_ms()
+    Relay.objects.filter(pk="a").update(seen_ms=now - RELAY_LOST_MS)
+    turn(clockwork, now)
+    turn(clockwork, now + MINUTE)
+    told = JournalRow.objects.filter(action__startswith="relay:contact")
+    assert list(told.values_list("action", flat=True)) == ["relay:contact:lost"]
 
 
 def test_a_relay_that_is_lost_and_comes_back_is_said_once_each(clockwork):

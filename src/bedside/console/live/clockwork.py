@@ -24,6 +24,7 @@ from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer
 from bedside.console.live.absence import AWAY, Absence
+from bedside.console.live.hearing import Hearing
 from bedside.console.live.postman import Postman
 from bedside.console.log import told
 from bedside.console.monitoring.actions import do_forget_alarms, do_watch_silence
@@ -78,7 +79,7 @@ class Clockwork:
         self._standing_by = False
         self._absence = Absence(_log)
         self._stopped = False
-        self._awake_ms = now_ms()
+        self._hearing = Hearing(since_ms=now_ms())
         self._clock_ms = 0
         self._duties = [
             Duty("seal", _SEAL_MS, self._seal),
@@ -133,6 +134,7 @@ class Clockwork:
             clock_ms: monotonic milliseconds, by which it is known when a duty is due.
         """
         self._clock_ms = clock_ms
+        self._hearing.turn(now, clock_ms=clock_ms)
         for number, duty in enumerate(self._duties):
             if clock_ms < duty.due_ms or self._stopped or (number and not self._leads):
                 continue
@@ -192,11 +194,11 @@ class Clockwork:
 
     def _lose_silent_relays(self, now: int) -> None:
         with transaction.atomic():
-            for relay in do_note_relays(now=now, awake_ms=self._awake_ms):
+            for relay in do_note_relays(now=now, awake_ms=self._hearing.since_ms):
                 do_end_sessions_at_lost_relay(relay, now=now)
 
     def _watch_silence(self, now: int) -> None:
-        do_watch_silence(now=now, awake_ms=self._awake_ms)
+        do_watch_silence(now=now, awake_ms=self._hearing.since_ms)
 
     def _drop(self) -> None:
         # What is half done is taken up again by a new sequencer, from what is committed.
