@@ -2,6 +2,7 @@ import contextlib
 
 import pytest
 
+from bedside.console.health.beat import Beat
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.models import JournalRow
 from bedside.console.journal.queries import log_status
@@ -38,9 +39,11 @@ def clockwork(fleet):
         yield clockwork
 
 
-def go_on(clockwork, now, *, clock_ms, for_ms):
-    """Let a worker do well for so long."""
+def go_on(clockwork, now, *, clock_ms, for_ms, live=True):
+    """Let a worker do well for so long, and `live` beside it or not."""
     for passed in range(0, for_ms + 1, 5_000):
+        if live:
+            Beat("live")._say(now + passed)
         clockwork.turn(now + passed, clock_ms=clock_ms + passed)
 
 
@@ -97,6 +100,34 @@ def test_a_console_that_stood_still_gives_its_relays_time_to_be_heard(clockwork,
     go_on(clockwork, back + MINUTE, clock_ms=5_000 + passed_ms + MINUTE, for_ms=30_000)
     session.refresh_from_db()
     assert session.ending == "device_lost"
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_nobody_is_lost_while_no_live_is_there_to_hear_anybody(clockwork, live):
+    now = now_ms()
+    session = ask_for_session()
+    Relay.objects.filter(pk="a").update(seen_ms=now)
+    go_on(clockwork, now, clock_ms=5_000, for_ms=0)
+    go_on(clockwork, now, clock_ms=5_000, for_ms=90_000, live=live)
+    session.refresh_from_db()
+    assert session.ending == ("device_lost" if live else "")
+    # It is back, and does not hear this relay.
+    go_on(clockwork, now + 95_000, clock_ms=100_000, for_ms=MINUTE)
+    session.refresh_from_db()
+    assert session.ending == ("device_lost" if live else "")
+    go_on(clockwork, now + 160_000, clock_ms=165_000, for_ms=30_000)
+    session.refresh_from_db()
+    assert session.ending == "device_lost"
+
+
+def test_a_worker_that_follows_knows_of_a_live_that_was_away(clockwork):
+    now = now_ms()
+    turn(clockwork, now)
+    with worker("worker-second") as second:
+        second._hearing.since_ms = 0
+        go_on(second, now, clock_ms=5_000, for_ms=MINUTE, live=False)
+        assert second._standing_by
+        assert second._hearing.since_ms == now + MINUTE
 
 
 def test_a_relay_that_was_lost_before_the_console_stood_still_is_not_called_back(clockwork):

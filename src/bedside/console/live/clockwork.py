@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from bedside.console.accounts.repeats import do_forget_calls
 from bedside.console.devices.actions import do_note_outdated, do_send_due_configurations
+from bedside.console.health.queries import beats_of
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
@@ -60,6 +61,8 @@ class Duty:
     act: Callable[[int], Any]
     due_ms: int = field(default=0)
     """When its turn comes, monotonic milliseconds: nobody can set that clock back."""
+    by_all: bool = False
+    """Whether workers that follow another do it too."""
     done: int = 0
     failed: int = 0
     done_ms: int = 0
@@ -82,7 +85,9 @@ class Clockwork:
         self._hearing = Hearing(since_ms=now_ms())
         self._clock_ms = 0
         self._duties = [
-            Duty("seal", _SEAL_MS, self._seal),
+            Duty("seal", _SEAL_MS, self._seal, by_all=True),
+            # Before those that ask since when relays could be heard; whoever takes over knows it too.
+            Duty("hearing", 5_000, self._look_for_live, by_all=True),
             Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
             Duty("glass", 1_000, lambda now: do_end_due_glass(now=now)),
             Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
@@ -135,8 +140,8 @@ class Clockwork:
         """
         self._clock_ms = clock_ms
         self._hearing.turn(now, clock_ms=clock_ms)
-        for number, duty in enumerate(self._duties):
-            if clock_ms < duty.due_ms or self._stopped or (number and not self._leads):
+        for duty in self._duties:
+            if clock_ms < duty.due_ms or self._stopped or not (self._leads or duty.by_all):
                 continue
             due_ms, duty.due_ms = duty.due_ms, clock_ms + duty.every_ms
             started = time.perf_counter()
@@ -191,6 +196,9 @@ class Clockwork:
 
     def _seal_in(self, wait_ms: int) -> None:
         self._duties[0].due_ms = self._clock_ms + wait_ms
+
+    def _look_for_live(self, now: int) -> None:
+        self._hearing.look(beats_of("live"), now, clock_ms=self._clock_ms)
 
     def _lose_silent_relays(self, now: int) -> None:
         with transaction.atomic():
