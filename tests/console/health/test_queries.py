@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from bedside.console.health.beat import Beat
 from bedside.console.health.checks import readiness
 from bedside.console.health.models import ProcessSeen
-from bedside.console.health.queries import PROCESS_MS, missing_keys, read
+from bedside.console.health.queries import PROCESS_MS, beats_of, missing_keys, read
 from bedside.console.journal.actions import now_ms
 from bedside.console.notices.models import Notice
 from bedside.console.relays.models import DevicePresence, Relay
@@ -94,6 +94,19 @@ def test_a_process_says_that_it_runs_and_when_it_leaves():
     assert read().processes["live"] == row.seen_ms
     beat._leave()
     assert read().processes["live"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_process_said_last_is_another_word_each_time_by_whichever_clock():
+    now = now_ms()
+    beat = Beat("live")
+    Beat("worker")._say(now)
+    told = [beats_of("live")]
+    for seen_ms in (now, now + 1, now - 3_600_000):
+        beat._say(seen_ms)
+        told.append(beats_of("live"))
+    row = ProcessSeen.objects.get(kind="live").pk
+    assert told == [set(), {(row, now)}, {(row, now + 1)}, {(row, now - 3_600_000)}]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from bedside.console.relays.actions import AssertionTimes, do_use_assertion
 from bedside.console.relays.models import Relay, RelayCertificate
 from bedside.console.relays.queries import assertion_key, revoked_relays
 from bedside.console.wake import listen
-from tests.console.live.world import LiveRelay
+from tests.console.live.world import LiveRelay, turn
 
 pytestmark = pytest.mark.django_db
 PLACE = {"host": "192.0.2.9", "server_name": "c.example", "port": [443]}
@@ -78,15 +78,15 @@ def test_the_old_certificate_is_revoked_once_the_relay_comes_with_its_new_key(
 ):
     old, now = serial(folder), now_ms()
     new_key(tmp_path / "new")
-    clockwork.turn(now)
+    turn(clockwork, now)
     # The relay shows the old one still: whoever refused it now could reach nobody there.
     assert (revoked_relays(now=now), told(), outdated()) == ((), [], False)
     with pytest.raises(AssertionRefusedError, match="signature"):
         come(folder)
-    clockwork.turn(now + TURN_MS)
+    turn(clockwork, now + TURN_MS)
     assert revoked_relays(now=now) == ()
     come(tmp_path / "new")
-    clockwork.turn(now + 2 * TURN_MS)
+    turn(clockwork, now + 2 * TURN_MS)
     assert revoked_relays(now=now) == (old,)
     assert outdated()
     (entry,) = told()
@@ -101,10 +101,10 @@ def test_the_new_key_beside_the_old_certificate_revokes_nothing(folder, clockwor
     RelayCertificate.objects.filter(serial=serial(folder)).update(not_after_ms=ends_ms)
     new_key(tmp_path / "new")
     come(tmp_path / "new", crt=ends_ms // 1_000)
-    clockwork.turn(now)
+    turn(clockwork, now)
     assert (revoked_relays(now=now), told()) == ((), [])
     come(tmp_path / "new")
-    clockwork.turn(now + TURN_MS)
+    turn(clockwork, now + TURN_MS)
     assert revoked_relays(now=now) == (f"{old.serial_number:x}",)
 
 
@@ -112,12 +112,12 @@ def test_it_is_told_once_and_what_the_relay_shows_stays_good(folder, clockwork, 
     old, now = serial(folder), now_ms()
     new_key(tmp_path / "new")
     come(tmp_path / "new")
-    clockwork.turn(now)
+    turn(clockwork, now)
     settle()
     call_command("add_relay", "c", folder=tmp_path / "new", **PLACE)  # renewed, over the same key
     settle()
     come(tmp_path / "new")
-    clockwork.turn(now + TURN_MS)
+    turn(clockwork, now + TURN_MS)
     assert revoked_relays(now=now) == (old,)
     assert (len(told()), outdated()) == (1, False)
 
@@ -128,7 +128,7 @@ def test_a_key_that_the_relay_never_had_goes_with_the_others(folder, clockwork, 
     old.add(serial(tmp_path / "lost"))
     new_key(tmp_path / "new")
     come(tmp_path / "new")
-    clockwork.turn(now)
+    turn(clockwork, now)
     assert set(revoked_relays(now=now)) == old
     assert len(told()) == 1
 
@@ -136,7 +136,7 @@ def test_a_key_that_the_relay_never_had_goes_with_the_others(folder, clockwork, 
 def test_a_renewal_over_the_same_key_revokes_nothing(folder, clockwork, tmp_path):
     call_command("add_relay", "c", folder=folder, **PLACE)
     come(folder)
-    clockwork.turn(now_ms())
+    turn(clockwork, now_ms())
     assert (revoked_relays(now=now_ms()), told()) == ((), [])
 
 
@@ -148,7 +148,7 @@ def test_an_assertion_by_the_old_key_that_is_noted_late_does_not_count_as_the_ne
     new_key(tmp_path / "new")
     said = AssertionTimes(now, now + 60_000, certificate_ends_ms=now + 90_000)
     assert do_use_assertion("c", "j" * 16, key=before, said=said, now=now)
-    clockwork.turn(now)
+    turn(clockwork, now)
     assert revoked_relays(now=now) == ()
     assert Relay.objects.get(pk="c").certificate_ends_ms is None
 
@@ -156,5 +156,5 @@ def test_an_assertion_by_the_old_key_that_is_noted_late_does_not_count_as_the_ne
 def test_a_relay_that_does_not_say_what_it_shows_is_left(folder, clockwork, tmp_path):
     new_key(tmp_path / "new")
     come(tmp_path / "new", crt=None)
-    clockwork.turn(now_ms())
+    turn(clockwork, now_ms())
     assert revoked_relays(now=now_ms()) == ()

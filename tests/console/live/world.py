@@ -12,6 +12,7 @@ from bedside.audit.chain import GENESIS, ChainHead, extend
 from bedside.audit.entry import Act, Actor, ActorKind, Thing, time_text
 from bedside.console.journal.actions import now_ms
 from bedside.console.keys import key_store
+from bedside.console.live.clockwork import Clockwork
 from bedside.console.relays.models import Relay
 from bedside.console.relays.queries import feed_since
 from bedside.console.service_sessions.models import ServiceSession
@@ -136,6 +137,11 @@ class LiveRelay:
             sequence=self.sequence,
             events=events,
         )
+
+
+def turn(clockwork: Clockwork, now: int) -> None:
+    """Let a worker do what is due at `now`, by the calendar and by its own clock."""
+    clockwork.turn(now, clock_ms=now)
 
 
 def ask_for_session() -> ServiceSession:

@@ -31,6 +31,7 @@ __all__ = [
     "Outbox",
     "Reading",
     "RelaySeen",
+    "beats_of",
     "certificate_ends",
     "check_database",
     "missing_keys",
@@ -42,6 +43,7 @@ PROCESSES = ("web", "live", "worker")
 """Which processes a console has."""
 PROCESS_MS = 60_000
 """Without a word for so long, a process is taken to have ended."""
+_MOST_BEATS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,13 @@ def check_database() -> str:
     return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(
         connection.vendor, connection.vendor
     )
+
+
+def beats_of(kind: str) -> frozenset[tuple[int, int]]:
+    """Return what the processes of a kind said last: which row it is, and when, by their own clock."""
+    # A process that is killed and started over and over leaves a row each time, for a day.
+    rows = ProcessSeen.objects.filter(kind=kind).order_by("-seen_ms")[:_MOST_BEATS]
+    return frozenset(rows.values_list("pk", "seen_ms"))
 
 
 def unapplied_migrations() -> tuple[str, ...]:

@@ -19,11 +19,13 @@ from django.db.models import Q
 
 from bedside.console.accounts.repeats import do_forget_calls
 from bedside.console.devices.actions import do_note_outdated, do_send_due_configurations
+from bedside.console.health.queries import beats_of
 from bedside.console.journal.actions import now_ms
 from bedside.console.journal.export import log_folder
 from bedside.console.journal.sealing import JournalDamagedError, Sequencer, SequencerBusyError
 from bedside.console.journal.signer import log_signer
 from bedside.console.live.absence import AWAY, Absence
+from bedside.console.live.hearing import Hearing
 from bedside.console.live.postman import Postman
 from bedside.console.log import told
 from bedside.console.monitoring.actions import do_forget_alarms, do_watch_silence
@@ -58,6 +60,9 @@ class Duty:
     every_ms: int
     act: Callable[[int], Any]
     due_ms: int = field(default=0)
+    """When its turn comes, monotonic milliseconds: nobody can set that clock back."""
+    by_all: bool = False
+    """Whether workers that follow another do it too."""
     done: int = 0
     failed: int = 0
     done_ms: int = 0
@@ -77,9 +82,12 @@ class Clockwork:
         self._standing_by = False
         self._absence = Absence(_log)
         self._stopped = False
-        self._awake_ms = now_ms()
+        self._hearing = Hearing(since_ms=now_ms())
+        self._clock_ms = 0
         self._duties = [
-            Duty("seal", _SEAL_MS, self._seal),
+            Duty("seal", _SEAL_MS, self._seal, by_all=True),
+            # Before those that ask since when relays could be heard; whoever takes over knows it too.
+            Duty("hearing", 5_000, self._look_for_live, by_all=True),
             Duty("sessions", 1_000, lambda now: do_end_due_sessions(now=now)),
             Duty("glass", 1_000, lambda now: do_end_due_glass(now=now)),
             Duty("configurations", 1_000, lambda now: do_send_due_configurations(now=now)),
@@ -112,7 +120,7 @@ class Clockwork:
             while not self._stopped:
                 started = time.monotonic()
                 close_old_connections()
-                if not self.turn(now_ms()):
+                if not self.turn(now_ms(), clock_ms=int(started * 1000)):
                     time.sleep(_AWAY_S)
                 # A nudge ends the wait, but one seal covers all that was written in a tenth of a second.
                 self._wait(max(_SEAL_MS / 1000 - (time.monotonic() - started), 0.01))
@@ -121,15 +129,21 @@ class Clockwork:
             self._drop()
             self._turn.close()
 
-    def turn(self, now: int) -> bool:
+    def turn(self, now: int, *, clock_ms: int) -> bool:
         """Do each duty whose time has come; return False where the database is away.
 
         The first duty decides whether this worker has the turn for all others.
+
+        Args:
+            now: Unix milliseconds, which the duties go by.
+            clock_ms: monotonic milliseconds, by which it is known when a duty is due.
         """
-        for number, duty in enumerate(self._duties):
-            if now < duty.due_ms or self._stopped or (number and not self._leads):
+        self._clock_ms = clock_ms
+        self._hearing.turn(now, clock_ms=clock_ms)
+        for duty in self._duties:
+            if clock_ms < duty.due_ms or self._stopped or not (self._leads or duty.by_all):
                 continue
-            due_ms, duty.due_ms = duty.due_ms, now + duty.every_ms
+            due_ms, duty.due_ms = duty.due_ms, clock_ms + duty.every_ms
             started = time.perf_counter()
             try:
                 duty.act(now)
@@ -158,7 +172,7 @@ class Clockwork:
                 self._sequencer = Sequencer(log_folder(), log_signer())
                 self._standing_by = False
             if not self._leads:
-                self._duties[0].due_ms = now + _FOLLOW_MS
+                self._seal_in(_FOLLOW_MS)
                 self._sequencer.follow()
             while self._leads and self._sequencer.seal(now=now) and not self._stopped:
                 pass
@@ -171,22 +185,28 @@ class Clockwork:
                     "another worker seals the journal; standing by", extra=told("standing_by")
                 )
             self._standing_by = True
-            self._duties[0].due_ms = now + 2_000
+            self._seal_in(2_000)
         except JournalDamagedError:
-            self._duties[0].due_ms = now + 60_000
+            self._seal_in(60_000)
             self._drop()
             raise
         except Exception:
             self._drop()
             raise
 
+    def _seal_in(self, wait_ms: int) -> None:
+        self._duties[0].due_ms = self._clock_ms + wait_ms
+
+    def _look_for_live(self, now: int) -> None:
+        self._hearing.look(beats_of("live"), now, clock_ms=self._clock_ms)
+
     def _lose_silent_relays(self, now: int) -> None:
         with transaction.atomic():
-            for relay in do_note_relays(now=now, awake_ms=self._awake_ms):
+            for relay in do_note_relays(now=now, awake_ms=self._hearing.since_ms):
                 do_end_sessions_at_lost_relay(relay, now=now)
 
     def _watch_silence(self, now: int) -> None:
-        do_watch_silence(now=now, awake_ms=self._awake_ms)
+        do_watch_silence(now=now, awake_ms=self._hearing.since_ms)
 
     def _drop(self) -> None:
         # What is half done is taken up again by a new sequencer, from what is committed.

@@ -102,7 +102,7 @@ def do_watch_silence(*, now: int, awake_ms: int) -> None:
 
     Args:
         now: Unix milliseconds.
-        awake_ms: since when the console is at work.
+        awake_ms: since when everybody could be heard.
     """
     step = plan(alarm_facts(now=now, awake_ms=awake_ms), now=now)
     for key in sorted(step.cleared):

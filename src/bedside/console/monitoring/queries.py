@@ -124,7 +124,7 @@ def alarm_facts(*, now: int, awake_ms: int) -> Facts:
 
     Args:
         now: Unix milliseconds.
-        awake_ms: since when the console is at work: nobody could be heard before.
+        awake_ms: since when everybody could be heard.
     """
     rules = {_key(rule): rule.minutes for rule in SilenceRule.objects.all()}
     open_ = frozenset(map(_key, Alarm.objects.filter(cleared_ms=None)))

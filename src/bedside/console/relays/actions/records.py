@@ -190,11 +190,13 @@ def do_note_relays(*, now: int, awake_ms: int) -> list[RelayName]:
 
     Args:
         now: Unix milliseconds.
-        awake_ms: since when the console is at work: nobody could be heard before.
+        awake_ms: since when everybody could be heard.
     """
     lost = []
+    long_awake = is_relay_lost(awake_ms, now=now)
     for row in Relay.objects.filter(retired_ms=None).exclude(seen_ms=None):
-        gone = is_relay_lost(max(row.seen_ms or 0, awake_ms), now=now)
+        # One that is lost already is back when it is heard, and not because we were away since.
+        gone = is_relay_lost(row.seen_ms, now=now) and (long_awake or row.lost_ms is not None)
         # What was said is not taken back for a second more or less.
         off = abs(row.offset_ms) >= CLOCK_OFF_MS - (_CLOCK_GRAIN_MS if row.clock_off else 0)
         if gone and row.lost_ms is None:
