@@ -14,7 +14,7 @@ from bedside.protocol.batch import (
 )
 from bedside.protocol.feed import FeedReply, MessageOffered, read_lone_message
 from bedside.protocol.poll import PollReply, Spans, parse_poll_reply
-from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
+from bedside.relay.polls import Answer, HangUp, PollLimits, Polls, RefusePoll, Tell
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
 from tests.relay.world import poll
 
@@ -345,6 +345,7 @@ def test_a_superseded_instance_that_returns_proves_two_copies_and_both_are_refus
     talk = Dialogue()
     talk.asks("c1", poll(FIRST))
     talk.asks("c2", poll(SECOND))
+    assert talk.asks("c1", poll(FIRST)) == [HangUp("c1")]
     commands = talk.asks("c3", poll(FIRST))
     assert told(commands, SupersededInstanceReturned) == [
         SupersededInstanceReturned(device=DEVICE, instance=FIRST, at_ms=NOW)
@@ -358,16 +359,27 @@ def test_a_superseded_instance_that_returns_proves_two_copies_and_both_are_refus
     assert (later.key, later.gate) == ("c4", Gate.DEVICE_CLONED)
 
 
+def test_what_a_process_that_ended_left_on_the_way_is_no_copy():
+    talk = Dialogue()
+    talk.asks("c1", poll(FIRST))
+    talk.asks("c2", poll(SECOND))
+    assert talk.asks("c1", poll(FIRST)) == [HangUp("c1")]
+    talk.later(PERIOD)
+    assert talk.asks("c2", poll(SECOND)) == []  # held, as ever
+    assert told(talk.asks("c4", poll(THIRD)), Presence)
+
+
 def test_an_instance_is_remembered_over_many_restarts():
     talk = Dialogue()
     for instance in (FIRST, SECOND, THIRD):
         talk.asks(instance, poll(instance))
+    assert talk.asks("late", poll(FIRST)) == [HangUp("late")]
     assert len(told(talk.asks("c", poll(FIRST)), SupersededInstanceReturned)) == 1
 
 
 def test_a_restored_device_is_served_whichever_copy_it_is():
     talk = Dialogue()
-    for instance in (FIRST, SECOND, FIRST):
+    for instance in (FIRST, SECOND, FIRST, FIRST):
         talk.asks(instance, poll(instance))
     talk.polls.restore(DEVICE)
     commands = talk.asks("c", poll(FIRST))
