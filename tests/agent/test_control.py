@@ -197,7 +197,7 @@ async def test_refused_or_unanswered_everything_stays_as_it_was(tmp_path):
         order = await scene.asks()
         await asyncio.to_thread(scene.operator.refuse)
         assert await ended(play, order) == ("refused", "consent")
-        order = await scene.asks(answer_by_ms=wall_ms() + 1500)
+        order = await scene.asks(answer_by_ms=wall_ms() + 10_000)
         assert await ended(play, order) == ("unanswered", "consent_silence")
         status, _, errors = await scene.hand()
         assert (status, "nobody of this name" in errors) == (77, True)

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <StreamWriter:ResourceWarning"),
 ]
 
-_LOOKS = 25
+_LOOKS = 10
 
 
 def holder(play: World) -> int | None:

@@ -112,7 +112,7 @@ async def test_refused_or_unanswered_the_session_goes_on(tmp_path):
         assert operator.status.request.joins == host.session
         await asyncio.to_thread(operator.refuse)
         assert await ended(play, order) == ("refused", "consent")
-        order = await asks_to_join(play, operator, host, answer_by_ms=wall_ms() + 1500)
+        order = await asks_to_join(play, operator, host, answer_by_ms=wall_ms() + 10_000)
         assert await ended(play, order) == ("unanswered", "consent_silence")
         await play.wait_until(lambda: operator.status.request is None)
         await types(shell, b"echo still $((40+2))\n")

@@ -409,7 +409,7 @@ def test_kill_nine_at_random_moments_loses_no_acknowledged_entry(folder):
     for _ in range(ROUNDS):
         writers = [start_writer(folder, name) for name in ("supervisor", "worker")]
         for writer in writers:
-            writer.stdout.readline()
+            promised += acknowledged(writer.stdout.readline() + writer.stdout.readline())
         for writer in rng.sample(writers, 2):
             threading.Event().wait(rng.random() * 0.02)
             writer.send_signal(signal.SIGKILL)

@@ -23,9 +23,10 @@ pytestmark = [
 
 
 async def asked(play: World, operator, order=None, **changes):
+    """The order, once the panel has shown it: an answer that is due soon may be over by then."""
     order = await (play.ask_for(order) if order else play.ask(**changes))
     await play.wait_until(
-        lambda: operator.status.request and operator.status.request.session == order.session
+        lambda: any(one.request and one.request.session == order.session for one in operator.seen)
     )
     return order
 
@@ -187,7 +188,7 @@ async def test_refused_and_unanswered(tmp_path):
         order = await asked(play, operator)
         await asyncio.to_thread(operator.refuse)
         assert await ended(play, order) == ("refused", "consent")
-        order = await asked(play, operator, answer_by_ms=wall_ms() + 1500)
+        order = await asked(play, operator, answer_by_ms=wall_ms() + 10_000)
         assert await ended(play, order) == ("unanswered", "consent_silence")
         await play.wait_until(lambda: operator.status.activity is Activity.IDLE)
         operator.leave()

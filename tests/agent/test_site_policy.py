@@ -151,7 +151,7 @@ async def test_an_approved_order_comes_again_in_vain_as_long_as_the_approval_hol
         operator, site = await play.operator(), Hospital(play)
         await site.trust()
         await site.rules(rule=ASK_SITE)
-        order = site.approved(site.julie, answer_by_ms=wall_ms() + 1500)
+        order = site.approved(site.julie, answer_by_ms=wall_ms() + 10_000)
         await play.ask_for(order)
         assert await ended(play, order) == ("unanswered", "consent_silence")
         # The console may sign new times around the same approval: its session was met.

@@ -37,8 +37,11 @@ class Standing:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path()
 
-    def script(self, code: str) -> str:
+    def script(self, code: str, *, timeout_s: float | None = None) -> str:
         """Run Python with Django set up, beside other scripts; return what it printed.
+
+        Args:
+            timeout_s: how long this one may take, where it is not as long as any other.
 
         Raises:
             AssertionError: it failed; with all that it said.
@@ -47,7 +50,7 @@ class Standing:
             if self._process is None:
                 self._process = self._start()
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(self._timeout_s)
+            link.settimeout(timeout_s or self._timeout_s)
             link.connect(str(self._folder / "socket"))
             link.sendall(code.encode())
             link.shutdown(socket.SHUT_WR)

@@ -13,7 +13,7 @@ from bedside.language import Language
 
 def ended(processes: Processes) -> None:
     """Wait until a program has ended."""
-    wait_for("its end", lambda: bool(processes.ended()), within_s=10)
+    wait_for("its end", lambda: bool(processes.ended()), within_s=60)
 
 
 def test_a_program_that_is_killed_is_named_and_started_again(tmp_path: Path, capsys) -> None:

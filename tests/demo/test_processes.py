@@ -37,7 +37,7 @@ def test_children_of_a_killed_program_die_with_it(tmp_path: Path) -> None:
         processes.kill("shell")
 
         child = int(log.read_text())
-        wait_for("the child's end", lambda: gone(child), within_s=5)
+        wait_for("the child's end", lambda: gone(child), within_s=60)
         assert gone(pid)
         assert processes.names() == []
 
@@ -53,21 +53,21 @@ def test_a_program_that_ends_by_itself_is_named_with_its_last_words(tmp_path: Pa
                 return "brief ended with 4" in str(error) and "no such port" in str(error)
             return False
 
-        wait_for("the loss", lost, within_s=10)
+        wait_for("the loss", lost, within_s=60)
 
 
 def test_what_ended_is_started_again_as_it_was_and_what_it_left_is_gone(tmp_path: Path) -> None:
     with Processes(tmp_path) as processes:
         line = "echo $WORD; sleep 600 & echo $!; kill -9 $$"
         processes.start("relay-a", ["sh", "-c", line], WORD="hello")
-        wait_for("its end", lambda: bool(processes.ended()), within_s=10)
+        wait_for("its end", lambda: bool(processes.ended()), within_s=60)
         assert processes.ended() == {"relay-a": -9}
         child = int(processes.last_words("relay-a").split()[-1])
 
         processes.restart("relay-a")
 
-        wait_for("what it left", lambda: gone(child), within_s=5)
-        wait_for("its second end", lambda: bool(processes.ended()), within_s=10)
+        wait_for("what it left", lambda: gone(child), within_s=60)
+        wait_for("its second end", lambda: bool(processes.ended()), within_s=60)
         assert processes.last_words("relay-a").count("hello") == 2
 
 

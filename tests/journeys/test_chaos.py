@@ -57,6 +57,7 @@ QUICK = {
     "drain_ms": int(120_000 + 1_000 * FAULT_S),
     "home_ms": int(60_000 + 1_000 * FAULT_S),
     "home_spread_ms": 1_000,
+    "stop_ms": 60_000,
 }
 """Devices poll often, and are not home again before a fault is over."""
 

@@ -614,7 +614,7 @@ def test_nobody_answers_and_that_is_a_no(
     world = journey.world
     desks.rest()
     # As an administrator would: the times to answer are theirs to set, and `web` reads them.
-    administer(world, sessions={"answer_seconds": 5, "site_answer_seconds": 3})
+    administer(world, sessions={"answer_seconds": 30, "site_answer_seconds": 3})
     world.processes.stop("web")
     world.start_web()
 

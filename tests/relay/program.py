@@ -5,7 +5,7 @@ import contextlib
 import json
 import sys
 
-_WAIT_S = 20
+_WAIT_S = 60
 
 
 def configure(world, folder, *, top="", **limits):

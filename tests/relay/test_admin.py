@@ -8,14 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bedside.observe.admin import AdminAddress
-from bedside.protocol.http import request
 from bedside.relay.admin import open_admin
 from bedside.relay.clock import wall_ms
 from bedside.relay.health import readiness
 from bedside.relay.metrics import RelayMetrics
 from bedside.vocabulary import PollMode
 from tests.observe.page import rows, written
-from tests.relay.world import DEVICE, NAME, OTHER, PATIENT, offered, poll, running, until
+from tests.relay.world import DEVICE, OTHER, PATIENT, offered, poll, running, until
 
 HERE = AdminAddress("127.0.0.1", 0)
 DAY_MS = 24 * 3600 * 1000
@@ -46,9 +45,7 @@ async def test_what_the_relay_does_is_measured(tmp_path):
     async with running(
         tmp_path, PATIENT, offered(), offered("01JD0000000000000000000002", OTHER)
     ) as world:
-        device = await world.device()
-        device.send(request("POST", "/v1/poll", NAME, {}, poll().to_json()))
-        await until(lambda: world.relay.polls.counts["held"])
+        _device, asking = await world.held()
         stranger = await world.raw()
         stranger.send(b"GET / HTTP/1.1\r\n\r\n")
         await stranger.closed()
@@ -56,6 +53,7 @@ async def test_what_the_relay_does_is_measured(tmp_path):
         specialist.send(b"x" * 1000)
         assert len(await leg.read(1000)) == 1000
         seen = await measured(world.relay)
+        asking.cancel()
     assert seen["bedside_relay_info", "a", "0.1.0"] == 1
     assert seen["bedside_relay_devices",] == 1
     assert seen["bedside_relay_polls_held",] == 1

@@ -23,7 +23,7 @@ async def test_the_program_serves_and_stops_with_everything_told(tmp_path):
     await world.live.push(offered())
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bedside", "relay", "run"),
-        *("--config", str(configure(world, tmp_path))),
+        *("--config", str(configure(world, tmp_path, stop_ms=60_000))),
         stderr=asyncio.subprocess.PIPE,
     )
     world.port = json.loads(await process.stderr.readline())["port"]

@@ -206,8 +206,8 @@ async def test_a_console_that_does_not_finish_is_given_up(tmp_path, pieces):
 @pytest.mark.asyncio
 async def test_a_line_of_which_nothing_is_asked_stays(tmp_path):
     async with console(tmp_path, ANSWER) as line:
-        await ask(line, timeout_s=0.3)
-        await asyncio.sleep(0.6)
+        await ask(line, timeout_s=2)
+        await asyncio.sleep(2.5)
         assert not line.is_lost
 
 

@@ -44,8 +44,7 @@ def messages(answer):
 @pytest.mark.asyncio
 async def test_a_message_wakes_a_held_poll_and_its_acknowledgement_is_told(tmp_path):
     async with running(tmp_path) as world:
-        device = await world.device()
-        held = asyncio.get_running_loop().create_task(device.poll())
+        device, held = await world.held()
         await world.live.wait_for(lambda event: isinstance(event, Presence))
         await world.live.push(message())
         answer = await held
@@ -239,6 +238,6 @@ async def test_a_relay_that_the_console_does_not_know_is_told_nothing(tmp_path):
         await asyncio.sleep(0.3)
         await world.live.stop()
         await world.live.start()
-        await asyncio.sleep(1.0)
+        refused = "status 401: the console refuses this relay's proof"
+        await until(lambda: refused in world.log.getvalue())
         assert not world.relay.console.connected
-        assert "status 401: the console refuses this relay's proof" in world.log.getvalue()

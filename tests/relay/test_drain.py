@@ -20,7 +20,7 @@ async def test_a_live_tunnel_goes_on_to_its_end_while_the_devices_leave(tmp_path
     world = World(tmp_path)
     await world.live.start()
     await world.live.push(offered())
-    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000)
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, handshake_ms=20_000)
     async with program(world, file) as running:
         await world.told(2)
         device, specialist = await world.paired()
@@ -74,7 +74,14 @@ async def test_a_device_that_polls_at_intervals_is_waited_for_and_sent_away(
     tmp_path, interval_ms, comes_after_s
 ):
     world = World(tmp_path)
-    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, interval_ms=interval_ms)
+    file = configure(
+        world,
+        tmp_path,
+        drain_ms=60_000,
+        lost_ms=1_000,
+        handshake_ms=20_000,
+        interval_ms=interval_ms,
+    )
     interval = poll(mode=PollMode.INTERVAL)
     async with program(world, file) as running:
         polling = await world.device()
@@ -89,7 +96,7 @@ async def test_a_device_that_polls_at_intervals_is_waited_for_and_sent_away(
 @pytest.mark.asyncio
 async def test_whoever_shakes_hands_when_it_stops_is_served_and_sent_away(tmp_path):
     world = World(tmp_path)
-    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000)
+    file = configure(world, tmp_path, drain_ms=60_000, lost_ms=1_000, handshake_ms=20_000)
     async with program(world, file) as running:
         device = world.authority.device(DEVICE)
         context = device_client_context(device.certificate, device.key, world.authority.ca)
@@ -125,7 +132,9 @@ async def test_whoever_shakes_hands_when_it_stops_is_served_and_sent_away(tmp_pa
 @pytest.mark.asyncio
 async def test_whoever_has_come_and_said_nothing_yet_is_served_and_sent_away(tmp_path):
     world = World(tmp_path)
-    async with program(world, configure(world, tmp_path, drain_ms=60_000)) as running:
+    async with program(
+        world, configure(world, tmp_path, drain_ms=60_000, handshake_ms=20_000)
+    ) as running:
         device = await world.device()
         running.process.send_signal(signal.SIGTERM)
         await running.said("draining")
@@ -137,7 +146,7 @@ async def test_whoever_has_come_and_said_nothing_yet_is_served_and_sent_away(tmp
 @pytest.mark.asyncio
 async def test_whoever_comes_and_says_nothing_delays_no_end_for_long(tmp_path):
     world = World(tmp_path)
-    file = configure(world, tmp_path, drain_ms=3_600_000, lost_ms=1_000, handshake_ms=1_000)
+    file = configure(world, tmp_path, drain_ms=3_600_000, lost_ms=1_000, handshake_ms=5_000)
     async with program(world, file) as running:
         await world.device()
         stuck = [await asyncio.open_connection("127.0.0.1", world.port) for _ in range(3)]
@@ -155,7 +164,7 @@ async def test_whoever_comes_and_says_nothing_delays_no_end_for_long(tmp_path):
 @pytest.mark.asyncio
 async def test_a_device_that_never_comes_for_its_interval_delays_no_end_for_long(tmp_path):
     world = World(tmp_path)
-    limits = {"drain_ms": 3_600_000, "lost_ms": 1_000, "handshake_ms": 1_000, "interval_ms": 1_000}
+    limits = {"drain_ms": 3_600_000, "lost_ms": 1_000, "handshake_ms": 5_000, "interval_ms": 1_000}
     async with program(world, configure(world, tmp_path, **limits)) as running:
         polling = await world.device()
         await polling.poll(poll(mode=PollMode.INTERVAL))

@@ -39,7 +39,7 @@ async def test_a_slow_handshake_is_closed(tmp_path, first):
 
 @pytest.mark.asyncio
 async def test_a_handshake_that_stops_half_way_is_closed(tmp_path):
-    async with running(tmp_path, limited(handshake_ms=200)) as world:
+    async with running(tmp_path, limited(handshake_ms=3_000)) as world:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         tls = context.wrap_bio(incoming, outgoing, server_hostname=NAME)
@@ -72,7 +72,7 @@ async def half_way(world, count):
 
 @pytest.mark.asyncio
 async def test_handshakes_at_once_are_bounded_and_the_rest_wait_in_line(tmp_path):
-    async with running(tmp_path, limited(handshakes_count=2, handshake_ms=400)) as world:
+    async with running(tmp_path, limited(handshakes_count=2, handshake_ms=20_000)) as world:
         slow = await half_way(world, 2)
         waiting = asyncio.get_running_loop().create_task(world.device())
         await until(lambda: world.relay.door.counts["accepted"] == 3)
@@ -110,11 +110,12 @@ async def test_who_finds_the_line_full_is_told_to_come_later_before_tls(tmp_path
 
 @pytest.mark.asyncio
 async def test_who_stood_in_line_too_long_is_told_to_come_later(tmp_path):
-    limits = limited(handshakes_count=1, handshake_ms=400)
+    limits = limited(handshakes_count=1, handshake_ms=4_000)
     async with running(tmp_path, limits) as world:
+        mine = world.authority.device(DEVICE)
         await half_way(world, 1)
         with pytest.raises(ssl.SSLError):
-            await world.device()
+            await world.device(credentials=mine)
         assert world.relay.door.counts["told_to_come_later"] == 1
 
 
@@ -191,7 +192,7 @@ async def test_a_request_that_began_behind_another_has_no_more_time(tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_connection_that_asks_nothing_is_closed(tmp_path):
-    async with running(tmp_path, limited(idle_ms=1_000)) as world:
+    async with running(tmp_path, limited(idle_ms=3_000)) as world:
         client = await world.device()
         assert (await client.poll(INTERVAL)).status == 200
         assert await client.closed() == b""
@@ -285,7 +286,7 @@ async def test_reports_that_find_no_room_are_not_promised(tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_leg_without_partner_lapses_and_may_come_again(tmp_path):
-    async with running(tmp_path, limited(unpaired_ms=200), offered()) as world:
+    async with running(tmp_path, limited(unpaired_ms=2_000), offered()) as world:
         leg = await world.device(tunnel=True)
         leg.ask_for_tunnel("device")
         answer = await leg.response()
@@ -296,7 +297,7 @@ async def test_a_leg_without_partner_lapses_and_may_come_again(tmp_path):
 
 @pytest.mark.asyncio
 async def test_silence_closes_a_tunnel(tmp_path):
-    async with running(tmp_path, PATIENT, offered(idle_s=1)) as world:
+    async with running(tmp_path, PATIENT, offered(idle_s=3)) as world:
         device, specialist = await world.paired()
         specialist.send(b"one")
         assert await device.read(3) == b"one"
@@ -307,8 +308,10 @@ async def test_silence_closes_a_tunnel(tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_tunnel_ends_with_its_session(tmp_path):
-    terms = offered(not_after_ms=wall_ms() + 1_500)
-    async with running(tmp_path, PATIENT, terms) as world:
+    async with running(tmp_path) as world:
+        feeds = world.live.feeds
+        await world.live.push(offered(not_after_ms=wall_ms() + 5_000))
+        await world.told(feeds + 1)
         device, specialist = await world.paired()
         assert (await device.closed(), await specialist.closed()) == (b"", b"")
         await world.live.wait_for(closed_because("expired"))

@@ -242,10 +242,8 @@ async def test_a_snapshot_without_the_session_ends_it(tmp_path):
 async def test_a_revoked_certificate_loses_its_poll_and_its_tunnel_and_returns_to_nothing(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
         mine = world.authority.device(DEVICE)
-        held, leg = await world.device(credentials=mine), await world.device(credentials=mine)
-        specialist = await world.specialist()
-        held.send(b"")
-        waiting = asyncio.get_running_loop().create_task(held.poll())
+        held, waiting = await world.held(credentials=mine)
+        leg, specialist = await world.device(credentials=mine), await world.specialist()
         leg.ask_for_tunnel("device")
         specialist.ask_for_tunnel("specialist")
         assert (await leg.response()).status == 101
@@ -267,8 +265,7 @@ async def test_a_revoked_certificate_loses_its_poll_and_its_tunnel_and_returns_t
 @pytest.mark.asyncio
 async def test_a_refused_device_loses_everything_until_it_is_restored(tmp_path):
     async with running(tmp_path, PATIENT, offered()) as world:
-        held = await world.device()
-        waiting = asyncio.get_running_loop().create_task(held.poll())
+        _held, waiting = await world.held()
         leg, _ = await world.paired()
         await world.live.push(DeviceRefused(device=DEVICE, gate=Gate.DEVICE_CLONED))
         assert parse_refusal((await waiting).body).gate is Gate.DEVICE_CLONED

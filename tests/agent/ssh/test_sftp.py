@@ -9,6 +9,7 @@ import pytest
 
 from bedside.vocabulary import Gate, JournalAction, Mode, Outcome, SiteAction
 from tests.agent.ssh.kit import Device, device
+from tests.agent.ssh.test_authentication import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -208,8 +209,7 @@ async def test_a_file_that_was_cut_off_is_not_called_done(tmp_path):
         assert names(tmp_path / "inbox")[0].endswith(".part")
         await play.endpoint.end()
         await process.communicate()
-        await asyncio.sleep(0.05)
-        assert names(tmp_path / "inbox") == []
+        await until(lambda: not names(tmp_path / "inbox") and file_entries(play))
         [entry] = file_entries(play)
         assert (entry.action, entry.outcome) == (REFUSED, Outcome.FAILURE)
         assert entry.detail["reason"] == "cut off"

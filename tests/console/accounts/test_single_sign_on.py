@@ -1,7 +1,6 @@
 """Single sign-on against a real provider process on this machine, and everything it must not open."""
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from bedside.console.accounts.actions import do_end_single_sign_on, do_save_sing
 from bedside.console.accounts.models import SingleSignOn, User
 from bedside.console.journal.models import JournalRow
 from bedside.console.people.actions import do_close_person, do_leave
+from bedside.demo.processes import free_port
 from tests.console.browser import Browser
 from tests.console.pages.reader import Reader, words
 from tests.console.world import actions_of, person
@@ -26,9 +26,7 @@ JULIE = {"email": "julie@notre-dame.example", "email_verified": True}
 @pytest.fixture(scope="module")
 def provider():
     """A provider's address; it listens on this machine only."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -41,7 +39,7 @@ def provider():
 
 
 def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             httpx.get(url).raise_for_status()

@@ -74,7 +74,7 @@ def console(tmp_path_factory):
     console.live()
     console.worker()
     console.script(WRITE.format(count=3))
-    within(20, lambda: state(console)["sealed"] >= 6)
+    within(60, lambda: state(console)["sealed"] >= 6)
     yield console
     console.end()
 

@@ -22,6 +22,18 @@ from bedside.vocabulary import RelayName
 from tests.console import migrated
 from tests.console.standing import Standing
 
+# Django first: the module knows its settings.
+_SELDOM = """
+import os, sys
+os.environ["BEDSIDE_CONSOLE_CONFIG"] = sys.argv[1]
+os.environ["DJANGO_SETTINGS_MODULE"] = "bedside.console.project.settings"
+import django
+django.setup()
+from bedside.console.cli import main
+from bedside.console.live import watch
+watch._LOOK_S = 600.0
+sys.exit(main(["--config", sys.argv[1], "live"]))
+"""
 _STARTED = re.compile(r"live: relays on (\d+), people on (\d+)")
 
 
@@ -81,18 +93,18 @@ class Console:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def script(self, code: str) -> str:
+    def script(self, code: str, *, timeout_s: float | None = None) -> str:
         """Run Python with Django set up over this console's database."""
-        return self._standing.script(textwrap.dedent(code))
+        return self._standing.script(textwrap.dedent(code), timeout_s=timeout_s)
 
     def log(self, word: str) -> Path:
         """Where the processes of this word write what they say."""
         return self.folder / f"{word}.log"
 
-    def start(self, word: str) -> subprocess.Popen:
+    def start(self, word: str, command: list[str] | None = None) -> subprocess.Popen:
         with self.log(word).open("ab") as log:
             process = subprocess.Popen(
-                self.command(word),
+                command or self.command(word),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -101,8 +113,11 @@ class Console:
         self.started.append(process)
         return process
 
-    def live(self) -> "Live":
-        process = self.start("live")
+    def live(self, *, seldom: bool = False) -> "Live":
+        """Start `live`; `seldom`: it looks at the database when it is nudged, or in ten minutes."""
+        config = str(self.folder / "console.toml")
+        command = [sys.executable, "-c", _SELDOM, config] if seldom else None
+        process = self.start("live", command)
         match = _STARTED.match(process.stdout.readline())
         assert match
         return Live(self, process, int(match[1]), int(match[2]))
@@ -155,7 +170,7 @@ class Live:
 
 @contextmanager
 def connection(port: int, context: ssl.SSLContext) -> Iterator[HTTPSConnection]:
-    link = HTTPSConnection("localhost", port, context=context, timeout=40)
+    link = HTTPSConnection("localhost", port, context=context, timeout=90)
     try:
         yield link
     finally:
@@ -166,7 +181,7 @@ class Stream:
     """Server-sent events as they arrive."""
 
     def __init__(self, port: int, path: str, headers: dict[str, str]) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -186,6 +201,13 @@ class Stream:
                 found = text.removeprefix("event: ")
             elif text.startswith("data: ") and found == name:
                 return json.loads(text.removeprefix("data: "))
+        raise ConnectionError("the stream ended")
+
+    def comment(self, words: str) -> None:
+        """Read up to this comment; ConnectionError when the stream ends first."""
+        while line := self._file.readline():
+            if line.decode().strip() == f": {words}":
+                return
         raise ConnectionError("the stream ended")
 
     def over(self) -> bool:

@@ -111,7 +111,7 @@ def test_who_is_silent_loses_the_turn(hosts):
         """
         import time
         from bedside.console.wake.turn import Turn
-        one, two = Turn(silence_s=1), Turn()
+        one, two = Turn(silence_s=5), Turn()
         assert one.mine() and not two.mine() and one.mine()
         while not two.mine():
             time.sleep(0.1)

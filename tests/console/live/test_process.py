@@ -102,29 +102,24 @@ def test_a_snapshot_then_news(live, console):
     assert live.feed(news["cursor"])["events"] == []
 
 
-def test_a_waiting_relay_hears_at_once(live, console):
+def test_a_waiting_relay_hears_at_once(console):
+    """By the nudge: the look at the database would come long after the wait."""
+    live = console.live(seldom=True)
     cursor = live.feed("")["cursor"]
-    heard: list[tuple[int, dict]] = []
-
-    def wait() -> None:
-        reply = live.feed(cursor, wait_s=25)
-        heard.append((time.time_ns() // 1_000_000, reply))
-
-    thread = threading.Thread(target=wait)
+    heard: list[dict] = []
+    thread = threading.Thread(target=lambda: heard.append(live.feed(cursor, wait_s=60)))
     thread.start()
-    written_ms = int(console.script(REFUSE.format(device="CI-2")).strip())
-    thread.join(20)
-    at_ms, reply = heard[0]
+    console.script(REFUSE.format(device="CI-2"))
+    thread.join(90)
+    (reply,) = heard
     assert [event["device"] for event in reply["events"]] == ["CI-2"]
-    # The look at the database would come after a quarter of a second; the nudge comes first.
-    assert at_ms - written_ms < 200
 
 
 def test_a_wait_without_news_ends_empty(live):
     cursor = live.feed("")["cursor"]
     started = time.monotonic()
     assert live.feed(cursor, wait_s=0.3)["events"] == []
-    assert 0.25 < time.monotonic() - started < 5
+    assert time.monotonic() - started > 0.25
 
 
 def test_a_batch_is_acknowledged_each_time_it_comes(live):

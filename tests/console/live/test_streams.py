@@ -94,7 +94,7 @@ def test_a_session_is_followed_to_its_end(live, console, watched):
     told = watched.event("session")
     late_ms = time.time_ns() // 1_000_000 - written_ms
     assert told["state"] == "awaiting_operator"
-    assert late_ms < 5_000  # the script's own end included
+    assert late_ms < 12_000  # the script's own end included
     console.script(WORK.format(session=session, device=DEVICE))
     assert (
         watched.event("session")["state"] == "awaiting_operator"
@@ -150,7 +150,7 @@ def test_our_own_origin_may_read_with_its_cookie(live):
 
 def test_the_fleet_tells_where_a_device_is(live):
     stream = live.stream("/live/fleet/events", Authorization=bearer("Alex"))
-    time.sleep(0.3)
+    stream.comment("listening")
     event = {
         "kind": "presence",
         "device": DEVICE,

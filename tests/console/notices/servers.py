@@ -1,7 +1,6 @@
 """Real servers on this machine: an SMTP server and a program that listens for events."""
 
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -10,6 +9,8 @@ from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
+
+from bedside.demo.processes import free_port
 
 __all__ = ["Listener", "MailServer", "listener", "mail_server"]
 
@@ -37,9 +38,7 @@ class MailServer:
 @contextlib.contextmanager
 def mail_server() -> Iterator[tuple[MailServer, int]]:
     server = MailServer()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     controller = Controller(server, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     try:

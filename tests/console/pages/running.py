@@ -136,7 +136,7 @@ confirm_minutes = 120
 
 
 def wait_for(console: Console) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             urllib.request.urlopen(f"{console.url}/account/login/", timeout=5).read()
