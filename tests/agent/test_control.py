@@ -1,6 +1,7 @@
 """Control is handed to somebody who joined: asked, allowed, handed over, taken back (R10, R11)."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -44,6 +45,22 @@ def test_the_hand_over_adds_its_question_and_who_controls():
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <StreamWriter:ResourceWarning"),
 ]
+
+
+@contextlib.asynccontextmanager
+async def typing(shell):
+    """Somebody types meanwhile, so that nothing is idle however long it takes."""
+
+    async def type_on():
+        while True:
+            await types(shell, b":\n")
+            await asyncio.sleep(1)
+
+    task = asyncio.get_running_loop().create_task(type_on())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 class Scene:
@@ -311,7 +328,7 @@ async def test_a_worker_that_is_killed_leaves_an_ending_for_all_three(tmp_path):
             assert (await ended(play, one))[0] == "failed"
         due = await play.wait_until(lambda: scene.operator.status.verification)
         assert due.person in {"Jean Roy", "Marie Tremblay"}
-        assert scene.operator.status.activity is Activity.IDLE
+        await play.wait_until(lambda: scene.operator.status.activity is Activity.IDLE)
         for one in (scene.shell, scene.screen):
             await asyncio.wait_for(one.wait(), 60)
         scene.operator.leave()
@@ -332,7 +349,7 @@ async def test_stop_ends_all_three_and_says_what_to_verify(tmp_path):
         assert status != 0
         assert not (play.state / "inbox" / "other.cfg").exists()
         await asyncio.to_thread(scene.operator.stop)
-        assert scene.operator.status.activity is Activity.IDLE
+        await play.wait_until(lambda: scene.operator.status.activity is Activity.IDLE)
         for one in (order, scene.join, scene.host):
             assert await ended(play, one) == ("by_operator", None)
         due = await play.wait_until(lambda: scene.operator.status.verification)
@@ -405,16 +422,21 @@ async def test_what_whoever_joined_does_keeps_both_from_being_idle(tmp_path):
         scene.host, scene.marie = order, marie
         scene.shell = await marie.start("ssh", "-tt", "device")
         await play.wait_until(lambda: operator.status.activity is Activity.CONTROLLING)
-        scene.join, scene.jean = await joined(play, operator, order)
-        scene.screen = await scene.jean.start("ssh", "-tt", "device")
-        await reads(scene.screen.stdout, b"you watch a terminal")
-        await scene.shows(lambda session: session.joined.watches)
-        control = await scene.handed(actions=(SiteAction.FILES_IN,), idle_s=12)
+        async with typing(scene.shell):
+            scene.join, scene.jean = await joined(play, operator, order)
+            scene.screen = await scene.jean.start("ssh", "-tt", "device")
+            await reads(scene.screen.stdout, b"you watch a terminal")
+            await scene.shows(lambda session: session.joined.watches)
+            control = await scene.handed(actions=(SiteAction.FILES_IN,), idle_s=12)
         fix = scene.jean.folder / "fix.cfg"
         fix.write_text("E12")
         # One connection: each has a proof of its own, and there are 64.
-        slowly = f"put {fix} /inbox/fix.cfg\n!sleep 2\n".encode() * 8
-        status, _, errors = await scene.jean.run("sftp", "device", stdin=slowly)
+        slowly = f"put {fix} /inbox/fix.cfg\n!sleep 2\n".encode() * 9
+        async with asyncio.TaskGroup() as tasks:
+            copying = tasks.create_task(scene.jean.run("sftp", "device", stdin=slowly))
+            async with typing(scene.screen):
+                await play.wait_until((play.state / "inbox" / "fix.cfg").exists)
+        status, _, errors = copying.result()
         assert status == 0, errors
         assert not play.endings(order.session)
         assert not play.endings(control.session)

@@ -93,7 +93,7 @@ async def test_stop_works_while_the_worker_hangs_with_the_lock_and_its_line_is_f
         # The supervisor needs the journal now, and cannot have it.
         page = tasks.create_task(asyncio.to_thread(operator.journal))
         await asyncio.to_thread(operator.stop)
-        assert operator.status.session is None
+        await play.wait_until(lambda: operator.status.session is None)
         await check_ended(play, order, "by_operator")
         await gone(worker)
         await gone(sleeper)

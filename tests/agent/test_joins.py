@@ -171,7 +171,7 @@ async def test_stop_ends_both_and_so_does_the_end_of_the_session(tmp_path):
         screen = await jean.start("ssh", "-tt", "device")
         await reads(screen.stdout, b"you watch a terminal")
         await asyncio.to_thread(operator.stop)
-        assert operator.status.activity is Activity.IDLE
+        await play.wait_until(lambda: operator.status.activity is Activity.IDLE)
         for one in (shell, screen):
             assert await asyncio.wait_for(one.wait(), 60) == 255
         assert await ended(play, order) == ("by_operator", None)

@@ -58,7 +58,7 @@ async def run(fleet, done, storms=(), seconds=60):
 async def test_devices_are_held_and_come_back_after_a_storm(tmp_path):
     async with running(tmp_path, PATIENT) as world:
         fleet = simulator(world, tmp_path, PollMode.HELD)
-        tally = await run(fleet, lambda tally: tally.returns_ms, [Storm(1, obeys=False)])
+        tally = await run(fleet, lambda tally: tally.returns_ms, [Storm(6, obeys=False)])
         assert tally.served == DEVICES
         assert (tally.failed, tally.refused) == (0, 0)
         assert world.relay.door.counts["established"] == 2 * DEVICES
@@ -79,9 +79,9 @@ async def test_devices_that_poll_now_and_then_leave_between(tmp_path):
 async def test_devices_that_poll_now_and_then_come_back_within_the_span_too(tmp_path):
     async with running(tmp_path, PATIENT) as world:
         fleet = simulator(world, tmp_path, PollMode.INTERVAL)
-        storm = [Storm(2, obeys=True)]
+        storm = [Storm(6, obeys=True)]
         # Their next poll would be half a minute away at least.
-        tally = await run(fleet, lambda tally: tally.returns_ms, storm, seconds=15)
+        tally = await run(fleet, lambda tally: tally.returns_ms, storm, seconds=20)
         assert len(tally.returns_ms) == 1
 
 
@@ -102,7 +102,7 @@ async def test_the_command_says_how_it_goes_and_what_came_of_it(tmp_path, capsys
     async with running(tmp_path, PATIENT) as world:
         folder = a_console_folder(tmp_path, world.authority)
         words = ["simulate", "--devices", "2", "--authority", str(folder), "--span", "0"]
-        words += ["--relay", f"{NAME}@127.0.0.1:{world.port}", "--seconds", "6"]
+        words += ["--relay", f"{NAME}@127.0.0.1:{world.port}", "--seconds", "20"]
         assert await asyncio.to_thread(main, words) == 0
     said = capsys.readouterr().out
     assert "Certificates to issue: 2" in said
