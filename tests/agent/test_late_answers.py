@@ -74,6 +74,8 @@ async def test_an_answer_in_time_is_no_silence_while_the_device_asks_itself_whet
         session.now_ms += 10_000
         await asyncio.sleep(0.5)
         assert session.accept("J. Roy", answered_ms=answered_ms) is None
+    # Whoever presses twice changes nothing any more.
+    assert session.too_late(answered_ms) is Gate.CONSENT_SILENCE
     await asking
     assert session.written == [
         JournalAction.SESSION_CONSENT_ASKED,

@@ -9,6 +9,7 @@ import pytest
 from bedside.agent.dial import OpenLeg
 from bedside.agent.legs import LegEvents, Legs, Way
 from bedside.agent.patience import Patience
+from bedside.agent.spare_lines import LINES
 from bedside.protocol.feed import TunnelOffered
 from bedside.protocol.http import HttpLimits, whole_request
 from bedside.protocol.shapes import Relay
@@ -63,7 +64,8 @@ def peer(tmp_path):
     peer.close()
 
 
-async def test_a_leg_that_broke_on_this_side_only_does_not_end_the_session(tmp_path):
+@pytest.mark.parametrize("ready", [False, True], ids=["a new line", "a line that was ready"])
+async def test_a_leg_that_broke_on_this_side_only_does_not_end_the_session(tmp_path, ready):
     pairing = Pairing(PairingLimits())
     terms = TunnelOffered(
         session=SESSION,
@@ -78,7 +80,9 @@ async def test_a_leg_that_broke_on_this_side_only_does_not_end_the_session(tmp_p
     asked = []
 
     def relay(line: socket.socket) -> None:
-        wanted = parse_tunnel_request(whole_request(line.recv(4096), HttpLimits()))
+        if not (came := line.recv(4096)):
+            return  # a line that nobody needed
+        wanted = parse_tunnel_request(whole_request(came, HttpLimits()))
         asked.append(wanted.index)
         (*_, said) = pairing.arrive(Leg(line, Side.DEVICE, DEVICE), wanted, 0) or [None]
         if said is not None:
@@ -99,11 +103,21 @@ async def test_a_leg_that_broke_on_this_side_only_does_not_end_the_session(tmp_p
         )
         heard = Heard()
         legs = Legs(SESSION, bytes(32), way, heard.events)
+        if ready:
+            preparing = asyncio.get_running_loop().create_task(legs.prepare())
+            async with asyncio.timeout(60):
+                while len(legs._spare._lines) < LINES:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.01)
+            preparing.cancel()
         running = asyncio.get_running_loop().create_task(legs.run())
         leg = await asyncio.wait_for(heard.opened.get(), 60)
         assert asked[:3] == [0, 0, 1]
         running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         leg.transport.abort()
+        legs.close()
+        # What is closed here leaves in the loop's next turns; the peer waits for it.
+        await asyncio.to_thread(peer.close)
 
 
 async def test_a_relay_is_kept_while_a_leg_goes_on_and_given_up_without(peer):

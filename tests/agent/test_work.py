@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -34,6 +35,7 @@ RECEIVED = JournalAction.ORDER_DOCUMENT_RECEIVED
 REFUSED = JournalAction.ORDER_DOCUMENT_REFUSED
 ENDED = JournalAction.SESSION_LIFE_ENDED
 RELAY = Relay(name=RelayName("a"), host="127.0.0.1", server_name="relay-a.example", ports=(443,))
+OTHER_RELAY = replace(RELAY, name=RelayName("b"), ports=(444,))
 
 
 class Keeper:
@@ -292,24 +294,33 @@ def test_a_message_over_which_a_worker_dies_again_and_again_is_refused(play):
     for losses in range(3):
         assert play.keeper.starts == losses + 1
         assert refused(play) == []
+        play.keeper.hear({"do": "alive"})
         play.keeper.die()
         again(play)
     assert refused(play) == [Gate.ORDER_MALFORMED]
     assert [told["do"] for told in play.keeper.told].count("message") == 3
 
 
-def test_a_message_is_not_refused_for_what_the_operator_stopped(play):
+@pytest.mark.parametrize(
+    ("lost", "words"), [("stopped", ["alive"]), ("silent", [])], ids=["by a Stop", "at its start"]
+)
+def test_a_message_is_not_refused_for_what_it_did_not_do(play, lost, words):
     play.work.take(message(1), RELAY, 443)
     for _ in range(5):
-        play.keeper.die("stopped")
+        for word in words:
+            play.keeper.hear({"do": word})
+        play.keeper.die(lost)
         again(play)
     assert refused(play) == []
 
 
 def test_a_message_that_the_relay_gives_again_is_told_the_worker_once(play):
     play.work.take(message(1), RELAY, 443)
-    play.work.take(message(1), RELAY, 443)
+    play.work.take(message(1), OTHER_RELAY, 444)
     assert [told["do"] for told in play.keeper.told].count("message") == 1
+    play.keeper.die()
+    # The next worker goes to the relay that gave it last: the first may be gone.
+    assert [told["port"] for told in play.keeper.told if told["do"] == "message"] == [443, 444]
 
 
 def test_the_worker_hears_that_the_supervisor_turns(play):

@@ -14,7 +14,7 @@ from bedside.protocol.batch import (
 )
 from bedside.protocol.feed import FeedReply, MessageOffered, read_lone_message
 from bedside.protocol.poll import PollReply, Spans, parse_poll_reply
-from bedside.relay.polls import Answer, HangUp, PollLimits, Polls, RefusePoll, Tell
+from bedside.relay.polls import Answer, PollLimits, Polls, RefusePoll, Tell
 from bedside.vocabulary import Activity, DeviceId, Gate, MessageKind, PollMode
 from tests.relay.world import poll
 
@@ -345,7 +345,9 @@ def test_a_superseded_instance_that_returns_proves_two_copies_and_both_are_refus
     talk = Dialogue()
     talk.asks("c1", poll(FIRST))
     talk.asks("c2", poll(SECOND))
-    assert talk.asks("c1", poll(FIRST)) == [HangUp("c1")]
+    assert [(each.key, each.reply.messages) for each in answers(talk.asks("c1", poll(FIRST)))] == [
+        ("c1", ())
+    ]
     commands = talk.asks("c3", poll(FIRST))
     assert told(commands, SupersededInstanceReturned) == [
         SupersededInstanceReturned(device=DEVICE, instance=FIRST, at_ms=NOW)
@@ -363,7 +365,9 @@ def test_what_a_process_that_ended_left_on_the_way_is_no_copy():
     talk = Dialogue()
     talk.asks("c1", poll(FIRST))
     talk.asks("c2", poll(SECOND))
-    assert talk.asks("c1", poll(FIRST)) == [HangUp("c1")]
+    assert [(each.key, each.reply.messages) for each in answers(talk.asks("c1", poll(FIRST)))] == [
+        ("c1", ())
+    ]
     talk.later(PERIOD)
     assert talk.asks("c2", poll(SECOND)) == []  # held, as ever
     assert told(talk.asks("c4", poll(THIRD)), Presence)
@@ -373,7 +377,7 @@ def test_an_instance_is_remembered_over_many_restarts():
     talk = Dialogue()
     for instance in (FIRST, SECOND, THIRD):
         talk.asks(instance, poll(instance))
-    assert talk.asks("late", poll(FIRST)) == [HangUp("late")]
+    assert answers(talk.asks("c", poll(FIRST)))
     assert len(told(talk.asks("c", poll(FIRST)), SupersededInstanceReturned)) == 1
 
 

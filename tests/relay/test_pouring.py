@@ -114,16 +114,5 @@ def test_who_is_broken_is_told_of_its_own_link(open_link):
     link = open_link(Tls(reads(100, ssl.SSLWantReadError())), reading)
     link._read()
     assert (partner.has_ended, reading.has_ended) == (True, False)
+    assert reading.moved == 100
     assert reading.partner.handler is NOBODY
-
-
-def test_who_has_no_room_for_its_answer_to_new_keys_waits(open_link):
-    reading = Leg()
-    reading.partner = open_link(Tls(reads()), Leg())
-    link = open_link(Tls(reads(100, ssl.SSLWantWriteError(), 50, ssl.SSLWantReadError())), reading)
-    link._read()
-    assert (reading.moved, reading.has_ended) == (100, False)
-    assert link._writing
-    link._writable()
-    assert reading.moved == 150
-    assert not link._writing

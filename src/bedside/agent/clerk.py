@@ -381,16 +381,21 @@ class Clerk:
 
     async def _accept(self, told: dict[str, Any], session: ServiceSession) -> None:
         with session.weighing() as answered_ms:
-            # What stood open when the person was asked may have closed since.
-            verdict, _ = await self._gates(session.order, seen=False, answered_ms=answered_ms)
-            if not verdict.allowed:
-                session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
-                self._reply(told, verdict.gate)
-                return
-            refusal = session.accept(str(told["name"]), answered_ms=answered_ms)
+            refusal = session.too_late(answered_ms)
+            if refusal is None:
+                refusal = await self._weigh(str(told["name"]), session, answered_ms)
         self._reply(told, refusal)
         if refusal is None and session is self._session and self._watching is not None:
             self._watching.cancel()  # the last question that needs the answer was asked
+
+    async def _weigh(self, name: str, session: ServiceSession, answered_ms: int) -> Gate | None:
+        # What stood open when the person was asked may have closed since.
+        verdict, _ = await self._gates(session.order, seen=False, answered_ms=answered_ms)
+        # Whoever presses twice does not end what the first time opened.
+        if not verdict.allowed and session.too_late(answered_ms) is None:
+            session.finish(Over(ending=Ending.REFUSED, gate=verdict.gate))
+            return verdict.gate
+        return session.accept(name, answered_ms=answered_ms)
 
     def _session_of(self, session: SessionId) -> ServiceSession | None:
         """Return the session, or the join or hand-over beside it, of this id."""

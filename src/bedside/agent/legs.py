@@ -1,7 +1,8 @@
 """The device's legs of one session's tunnel: one is always waiting, so that each `ssh` is paired at once.
 
 Before consent the relay is only connected to (`prepare`); a proof is shown after it (`run`).
-A leg that lapses unpaired gives its proof back; a paired one has used it up. The relay that brought
+A leg that lapses unpaired gives its proof back; a paired one has used it up, and one that broke here
+only may hold it still: then it is passed over. The relay that brought
 the order carries the whole session: when it is gone, the session is (`relay_lost`). One that is there
 and lets no further leg in, as when its certificate has run out, is not gone while a paired leg goes on.
 """
@@ -95,6 +96,8 @@ class Legs:
         self._spare = SpareLines(self._open_line)
         self._patience = patience or Patience()
         self._streams = 0
+        self._unsure = False
+        """Whether a leg broke here that the relay may think waits, and its proof with it."""
         self._refused_since: float | None = None
 
     async def prepare(self) -> None:
@@ -107,7 +110,7 @@ class Legs:
 
     async def run(self) -> None:
         """Dial, wait, hand over, dial again; to be called once the consent is in the journal."""
-        index, unsure = 0, False
+        index = 0
         while index < MAX_LEGS:
             asked_at = time.monotonic()
             try:
@@ -120,11 +123,9 @@ class Legs:
                     self._give_up(error)
                     return
                 await asyncio.sleep(pause_s)
-                unsure = True
                 continue
-            # What broke here only still waits at the relay, and holds its proof.
-            is_held = unsure and isinstance(leg, Refusal) and leg.gate is Gate.TUNNEL_PROOF
-            unsure = False
+            is_held = self._unsure and isinstance(leg, Refusal) and leg.gate is Gate.TUNNEL_PROOF
+            self._unsure = False
             if is_held:
                 index += 1
             elif isinstance(leg, OpenLeg):
@@ -164,14 +165,21 @@ class Legs:
         shown = proof(self._seed, "device", index)
         if (ready := self._spare.take()) is not None:
             with contextlib.suppress(DialError):
-                return await ready.ask(self._session, index, shown)
+                return await self._ask(ready, index, shown)
 
         async def ask(target: Target) -> OpenLeg | Refusal:
             line = await open_line(target, self._way.context)
             self._patience.reached()
-            return await line.ask(self._session, index, shown)
+            return await self._ask(line, index, shown)
 
         return await self._on_some_port(ask)
+
+    async def _ask(self, line: Line, index: int, shown: str) -> OpenLeg | Refusal:
+        try:
+            return await line.ask(self._session, index, shown)
+        except DialError:
+            self._unsure = True
+            raise
 
     async def _open_line(self) -> Line:
         return await self._on_some_port(lambda target: open_line(target, self._way.context))

@@ -151,16 +151,22 @@ class ServiceSession:
         finally:
             self._weighed -= 1
 
+    def too_late(self, answered_ms: int) -> Gate | None:
+        """Return the gate by which an answer given at `answered_ms` changes nothing, None where it may."""
+        if self.over.done():
+            return self.over.result().gate or Gate.DEVICE_STATE
+        if self._consented.done() or answered_ms >= self.order.answer_by_ms:
+            return Gate.CONSENT_SILENCE
+        return None
+
     def accept(self, name: str, *, answered_ms: int) -> Gate | None:
         """The operator `name` lets the specialist in; return the gate that refused that, or None.
 
         On return the signed consent is in the journal.
         """
+        if (late := self.too_late(answered_ms)) is not None:
+            return late
         now_ms = self._parts.now_ms()
-        if self.over.done():
-            return self.over.result().gate or Gate.DEVICE_STATE
-        if self._consented.done() or answered_ms >= self.order.answer_by_ms:
-            return Gate.CONSENT_SILENCE
         site = self._parts.site()
         closed = ending_gate(self.order, site, now_ms)
         if closed is not None:

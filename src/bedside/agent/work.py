@@ -112,11 +112,11 @@ class Work:
 
     def take(self, message: Message, relay: Relay, port: int) -> None:
         """Have the worker deal with a sealed message that came through `relay`."""
-        if message.id in self._messages:
-            return  # the relay gives it again until it is dealt with
         told = {**message.to_dict(), "do": "message", "relay": relay.to_dict(), "port": port}
+        # A relay gives it again until it is dealt with; the next worker goes to the one that did last.
+        is_new = message.id not in self._messages
         self._messages[message.id] = told
-        if self._keeper.running:
+        if is_new and self._keeper.running:
             self._keeper.tell(told)
         self.tend()
 
@@ -239,7 +239,7 @@ class Work:
         self.endings.note_loss(lost, stopped=stopped)
         ending = Ending.BY_OPERATOR if stopped else Ending.FAILED
         self._close(ending, self._taken_answers(), None if stopped else Gate.DEVICE_STATE)
-        if lost and lost not in _BY_US:
+        if self._has_spoken and lost and lost not in _BY_US:
             self._suspect_messages()
         self.tend()
 

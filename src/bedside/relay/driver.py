@@ -181,6 +181,15 @@ class Door:
         """Connections that are open, newcomers among them."""
         return len(self.links) + len(self._newcomers)
 
+    def catches_up(self) -> bool:
+        """Return whether this process stood still a moment ago: nobody is late before that was read."""
+        now = self.now_ms()
+        still = now - self._ticked_ms > _STOOD_STILL_MS
+        if still and now - self._awoke_ms > _NOT_AGAIN_MS:
+            self._awoke_ms = now
+            self.counts["stood_still"] += 1
+        return now - self._awoke_ms < _CATCHES_UP_MS
+
     # ---- life ----
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
@@ -256,12 +265,9 @@ class Door:
 
     def _tick(self) -> None:
         self._ticking = self.loop.call_later(_TICK_S, self._tick)
-        now = self.now_ms()
-        late, self._ticked_ms = now - self._ticked_ms > _STOOD_STILL_MS, now
-        if late and now - self._awoke_ms > _NOT_AGAIN_MS:
-            self._awoke_ms = now
-            self.counts["stood_still"] += 1
-        if now - self._awoke_ms < _CATCHES_UP_MS:
+        catches_up = self.catches_up()
+        self._ticked_ms = now = self.now_ms()
+        if catches_up:
             return
         for due in self.timers.due(now):
             due.expired()

@@ -337,7 +337,7 @@ class Link:
         spares it, and the receiver, most of the small pieces. Who is broken is told of each by itself.
         """
         view, read, write = self._owner.record, self._quick.read, sink._writer()
-        whole, moved, records, ended, corked = len(view), 0, 0, False, False
+        whole, moved, records, ended, corked, lost = len(view), 0, 0, False, False, False
         try:
             for _ in range(most):
                 count = read(whole, view)
@@ -355,15 +355,13 @@ class Link:
                 except _WANTS:
                     taken = 0
                 except OSError:
-                    sink._break()
+                    lost = True
                     break
                 if taken != count:
                     sink._keep(data[taken:])
                     break
         except ssl.SSLWantReadError:
             ended = not moved and self._is_endless()
-        except ssl.SSLWantWriteError:
-            self._want_writing(wanted=True)  # an answer to a key update waits
         except OSError:
             ended = True
         if corked:
@@ -371,6 +369,9 @@ class Link:
         if moved:
             self._explained += moved + records * _RECORD_COST
             self.handler.poured(moved)
+        if lost:
+            self._owner.reads.of = None
+            sink._break()
         return ended
 
     def _is_endless(self) -> bool:

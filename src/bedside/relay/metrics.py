@@ -115,7 +115,7 @@ _COUNTERS: tuple[tuple[str, str, _Value], ...] = (
     ("handshakes", "TLS handshakes that held.", lambda r: r.door.counts["established"]),
     (
         "stood_still",
-        "Times that this process stood still for half a second or more.",
+        "Times that this process stood still for half a second or more, once in ten seconds.",
         lambda r: r.door.counts["stood_still"],
     ),
 )

@@ -10,8 +10,8 @@ Rules (docs/protocol/poll.md):
    since, of a poll that is late, of a device that is given up (`protocol.presence`), and
    once that this relay has run so long that whoever it has not told of does not poll here.
 5. An instance that was superseded by another and comes back proves two live copies: it is told, and
-   the device is refused until the console restores it. The first time it is hung up on instead: a
-   process that has ended may have left a poll on the way, but comes on no further connection.
+   the device is refused until the console restores it. The first time it is answered with nothing:
+   a process that has ended may have left a poll on the way, and only one that lives asks again.
 6. A device has so many polls a minute, as many at once: one more is answered when its turn comes, and
    the one that it overtakes is refused.
 7. Once it drains, a relay sends each device away once, with an answer that brings nothing: those
@@ -56,7 +56,7 @@ from bedside.relay.waiting import WaitingMessages
 from bedside.relay.wheel import Wheel
 from bedside.vocabulary import Contact, DeviceId, Gate, PollMode
 
-__all__ = ["Answer", "Command", "HangUp", "PollLimits", "Polls", "RefusePoll", "Tell"]
+__all__ = ["Answer", "Command", "PollLimits", "Polls", "RefusePoll", "Tell"]
 
 _PAST_INSTANCES = 16
 _UNTOLD = -1
@@ -100,20 +100,13 @@ class RefusePoll:
 
 
 @dataclass(frozen=True, slots=True)
-class HangUp:
-    """Close this connection without an answer."""
-
-    key: Hashable
-
-
-@dataclass(frozen=True, slots=True)
 class Tell:
     """Let the console know."""
 
     event: Presence | Overdue | Absent | Settled | Delivered | SupersededInstanceReturned
 
 
-Command = Answer | HangUp | RefusePoll | Tell
+Command = Answer | RefusePoll | Tell
 
 
 @dataclass(slots=True)
@@ -146,8 +139,8 @@ class Polls:
         )
         self._addressed = self._messages.by_device  # asked at every poll
         self._refused: dict[DeviceId, Gate] = {}
-        self._doubted: set[tuple[DeviceId, str]] = set()
-        """Instances that came back once (rule 5)."""
+        self._doubted: dict[DeviceId, tuple[str, ...]] = {}
+        """Superseded instances that came back once (rule 5)."""
         self.delayed = 0
         """Polls that had to wait for their turn (rule 6)."""
         self._holds: Wheel[DeviceId] = Wheel(20)
@@ -269,6 +262,7 @@ class Polls:
     def restore(self, device: DeviceId) -> None:
         """Serve a device again; which of its copies was the right one starts afresh (rule 5)."""
         self._refused.pop(device, None)
+        self._doubted.pop(device, None)
         if device in self._devices:
             self._devices[device].past = ()
 
@@ -551,12 +545,11 @@ class Polls:
     def _find_copy(
         self, key: Hashable, device: DeviceId, request: PollRequest, now_ms: int
     ) -> list[Command]:
-        """Rule 5: refuse both copies at once, whether or not the console can be reached."""
-        doubted = (device, request.instance)
-        if doubted not in self._doubted:
-            self._doubted.add(doubted)
-            return [HangUp(key)]
-        self._doubted.discard(doubted)
+        """Rule 5: refuse both copies, whether or not the console can be reached."""
+        doubted = self._doubted.get(device, ())
+        if request.instance not in doubted:
+            self._doubted[device] = (*doubted, request.instance)[-_PAST_INSTANCES:]
+            return [self._nothing(key, request.mode, now_ms)]
         event = SupersededInstanceReturned(device=device, instance=request.instance, at_ms=now_ms)
         return [
             Tell(event),

@@ -13,7 +13,7 @@ from bedside.relay.connection import HttpConnection
 from bedside.relay.guard import Guard
 from bedside.relay.owed import Owed
 from bedside.relay.pairing import Side
-from bedside.relay.polls import Answer, Command, HangUp, Polls, RefusePoll, Tell
+from bedside.relay.polls import Answer, Command, Polls, RefusePoll, Tell
 from bedside.relay.tunnels import Tunnels
 from bedside.vocabulary import DeviceId, Gate
 
@@ -160,8 +160,6 @@ class PeerRoutes:
                     self._guard.note(connection.link, command.gate)
                     status = 429 if command.gate is Gate.LIMIT else 403
                     connection.refuse(status, command.gate, command.retry_in_ms)
-                case HangUp(key=HttpConnection() as connection):
-                    connection.link.abort()
                 case Tell():
                     self._tell(command.event)
 

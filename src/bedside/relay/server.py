@@ -315,7 +315,8 @@ class Relay:
 
     def _end_more(self) -> None:
         self._ending = False
-        self._end_holds()
+        if not self.door.catches_up():
+            self._end_holds()
 
     def _last_ms(self) -> int:
         """When devices must begin to leave, so that none finds a certificate that has run out."""

@@ -35,6 +35,13 @@ def test_what_it_has_counted_goes_on_after_a_gap():
     assert hearing.since_ms == NOW + HOUR
 
 
+def test_a_worker_whose_every_turn_is_long_goes_on_counting():
+    hearing = Hearing(since_ms=NOW - HOUR)
+    for passed in range(0, 300_000, 15_000):
+        hearing.turn(NOW + passed, clock_ms=passed)
+    assert hearing.since_ms == NOW + 15_000
+
+
 def looks(*told, since_ms=NOW):
     """Let a worker look every five seconds; each of `told` is when a live said something last."""
     hearing = Hearing(since_ms=since_ms)

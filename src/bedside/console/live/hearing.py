@@ -2,7 +2,8 @@
 
 A relay that was not heard before may have asked all the same. So a worker counts anew
 
-1. when it stood still: two of its turns are far apart,
+1. when it stood still: two of its turns are far apart; once in five minutes, or a worker that has too
+   much to do would never call a relay lost,
 2. when its wall clock was set: what was noted before is by another clock,
 3. as long as no `live` says that it runs, and when one says so again: relays ask nobody else.
 """
@@ -13,6 +14,7 @@ __all__ = ["Hearing"]
 
 _GAP_MS = 10_000
 """A worker that does well has several turns in a second."""
+_NOT_AGAIN_MS = 300_000
 _QUIET_MS = 2 * BEAT_MS + 5_000
 """One beat may fail; a relay that asks every 25 seconds is lost 50 s after `live` froze at the earliest."""
 
@@ -28,6 +30,7 @@ class Hearing:
         self.since_ms = since_ms
         """Since when everybody could be heard, Unix milliseconds."""
         self._turned: tuple[int, int] | None = None
+        self._stood_still_ms: int | None = None
         self._beats: frozenset[tuple[int, int]] = frozenset()
         self._beaten_ms: int | None = None
 
@@ -41,7 +44,9 @@ class Hearing:
         if self._turned is not None:
             by_wall, by_clock = now - self._turned[0], clock_ms - self._turned[1]
             # While a machine sleeps its monotonic clock stands still too, and only the wall goes on.
-            if max(by_wall, by_clock, abs(by_wall - by_clock)) > _GAP_MS:
+            if max(by_wall, by_clock, abs(by_wall - by_clock)) > _GAP_MS and (
+                by_clock <= _GAP_MS or self._may_again(clock_ms)
+            ):
                 self.since_ms = now
         self._turned = now, clock_ms
 
@@ -57,3 +62,10 @@ class Hearing:
         if beats - self._beats:
             self._beaten_ms = clock_ms
         self._beats = beats
+
+    def _may_again(self, clock_ms: int) -> bool:
+        before = self._stood_still_ms
+        if before is not None and clock_ms - before <= _NOT_AGAIN_MS:
+            return False
+        self._stood_still_ms = clock_ms
+        return True

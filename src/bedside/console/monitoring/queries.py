@@ -147,7 +147,7 @@ def alarm_facts(*, now: int, awake_ms: int) -> Facts:
 
 
 def _lost_relays(open_: frozenset[Key], *, long_awake: bool) -> dict[str, int]:
-    """Return when each lost relay was last heard; after a start, those that are an alarm already."""
+    """Return when each lost relay was last heard; after a start or an absence, those that are an alarm already."""
     return {
         each.name: each.seen_ms
         for each in relays_heard()
