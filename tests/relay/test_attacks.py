@@ -103,9 +103,10 @@ async def test_tls_that_can_renegotiate_is_refused(tmp_path):
 async def test_whoever_asks_for_new_keys_without_end_is_cut_off(tmp_path, tunnel):
     async with running(tmp_path) as world:
         count = rekey(target(world), 3_000, tunnel=tunnel)
+        other = await world.device(OTHER)
         attack = asyncio.get_running_loop().create_task(count)
         while not attack.done():
-            await serves(world)
+            assert (await other.poll(INTERVAL)).status == 200
             await asyncio.sleep(0.05)
         await attack
         assert world.relay.door.counts["new_keys"] == 1
