@@ -67,6 +67,11 @@ def answers(commands):
     return [Answered(answer.key, parse_poll_reply(answer.body)) for answer in given]
 
 
+def brought(commands):
+    """Who was answered, each with what messages."""
+    return [(answer.key, answer.reply.messages) for answer in answers(commands)]
+
+
 def ids(commands):
     return [[each.id for each in answer.reply.messages] for answer in answers(commands)]
 
@@ -329,7 +334,7 @@ def test_a_second_connection_takes_the_first_ones_place():
     talk = Dialogue()
     talk.asks("c1")
     commands = talk.asks("c2")
-    assert [(answer.key, answer.reply.messages) for answer in answers(commands)] == [("c1", ())]
+    assert brought(commands) == [("c1", ())]
     assert [answer.key for answer in answers(talk.polls.offer(message(), NOW))] == ["c2"]
 
 
@@ -345,9 +350,7 @@ def test_a_superseded_instance_that_returns_proves_two_copies_and_both_are_refus
     talk = Dialogue()
     talk.asks("c1", poll(FIRST))
     talk.asks("c2", poll(SECOND))
-    assert [(each.key, each.reply.messages) for each in answers(talk.asks("c1", poll(FIRST)))] == [
-        ("c1", ())
-    ]
+    assert brought(talk.asks("c1", poll(FIRST))) == [("c1", ())]
     commands = talk.asks("c3", poll(FIRST))
     assert told(commands, SupersededInstanceReturned) == [
         SupersededInstanceReturned(device=DEVICE, instance=FIRST, at_ms=NOW)
@@ -365,9 +368,7 @@ def test_what_a_process_that_ended_left_on_the_way_is_no_copy():
     talk = Dialogue()
     talk.asks("c1", poll(FIRST))
     talk.asks("c2", poll(SECOND))
-    assert [(each.key, each.reply.messages) for each in answers(talk.asks("c1", poll(FIRST)))] == [
-        ("c1", ())
-    ]
+    assert brought(talk.asks("c1", poll(FIRST))) == [("c1", ())]
     talk.later(PERIOD)
     assert talk.asks("c2", poll(SECOND)) == []  # held, as ever
     assert told(talk.asks("c4", poll(THIRD)), Presence)

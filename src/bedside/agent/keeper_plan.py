@@ -47,8 +47,8 @@ class WorkerFacts:
 def next_worker_step(facts: WorkerFacts, now_ms: int) -> WorkerStep:
     """Decide whether the worker is started, killed or left alone.
 
-    It is killed when it was silent for SILENT_LOOKS looks (STARTING_LOOKS before its first word), or when a Stop is older than
-    STOP_LIMIT_MS and it has not said that the session is over (R13).
+    It is killed when it was silent for SILENT_LOOKS looks (STARTING_LOOKS before its first word), or
+    when a Stop is older than STOP_LIMIT_MS and it has not said that the session is over (R13).
     """
     if facts.running:
         hung = facts.silent_looks > (SILENT_LOOKS if facts.has_spoken else STARTING_LOOKS)

@@ -2,9 +2,9 @@
 
 Before consent the relay is only connected to (`prepare`); a proof is shown after it (`run`).
 A leg that lapses unpaired gives its proof back; a paired one has used it up, and one that broke here
-only may hold it still: then it is passed over. The relay that brought
-the order carries the whole session: when it is gone, the session is (`relay_lost`). One that is there
-and lets no further leg in, as when its certificate has run out, is not gone while a paired leg goes on.
+only may hold it still: then it is passed over. The relay that brought the order carries the whole
+session: when it is gone, the session is (`relay_lost`). One that is there and lets no further leg in,
+as when its certificate has run out, is not gone while a paired leg goes on.
 """
 
 import asyncio

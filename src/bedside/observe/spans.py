@@ -58,7 +58,7 @@ class Spans:
         self._providers: dict[str, TracerProvider] = {}
         self._random = Random()  # noqa: S311 - tells spans of one name apart; nothing is secret
         for each in services:
-            self._provider(each).get_tracer("bedside")
+            self._provider(each)
 
     def send(self, *spans: Span) -> None:
         """Queue spans: nothing is waited for."""

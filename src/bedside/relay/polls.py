@@ -399,12 +399,12 @@ class Polls:
 
     def _miss(self, device: DeviceId, known: _Device, now_ms: int) -> list[Command]:
         """A poll is late (rule 4): first it is waited for, then its device is given up."""
-        if known.contact is Contact.ONLINE and known.held is not None:
-            # It waits for us: we stood still.
-            self._silences.set(device, now_ms + self._late_ms[known.mode])
-            return []
         overdue, offline = self._overdue_after(known.mode), self._offline_after(known.mode)
         if known.contact is Contact.ONLINE:
+            if known.held is not None:
+                # It waits for us: we stood still.
+                self._silences.set(device, now_ms + overdue)
+                return []
             known.contact = Contact.OVERDUE
             self._silences.set(device, now_ms + offline - overdue)
             return [Tell(Overdue(device=device, at_ms=now_ms, polled_ms=now_ms - overdue))]
